@@ -1,0 +1,10 @@
+"""autofix_nb: train PyTorch models in notebooks, through bad samples, NaN and lost connections."""
+
+from autofix_nb.data import batches
+from autofix_nb.environment import snapshot as environment
+from autofix_nb.loop import Guard, fit
+from autofix_nb.run import Run, open_run
+
+__version__ = "0.1.0"
+
+__all__ = ["Guard", "Run", "batches", "environment", "fit", "open_run"]

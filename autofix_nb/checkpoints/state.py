@@ -1,0 +1,93 @@
+"""What a checkpoint holds, as tensors and plain values only, so that it loads with `weights_only=True`."""
+
+import random
+from collections import OrderedDict
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import torch
+
+from autofix_nb.errors import StoreError
+
+
+def random_state() -> dict[str, Any]:
+    """Return the state of torch's (CPU and accelerators), NumPy's and `random`'s global streams."""
+    state = {
+        "torch": torch.get_rng_state(),
+        "numpy": np.random.get_state(legacy=False),
+        "python": random.getstate(),
+    }
+    if torch.cuda.is_available() and torch.cuda.is_initialized():
+        state["cuda"] = torch.cuda.get_rng_state_all()
+    return portable(state)
+
+
+def set_random_state(state: Mapping[str, Any]) -> None:
+    """Set the global streams to what `random_state` returned; accelerators that are gone are passed over."""
+    torch.set_rng_state(state["torch"].cpu())
+    np.random.set_state(_as_numpy(state["numpy"]))
+    version, words, gauss = state["python"]
+    random.setstate((version, tuple(words), gauss))
+    if "cuda" in state and torch.cuda.is_available():
+        for place, one in enumerate(state["cuda"][: torch.cuda.device_count()]):
+            torch.cuda.set_rng_state(one.cpu(), place)
+
+
+def portable(value: Any, path: str = "state") -> Any:
+    """Return `value` with NumPy arrays and numbers as tensors and plain numbers.
+
+    Raises:
+        StoreError: for anything that only a pickle could hold, named by its path.
+    """
+    if value is None or type(value) in (bool, int, float, str, bytes, torch.Tensor, torch.Size, torch.dtype):
+        return value
+    if isinstance(value, torch.Tensor):
+        return value.detach().as_subclass(torch.Tensor)
+    if isinstance(value, np.ndarray):
+        array = value.astype(np.int64) if value.dtype == np.uint32 else value
+        return torch.from_numpy(np.ascontiguousarray(array).copy())
+    if isinstance(value, np.generic):
+        return value.item()
+    if isinstance(value, bool | int | float | str):
+        return _base_of(value)
+    if isinstance(value, Mapping):
+        kind = OrderedDict if isinstance(value, OrderedDict) else dict
+        return kind((name, portable(part, f"{path}[{name!r}]")) for name, part in value.items())
+    if isinstance(value, tuple):
+        return tuple(portable(part, f"{path}[{place}]") for place, part in enumerate(value))
+    if isinstance(value, list):
+        return [portable(part, f"{path}[{place}]") for place, part in enumerate(value)]
+    if isinstance(value, set | frozenset):
+        return sorted(portable(part, path) for part in value)
+    raise StoreError(
+        f"`{path}` is a {type(value).__name__}, which a checkpoint cannot hold without a pickle; "
+        "wanted tensors, numbers, text, lists and dicts"
+    )
+
+
+def portable_or_dropped(state: Mapping[str, Any], path: str) -> tuple[dict[str, Any], list[str]]:
+    """Return the portable entries of a user object's state, and the names of those that are not."""
+    kept, dropped = {}, []
+    for name, value in state.items():
+        try:
+            kept[name] = portable(value, f"{path}[{name!r}]")
+        except StoreError:
+            dropped.append(f"{path}[{name!r}]")
+    return kept, dropped
+
+
+def _base_of(value: Any) -> Any:
+    for kind in (bool, int, float, str):
+        if isinstance(value, kind):
+            return kind(value)
+    return value
+
+
+def _as_numpy(state: Any) -> Any:
+    """Undo `portable` for the state of a bit generator: its words are unsigned."""
+    if isinstance(state, Mapping):
+        return {name: _as_numpy(part) for name, part in state.items()}
+    if isinstance(state, torch.Tensor):
+        return state.numpy().astype(np.uint32) if state.dtype == torch.int64 else state.numpy()
+    return state

@@ -1,0 +1,120 @@
+"""Checkpoint files in one folder: written under another name, synced, renamed, and believed only if they agree
+with a manifest of sizes and SHA-256 sums. The file before is kept until the new one is in place."""
+
+import hashlib
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from autofix_nb.checkpoints.state import portable
+from autofix_nb.errors import StoreError
+
+FORMAT = 1
+
+
+class Store:
+    """`<name>.pt` files beside `<name>.json` manifests; the file that a new one replaced stays as `<name>.old.pt`."""
+
+    def __init__(self, folder: Path) -> None:
+        """Make the folder.
+
+        Raises:
+            StoreError: when it cannot be made or written.
+        """
+        self.folder = folder
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            probe = folder / ".writable"
+            probe.write_bytes(b"")
+            probe.unlink()
+        except OSError as error:
+            raise StoreError(
+                f"`store`: {str(folder.parent)!r} cannot be written ({error.strerror or error}); wanted a folder to "
+                "keep the run in. Give another one with `store=`"
+            ) from error
+
+    def save(self, name: str, state: dict[str, Any]) -> Path:
+        """Write one checkpoint and return its path.
+
+        Raises:
+            StoreError: when `state` holds something that only a pickle could hold.
+            OSError: when the disk refuses; the checkpoint before is still there.
+        """
+        path = self._path(name)
+        new = path.with_suffix(".pt.new")
+        with new.open("wb") as file:
+            torch.save({"format": FORMAT} | portable(state, name), file)
+            file.flush()
+            os.fsync(file.fileno())
+        manifest = {"format": FORMAT, "bytes": new.stat().st_size, "sha256": _sha256(new)}
+        _write_synced(self._manifest(name).with_suffix(".json.new"), json.dumps(manifest))
+        if path.exists():
+            os.replace(path, self._path(f"{name}.old"))
+            if self._manifest(name).exists():
+                os.replace(self._manifest(name), self._manifest(f"{name}.old"))
+        os.replace(new, path)
+        os.replace(self._manifest(name).with_suffix(".json.new"), self._manifest(name))
+        return path
+
+    def load(self, name: str) -> dict[str, Any] | None:
+        """Return the newest whole checkpoint of that name, on the CPU, or None when there is none.
+
+        Raises:
+            StoreError: when there are files, and none of them is whole.
+        """
+        damaged = []
+        for candidate in (name, f"{name}.old"):
+            if not self._path(candidate).exists():
+                continue
+            problem = self._problem(candidate)
+            if problem is None:
+                return torch.load(self._path(candidate), map_location="cpu", weights_only=True)
+            damaged.append(f"{self._path(candidate).name} {problem}")
+        if damaged:
+            raise StoreError(
+                f"`{self.folder}` holds no whole checkpoint: {'; '.join(damaged)}. "
+                "Start anew with `resume=False` (the old folder is kept under another name)"
+            )
+        return None
+
+    def has(self, name: str) -> bool:
+        """Tell whether there is a file of that name, whole or not."""
+        return self._path(name).exists() or self._path(f"{name}.old").exists()
+
+    def _problem(self, name: str) -> str | None:
+        path, manifest = self._path(name), self._manifest(name)
+        try:
+            wanted = json.loads(manifest.read_text())
+        except (OSError, ValueError):
+            return "has no readable manifest"
+        if path.stat().st_size != wanted.get("bytes"):
+            return f"has {path.stat().st_size} bytes, its manifest says {wanted.get('bytes')}"
+        return None if _sha256(path) == wanted.get("sha256") else "has another SHA-256 than its manifest says"
+
+    def _path(self, name: str) -> Path:
+        return self.folder / f"{name}.pt"
+
+    def _manifest(self, name: str) -> Path:
+        return self.folder / f"{name}.json"
+
+
+def write_atomically(path: Path, text: str) -> None:
+    """Write a small text file so that a reader sees the old text or the new one, never half of it."""
+    new = path.with_name(path.name + ".new")
+    _write_synced(new, text)
+    os.replace(new, path)
+
+
+def _write_synced(path: Path, text: str) -> None:
+    with path.open("w", encoding="utf-8") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

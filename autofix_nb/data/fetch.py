@@ -1,0 +1,275 @@
+"""Fetches one planned batch, in this process or in a worker, and sets aside the samples that cannot be had.
+
+The common case is the plain loader's: get the samples, collate them. Only when that raises is the batch
+fetched again, one sample at a time. A sample that raises leaves the random streams as it found them, so that
+the batch without it is the same as if it had never been asked for.
+"""
+
+import errno
+import pickle
+import time
+import traceback
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import torch
+
+from autofix_nb.data.seeding import LoadingRandomness, set_streams, streams
+from autofix_nb.data.structure import map_tensors
+
+PASSING_ERRORS = frozenset(
+    {
+        errno.EIO,  # 5: a Drive mount that lists a large folder
+        errno.EAGAIN,
+        errno.EBUSY,
+        errno.EINTR,
+        errno.ENOTCONN,  # 107, "Transport endpoint is not connected": the mount is gone, often for seconds
+        errno.ETIMEDOUT,
+        errno.ECONNRESET,
+        errno.ECONNABORTED,
+        errno.ENETUNREACH,
+        errno.EHOSTUNREACH,
+        errno.ESTALE,
+        errno.EREMOTEIO if hasattr(errno, "EREMOTEIO") else errno.EIO,
+    }
+)
+"""`OSError` numbers that say nothing about the sample and may pass (colabtools issues 3441, 5231, 3133)."""
+
+PAUSES_SECONDS = (0.2, 1.0, 4.0)
+"""Waits between attempts after an error that may pass; then the sample is blamed."""
+
+REFERENCE_SAMPLES = 9
+"""Samples looked at, spread over the data set, to know which of two shapes is the odd one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """Which samples make one batch, and where in the run it stands."""
+
+    epoch: int
+    position: int
+    indices: list[Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """One sample that could not be had, or was found to harm the training."""
+
+    index: Any
+    kind: str
+    """`raises`, `odd shape`, `non-finite`, `kills its worker`."""
+
+    reason: str
+    trace: str = ""
+    error: Exception | None = field(default=None, compare=False, repr=False)
+    """The exception itself where it could be carried over from a worker."""
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """One collated batch (None when no sample was left), the samples in it, and those set aside."""
+
+    data: Any
+    indices: list[Any]
+    faults: tuple[Fault, ...] = ()
+    retries: int = 0
+    """Attempts repeated after an `OSError` that passed."""
+
+    def pin_memory(self) -> "Loaded":
+        """Return the same in page-locked memory; the loader's own pinning thread calls this too."""
+        return replace(self, data=map_tensors(torch.Tensor.pin_memory, self.data))
+
+
+class Fetcher:
+    """Map-style data set whose keys are plans and whose values are collated batches; workers get a copy."""
+
+    def __init__(
+        self,
+        dataset: Any,
+        collate: Callable[[list[Any]], Any],
+        seed: int,
+        *,
+        pauses: Sequence[float] = PAUSES_SECONDS,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        self.dataset = dataset
+        self.collate = collate
+        self.seed = seed
+        self._pauses = tuple(pauses)
+        self._sleep = sleep
+        self._usual: tuple | None = None
+        self._at_once = getattr(dataset, "__getitems__", None)
+
+    def __getitem__(self, plan: Plan) -> Loaded:
+        with LoadingRandomness(self.seed, plan.epoch, plan.position):
+            try:
+                if self._at_once:
+                    samples = self._at_once(plan.indices)
+                else:
+                    dataset = self.dataset
+                    samples = [dataset[index] for index in plan.indices]
+                return Loaded(self.collate(samples), plan.indices)
+            except Exception:  # noqa: BLE001, S110 - whatever it is, the careful way finds who raised it
+                pass
+        return self._carefully(plan)
+
+    def __getstate__(self) -> dict[str, Any]:
+        # A bound method of the data set would be pickled as a second copy of it.
+        return self.__dict__ | {"_at_once": None}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        self._at_once = getattr(self.dataset, "__getitems__", None)
+
+    def _carefully(self, plan: Plan) -> Loaded:
+        """Fetch sample by sample; when the rest does not collate, drop the odd ones and begin again."""
+        faults: list[Fault] = []
+        retries = 0
+        indices = list(plan.indices)
+        while indices:
+            with LoadingRandomness(self.seed, plan.epoch, plan.position):
+                samples, raised, tries = self._one_by_one(indices)
+                faults += raised
+                retries += tries
+                gone = {fault.index for fault in raised}
+                indices = [index for index in indices if index not in gone]
+                if not indices:
+                    break
+                error = None
+                try:
+                    return Loaded(self.collate(samples), indices, tuple(faults), retries)
+                except Exception as caught:  # noqa: BLE001 - told apart below
+                    error = caught
+                odd = self._odd_ones(samples)
+                shapes = [_describe(signature_of(samples[row])) for row in odd]
+            usual = _describe(self._usual) if self._usual else "the others"
+            faults += [
+                _fault(indices[row], "odd shape", error, reason=f"is {shape}, usual is {usual}")
+                for row, shape in zip(odd, shapes, strict=True)
+            ]
+            indices = [index for row, index in enumerate(indices) if row not in set(odd)]
+        return Loaded(None, [], tuple(faults), retries)
+
+    def _one_by_one(self, indices: list[Any]) -> tuple[list[Any], list[Fault], int]:
+        samples, faults, retries = [], [], 0
+        pauses = self._pauses
+        for index in indices:
+            before = streams()
+            error: Exception | None = None
+            for attempt in range(len(pauses) + 1):
+                try:
+                    samples.append(self.dataset[index])
+                    error = None
+                    break
+                except Exception as caught:  # noqa: BLE001 - the user's data set may raise anything
+                    error = caught
+                set_streams(before)
+                if not may_pass(error) or attempt == len(pauses):
+                    break
+                retries += 1
+                self._sleep(pauses[attempt])
+            if error is not None:
+                faults.append(_fault(index, "raises", error))
+                # The medium had its time. The rest of this batch need not wait as long for each sample.
+                pauses = () if may_pass(error) else pauses
+        return samples, faults, retries
+
+    def _odd_ones(self, samples: list[Any]) -> list[int]:
+        """Return the rows that keep the batch from being collated; all of them when none can be told apart."""
+        signatures = [signature_of(sample) for sample in samples]
+        usual = self._usual_signature()
+        if usual not in signatures:
+            usual = Counter(signatures).most_common(1)[0][0]
+        odd = [row for row, signature in enumerate(signatures) if signature != usual]
+        if odd:
+            return odd
+        # Same shapes, and still it raises: a collate function that minds values. Ask it sample by sample.
+        odd = [row for row, sample in enumerate(samples) if not self._collates([sample])]
+        return odd or list(range(len(samples)))
+
+    def _collates(self, samples: list[Any]) -> bool:
+        try:
+            self.collate(samples)
+        except Exception:  # noqa: BLE001 - the answer is no
+            return False
+        return True
+
+    def _usual_signature(self) -> tuple | None:
+        """Return the shape most samples have, from a few spread over the data set."""
+        if self._usual is None and hasattr(self.dataset, "__len__"):
+            length = len(self.dataset)
+            places = sorted({place * length // REFERENCE_SAMPLES for place in range(REFERENCE_SAMPLES)})
+            samples, _, _ = self._one_by_one([place for place in places if place < length])
+            common = Counter(signature_of(sample) for sample in samples).most_common(1)
+            self._usual = common[0][0] if common else None
+        return self._usual
+
+
+def may_pass(error: BaseException) -> bool:
+    """Tell whether an error is one of the medium that may be gone in a second, not one of the sample."""
+    return isinstance(error, TimeoutError) or (isinstance(error, OSError) and error.errno in PASSING_ERRORS)
+
+
+def signature_of(sample: Any) -> tuple:
+    """Return what must agree for samples to be stacked: types, shapes and element types, nested."""
+    if isinstance(sample, dict):
+        return ("dict", *((str(name), signature_of(part)) for name, part in sample.items()))
+    if isinstance(sample, list | tuple):
+        return (type(sample).__name__, *(signature_of(part) for part in sample))
+    if hasattr(sample, "shape") and hasattr(sample, "dtype"):
+        return (type(sample).__name__, tuple(sample.shape), str(sample.dtype).removeprefix("torch."))
+    return (type(sample).__name__,)
+
+
+def _describe(signature: tuple) -> str:
+    """Say a signature in few words: `(1, 8, 8) float32, int`."""
+    name, *parts = signature
+    if len(parts) == 2 and isinstance(parts[0], tuple) and isinstance(parts[1], str):
+        return f"{parts[0]} {parts[1]}"
+    if name == "dict":
+        return ", ".join(f"{key}: {_describe(part)}" for key, part in parts)
+    return ", ".join(_describe(part) for part in parts) if parts else name
+
+
+def describe_error(error: BaseException) -> tuple[str, str]:
+    """Return an error in one line of at most 500 characters, and its whole traceback."""
+    said = f"{type(error).__name__}: {error}".splitlines()
+    return (said[0] if said else type(error).__name__)[:500], "".join(traceback.format_exception(error))
+
+
+def _fault(index: Any, kind: str, error: Exception | None, reason: str | None = None) -> Fault:
+    said, trace = describe_error(error) if error is not None else ("", "")
+    return Fault(index, kind, reason or said, trace, _portable(error))
+
+
+def _portable(error: Exception | None) -> Exception | None:
+    """Return the exception without the frames it holds, or None where it would not survive the way from a worker."""
+    if error is None:
+        return None
+    try:
+        copy = pickle.loads(pickle.dumps(error))  # noqa: S301 - our own bytes, made on this line
+    except Exception:  # noqa: BLE001 - exceptions with unusual constructors cannot be pickled
+        return None
+    return copy if type(copy) is type(error) else None
+
+
+def fetch_alone(fetcher: Fetcher, plan: Plan, timeout_seconds: float = 60.0) -> list[Fault]:
+    """Return the samples of `plan` that kill the worker process which loads them, each tried in one of its own."""
+    killers = []
+    for index in plan.indices:
+        alone = torch.utils.data.DataLoader(
+            fetcher,  # type: ignore[arg-type]
+            batch_size=None,
+            sampler=[replace(plan, indices=[index])],
+            num_workers=1,
+            timeout=timeout_seconds,
+            generator=torch.Generator(),
+        )
+        try:
+            next(iter(alone))
+        except RuntimeError as error:
+            if "DataLoader worker (pid" in str(error):
+                killers.append(_fault(index, "kills its worker", None, reason=str(error).splitlines()[0]))
+    return killers

@@ -1,0 +1,363 @@
+"""The guard around a loader: the same samples, batches and workers, in an order that can be reached again.
+
+What is kept of a map-style `DataLoader`: data set, sampler or batch sampler, batch size, `drop_last`, collate
+function, workers with their start method, time-out, prefetching and initialisation, and pinned memory.
+What is ours: the order of an epoch is drawn from (seed, epoch), the randomness of a batch from (seed, epoch,
+position), whatever the number of workers; a bad sample is set aside alone; a killed worker is replaced.
+"""
+
+import time
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from torch.utils.data import DataLoader, IterableDataset
+
+from autofix_nb.data.fetch import PAUSES_SECONDS, Fault, Fetcher, Loaded, Plan, fetch_alone
+from autofix_nb.data.quarantine import Quarantine
+from autofix_nb.data.seeding import LoadingRandomness, derive_seed
+from autofix_nb.errors import ConfigurationError, DataError
+
+_ORDER = 0x0D3  # keeps the stream of an epoch's order apart from those of its batches
+FAILED_FETCHES_IN_A_ROW = 5
+"""An iterable data set whose `next` raises this often in a row is given up."""
+
+
+@dataclass(slots=True)
+class Batch:
+    """One batch on its way through a step: the data, which samples it holds, and how to load them again."""
+
+    data: Any
+    indices: list[Any] | None
+    """Indices of the samples, in order; None where the data set does not tell (iterable)."""
+
+    epoch: int
+    position: int
+    faults: tuple[Fault, ...] = ()
+    """Samples of this batch that could not be had, not yet in quarantine."""
+
+    load_seconds: float = 0.0
+    retries: int = 0
+    source: "GuardedLoader | IterableGuard | None" = field(default=None, repr=False)
+
+    def reload(self, indices: list[Any]) -> "Batch | None":
+        """Load the batch again with these samples only; the random numbers start as they did. None when none is left.
+
+        Raises:
+            DataError: when the data set does not tell its samples apart.
+        """
+        if self.source is None or self.indices is None:
+            raise DataError("`batch` comes from an iterable data set, whose samples cannot be asked for again")
+        loaded = self.source.fetch(Plan(self.epoch, self.position, indices))
+        if not loaded.indices:
+            return None
+        return Batch(loaded.data, loaded.indices, self.epoch, self.position, source=self.source)
+
+    def __iter__(self) -> Iterator[Any]:
+        return iter(self.data)
+
+    def __getitem__(self, key: Any) -> Any:
+        return self.data[key]
+
+
+class GuardedLoader:
+    """A map-style `DataLoader` whose epochs can be entered at any batch. Iterate it with `epoch`."""
+
+    def __init__(
+        self, loader: DataLoader, seed: int, quarantine: Quarantine | None = None, *, guarded: bool = True
+    ) -> None:
+        """`guarded=False` lets a sample's exception through, as the plain loader would."""
+        self.loader = loader
+        self.seed = seed
+        self.quarantine = Quarantine() if quarantine is None else quarantine
+        self.guarded = guarded
+        self.worker_deaths = 0
+        self._whole = loader.batch_sampler is None  # `batch_size=None`: a key brings a whole batch
+        collate = _FirstOnly(loader.collate_fn) if self._whole else loader.collate_fn
+        self._fetcher = Fetcher(loader.dataset, collate, seed, pauses=PAUSES_SECONDS)
+        self._plans: list[Plan] = []
+        self._workers: DataLoader | None = None
+        self._pin = bool(loader.pin_memory) and torch.cuda.is_available()
+
+    def __len__(self) -> int:
+        return len(self.loader)
+
+    @property
+    def samples(self) -> int:
+        """Samples in the data set."""
+        return len(self.loader.dataset)
+
+    def order(self, epoch: int) -> list[list[Any]]:
+        """Return the indices of each batch of an epoch, before anything is left out."""
+        sampler = self.loader.sampler if self._whole else self.loader.batch_sampler
+        with LoadingRandomness(self.seed, epoch, _ORDER):
+            for part in (sampler, getattr(sampler, "sampler", None), self.loader.sampler):
+                if callable(getattr(part, "set_epoch", None)):
+                    part.set_epoch(epoch)
+            generators = {
+                id(generator): generator
+                for generator in (self.loader.generator, *_generators(sampler), *_generators(self.loader.sampler))
+                if generator is not None
+            }
+            before = {name: generator.get_state() for name, generator in generators.items()}
+            for generator in generators.values():
+                generator.manual_seed(derive_seed(self.seed, epoch, _ORDER))
+            try:
+                return [[key] if self._whole else list(key) for key in sampler]
+            finally:
+                for name, generator in generators.items():
+                    generator.set_state(before[name])
+
+    def epoch(self, epoch: int, start: int = 0) -> Iterator[Batch]:
+        """Yield the batches of an epoch from position `start` on. A batch without any sample left is passed over."""
+        excluded = self.quarantine.excluded(epoch)
+        plans = [
+            Plan(epoch, position, [key for key in keys if key not in excluded] if excluded else keys)
+            for position, keys in enumerate(self.order(epoch))
+            if position >= start
+        ]
+        self._plans = [plan for plan in plans if plan.indices]
+        fetched = self._with_workers() if self.loader.num_workers else self._here()
+        clock = time.perf_counter
+        began = clock()
+        for plan, loaded in fetched:
+            if self.quarantine and self.quarantine.holds_any(loaded.indices):
+                # Set aside since this batch was planned, or drawn twice in this epoch.
+                loaded = self.fetch(Plan(epoch, plan.position, loaded.indices))
+            yield Batch(
+                loaded.data,
+                loaded.indices,
+                epoch,
+                plan.position,
+                loaded.faults,
+                clock() - began,
+                loaded.retries,
+                self,
+            )
+            began = clock()
+
+    def fetch(self, plan: Plan) -> Loaded:
+        """Fetch one planned batch in this process, without the samples in quarantine."""
+        indices = [index for index in plan.indices if index not in self.quarantine]
+        plan = Plan(plan.epoch, plan.position, indices)
+        if not indices:
+            return Loaded(None, [])
+        loaded = self._fetcher[plan]
+        return loaded.pin_memory() if self._pin else loaded
+
+    def fetch_at(self, epoch: int, position: int, indices: list[Any]) -> Loaded:
+        """Fetch these samples as the batch at one position of an epoch."""
+        return self.fetch(Plan(epoch, position, indices))
+
+    def _here(self) -> Iterator[tuple[Plan, Loaded]]:
+        for plan in self._plans:
+            loaded = self._fetcher[plan]
+            self._complain(loaded)
+            yield plan, loaded.pin_memory() if self._pin else loaded
+
+    def _with_workers(self) -> Iterator[tuple[Plan, Loaded]]:
+        """Fetch through worker processes; when one is killed, go on from the first batch that did not arrive."""
+        done, deaths_here = 0, 0
+        plans = self._plans
+        while done < len(plans):
+            # One worker with one batch in hand, so that the next death names the batch.
+            careful = deaths_here == 2
+            self._plans = plans[done:]
+            arrived = self._start_workers(careful=careful)
+            try:
+                for loaded in arrived:
+                    self._complain(loaded)
+                    done, deaths_here = done + 1, 0
+                    yield plans[done - 1], loaded
+            except RuntimeError as error:
+                if not is_worker_death(error):
+                    raise
+                self.worker_deaths += 1
+                deaths_here += 1
+                self._workers = None
+                _end(arrived)
+                if not self.guarded and deaths_here > 1:
+                    raise
+            if deaths_here > 2:
+                killers = fetch_alone(self._fetcher, plans[done])
+                gone = {fault.index for fault in killers}
+                rest = [index for index in plans[done].indices if index not in gone]
+                if not killers:
+                    raise DataError(
+                        f"`train`: the workers that load batch {plans[done].position} of epoch {plans[done].epoch} "
+                        "were killed three times, while each of its samples alone can be loaded. The machine is "
+                        "probably out of memory: use fewer workers or smaller batches"
+                    )
+                loaded = self.fetch(Plan(plans[done].epoch, plans[done].position, rest))
+                yield plans[done], Loaded(loaded.data, loaded.indices, (*killers, *loaded.faults))
+                done, deaths_here = done + 1, 0
+
+    def _start_workers(self, *, careful: bool) -> Iterator[Loaded]:
+        theirs = self.loader
+        if self._workers is None or careful:
+            self._workers = DataLoader(
+                self._fetcher,  # type: ignore[arg-type]
+                batch_size=None,
+                sampler=_Live(self),
+                collate_fn=_as_it_is,
+                num_workers=1 if careful else theirs.num_workers,
+                prefetch_factor=1 if careful else theirs.prefetch_factor,
+                persistent_workers=theirs.persistent_workers and not careful,
+                pin_memory=theirs.pin_memory,
+                timeout=theirs.timeout,
+                worker_init_fn=theirs.worker_init_fn,
+                multiprocessing_context=theirs.multiprocessing_context,
+                generator=torch.Generator(),  # or each epoch would draw one number from the global stream
+            )
+        arrived = iter(self._workers)
+        if careful:
+            self._workers = None
+        return arrived
+
+    def _complain(self, loaded: Loaded) -> None:
+        """Without the guard a fault is the user's exception again."""
+        if self.guarded or not loaded.faults:
+            return
+        fault = loaded.faults[0]
+        raise fault.error or DataError(f"`train[{fault.index}]` {fault.reason}\n{fault.trace}")
+
+
+class IterableGuard:
+    """Any other source of batches: an iterable data set, a list, a generator function's result.
+
+    Its limits: the samples have no index, so a bad one costs its batch; the order is the source's own, so a
+    resume reads past what was already used; a generator that raises has ended, and the epoch with it.
+    """
+
+    guarded = True
+    samples = None
+
+    def __init__(self, source: Iterable[Any], seed: int) -> None:
+        if iter(source) is source:
+            raise ConfigurationError(
+                f"`train` is a {type(source).__name__}, which can be read once only; wanted something that each "
+                "epoch can iterate anew. Make a list of it, or give the `DataLoader` itself"
+            )
+        self.source = source
+        self.seed = seed
+        self.worker_deaths = 0
+        self.lost_batches: list[tuple[int, int, str]] = []
+        """(epoch, position, reason) of batches that raised."""
+
+    def __len__(self) -> int:
+        return len(self.source)  # type: ignore[arg-type]
+
+    def epoch(self, epoch: int, start: int = 0) -> Iterator[Batch]:
+        """Yield the batches of an epoch; those before `start` are read and passed over."""
+        with LoadingRandomness(self.seed, epoch, _ORDER):
+            arriving = iter(self.source)
+        position = failed = 0
+        while True:
+            began = time.perf_counter()
+            error = None
+            try:
+                with LoadingRandomness(self.seed, epoch, position):
+                    data = next(arriving)
+            except StopIteration:
+                return
+            except Exception as caught:  # noqa: BLE001 - whatever the source raises costs one batch
+                error = caught
+            if error is None:
+                failed = 0
+                if position >= start:
+                    seconds = time.perf_counter() - began
+                    yield Batch(data, None, epoch, position, load_seconds=seconds, source=self)
+            else:
+                failed += 1
+                self.lost_batches.append((epoch, position, f"{type(error).__name__}: {error}"))
+                if failed == FAILED_FETCHES_IN_A_ROW:
+                    raise error
+            position += 1
+
+    def fetch(self, plan: Plan) -> Loaded:
+        raise DataError("`train` is iterable: its samples cannot be asked for again")
+
+
+def guard_loader(
+    source: Any, seed: int, quarantine: Quarantine | None = None, *, guarded: bool = True
+) -> GuardedLoader | IterableGuard:
+    """Return the guard that fits `source`.
+
+    Raises:
+        ConfigurationError: when `source` cannot be iterated anew for each epoch.
+    """
+    if isinstance(source, DataLoader) and not isinstance(source.dataset, IterableDataset):
+        return GuardedLoader(source, seed, quarantine, guarded=guarded)
+    if not hasattr(source, "__iter__"):
+        raise ConfigurationError(
+            f"`train` is a {type(source).__name__}, wanted a `torch.utils.data.DataLoader` or an iterable of batches"
+        )
+    return IterableGuard(source, seed)
+
+
+def batches(loader: Any, seed: int, epoch: int, exclude: Iterable[Any] = ()) -> Iterator[Any]:
+    """Yield the exact batches that `fit(..., seed=seed)` trains on in `epoch` (counted from 0).
+
+    `exclude` are indices of samples to leave out, such as `run.quarantine.indices()`. For whoever wants to
+    compare a run with a loop of their own.
+    """
+    quarantine = Quarantine()
+    for index in exclude:
+        quarantine.add(Fault(index, "excluded", "left out on request"), epoch=epoch - 1, position=0)
+    for batch in guard_loader(loader, seed, quarantine).epoch(epoch):
+        if batch.data is not None:
+            yield batch.data
+
+
+def is_worker_death(error: BaseException) -> bool:
+    """Tell whether `error` says that a worker process is gone. torch raises it wherever the main thread happens to be."""
+    return isinstance(error, RuntimeError) and "DataLoader worker (pid" in str(error)
+
+
+def _end(arrived: Any) -> None:
+    """End the workers that are left now, quietly. Left to the garbage collector, each would print a traceback."""
+    end = getattr(arrived, "_shutdown_workers", None)
+    try:
+        if end is not None:
+            end()
+    except RuntimeError as error:
+        if not is_worker_death(error):
+            raise
+
+
+class _Live:
+    """The plans of the epoch at hand, for worker processes that outlive an epoch."""
+
+    def __init__(self, guard: GuardedLoader) -> None:
+        self._guard = guard
+
+    def __iter__(self) -> Iterator[Plan]:
+        return iter(self._guard._plans)
+
+    def __len__(self) -> int:
+        return len(self._guard._plans)
+
+
+class _FirstOnly:
+    """With `batch_size=None` a sample is a whole batch already."""
+
+    def __init__(self, convert: Any) -> None:
+        self._convert = convert
+
+    def __call__(self, samples: list[Any]) -> Any:
+        return self._convert(samples[0])
+
+
+def _as_it_is(loaded: Loaded) -> Loaded:
+    return loaded
+
+
+def _generators(sampler: Any) -> list[torch.Generator]:
+    """Return the generators that a sampler, or the sampler inside a batch sampler, draws from."""
+    found = []
+    for part in (sampler, getattr(sampler, "sampler", None)):
+        generator = getattr(part, "generator", None)
+        if isinstance(generator, torch.Generator):
+            found.append(generator)
+    return found

@@ -1,0 +1,113 @@
+"""Samples set aside: index, reason, traceback, and where in the run it happened. One JSON line each."""
+
+import json
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from autofix_nb.data.fetch import Fault
+from autofix_nb.journal import plain
+
+
+@dataclass(frozen=True, kw_only=True)
+class Quarantined:
+    """One sample set aside. It takes no part in later batches of the run."""
+
+    index: Any
+    """Its index in the training data set, as the sampler gives it."""
+
+    kind: str
+    """`raises`, `odd shape`, `non-finite`, `kills its worker`."""
+
+    reason: str
+    trace: str = ""
+    epoch: int
+    """Epoch in which it was set aside, counted from 0; later epochs leave it out from the start."""
+
+    position: int
+    """Batch of that epoch, counted from 0."""
+
+    def __str__(self) -> str:
+        return f"sample {self.index} ({self.kind}): {self.reason}"
+
+
+class Quarantine:
+    """The samples of one run that were set aside, in order, each once; kept in `path` when there is one."""
+
+    def __init__(self, path: Path | None = None) -> None:
+        self._path = path
+        self._samples: dict[Any, Quarantined] = {}
+        if path is not None and path.exists():
+            for line in path.read_text(encoding="utf-8").splitlines():
+                try:
+                    sample = Quarantined(**json.loads(line))
+                except (ValueError, TypeError):
+                    continue  # a line cut off by a crash; the sample will show itself again
+                self._samples[_key(sample.index)] = sample
+
+    def add(self, fault: Fault, *, epoch: int, position: int) -> Quarantined | None:
+        """Set one sample aside and return the record, or None when it was there already."""
+        key = _key(fault.index)
+        if key in self._samples:
+            return None
+        sample = Quarantined(
+            index=key,
+            kind=fault.kind,
+            reason=fault.reason,
+            trace=fault.trace,
+            epoch=epoch,
+            position=position,
+        )
+        self._samples[key] = sample
+        if self._path is not None:
+            try:
+                self._path.parent.mkdir(parents=True, exist_ok=True)
+                with self._path.open("a", encoding="utf-8") as file:
+                    file.write(json.dumps(plain(asdict(sample)), ensure_ascii=False) + "\n")
+            except OSError:
+                pass  # a full disk must not stop the training; the checkpoint carries the list too
+        return sample
+
+    def release(self, index: Any) -> None:
+        """Take one sample back into the training; the file keeps the line, a resume goes by the checkpoint."""
+        self._samples.pop(_key(index), None)
+
+    def excluded(self, epoch: int) -> frozenset[Any]:
+        """Return the indices that `epoch` leaves out from the start: those set aside in earlier ones."""
+        return frozenset(key for key, sample in self._samples.items() if sample.epoch < epoch)
+
+    def indices(self) -> list[Any]:
+        """Return the indices of all samples set aside, in the order in which it happened."""
+        return list(self._samples)
+
+    def holds_any(self, indices: list[Any]) -> bool:
+        """Tell whether one of `indices` is set aside."""
+        return not self._samples.keys().isdisjoint(map(_key, indices))
+
+    def __contains__(self, index: Any) -> bool:
+        return _key(index) in self._samples
+
+    def __len__(self) -> int:
+        return len(self._samples)
+
+    def __iter__(self) -> Iterator[Quarantined]:
+        return iter(list(self._samples.values()))
+
+    def __repr__(self) -> str:
+        return "\n".join(map(str, self._samples.values())) or "no sample was set aside"
+
+    def state(self) -> list[dict[str, Any]]:
+        """Return plain values from which `restore` rebuilds the list."""
+        return [plain(asdict(sample)) for sample in self]
+
+    def restore(self, state: list[dict[str, Any]]) -> None:
+        """Put back the list that `state` returned; samples found since then are forgotten."""
+        self._samples = {_key(plain_sample["index"]): Quarantined(**plain_sample) for plain_sample in state}
+
+
+def _key(index: Any) -> Any:
+    """Return the index as plain int or text, so that a NumPy or tensor index is the same after a resume."""
+    if hasattr(index, "item"):
+        index = index.item()
+    return index if isinstance(index, int | str) else json.dumps(plain(index))

@@ -1,0 +1,114 @@
+"""The append-only record of a run: one JSON object a line, whole again after a crash in mid-line.
+
+Nothing here may stop a training: when the disk refuses a line, the line waits in memory and goes out
+with the next one.
+"""
+
+import json
+import math
+import time
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+Entry = dict[str, Any]
+
+
+class Journal:
+    """Findings, changes, outcomes, skips, saves and resumes of one run, in order."""
+
+    def __init__(self, path: Path | None = None, *, clock: Callable[[], float] = time.time) -> None:
+        """Open or begin the journal at `path`; `None` keeps it in memory only. `clock` gives seconds since 1970."""
+        self.path = path
+        self.damaged_lines = 0
+        """Lines that could not be read, such as one cut off by a crash. They stay in the file."""
+
+        self._clock = clock
+        self._waiting: list[str] = []
+        self._entries: list[Entry] = []
+        if path is not None and path.exists():
+            self._read(path)
+
+    def append(self, kind: str, /, **fields: Any) -> Entry:
+        """Write one entry and return it. Values become plain JSON; NaN and infinities become text."""
+        moment = datetime.fromtimestamp(self._clock(), tz=UTC).isoformat(timespec="milliseconds")
+        entry = {"n": len(self._entries) + 1, "time": moment, "kind": kind} | {
+            name: plain(value) for name, value in fields.items()
+        }
+        self._entries.append(entry)
+        self._write(json.dumps(entry, ensure_ascii=False, allow_nan=False))
+        return entry
+
+    def entries(self, kind: str | None = None, /, **wanted: Any) -> list[Entry]:
+        """Return the entries of one kind (or all) whose fields equal `wanted`, oldest first."""
+        return [
+            entry
+            for entry in self._entries
+            if kind in (None, entry["kind"]) and all(entry.get(name) == value for name, value in wanted.items())
+        ]
+
+    def last(self, kind: str, /, **wanted: Any) -> Entry | None:
+        """Return the newest entry of one kind whose fields equal `wanted`, or None."""
+        found = self.entries(kind, **wanted)
+        return found[-1] if found else None
+
+    def __len__(self) -> int:
+        return len(self._entries)
+
+    def __iter__(self) -> Iterator[Entry]:
+        return iter(list(self._entries))
+
+    @property
+    def unwritten(self) -> int:
+        """Lines that the disk has not taken yet."""
+        return len(self._waiting)
+
+    def _read(self, path: Path) -> None:
+        raw = path.read_bytes()
+        for line in raw.splitlines():
+            try:
+                entry = json.loads(line)
+            except ValueError:
+                entry = None
+            if isinstance(entry, dict) and "kind" in entry:
+                self._entries.append(entry)
+            elif line.strip():
+                self.damaged_lines += 1
+        if raw and not raw.endswith(b"\n"):
+            # Close the torn line, or the next entry would be glued to it and be lost too.
+            self._waiting.append("")
+
+    def _write(self, line: str) -> None:
+        self._waiting.append(line)
+        if self.path is None:
+            self._waiting.clear()
+            return
+        try:
+            with self.path.open("ab") as file:
+                file.write("".join(f"{waiting}\n" for waiting in self._waiting).encode())
+        except OSError:
+            return
+        self._waiting.clear()
+
+
+def plain(value: Any) -> Any:
+    """Return `value` as plain JSON: numbers, text, lists and dicts; NaN and infinities as text."""
+    if value is None or isinstance(value, bool | int | str):
+        # An int subclass (IntEnum) or a str subclass must not bring its own text form along.
+        return value if value is None or isinstance(value, bool) else _bare(value)
+    if isinstance(value, float):
+        return float(value) if math.isfinite(value) else str(float(value))
+    if isinstance(value, dict):
+        return {str(name): plain(part) for name, part in value.items()}
+    if isinstance(value, list | tuple):
+        return [plain(part) for part in value]
+    if isinstance(value, set | frozenset):
+        return sorted((plain(part) for part in value), key=str)
+    if hasattr(value, "tolist"):
+        return plain(value.tolist())
+    return str(value)
+
+
+def _bare(value: int | str) -> int | str:
+    return int(value) if isinstance(value, int) else str(value)

@@ -1,0 +1,122 @@
+"""Train a model: batches, step, record, check, fix, save. The loop itself is at the end, and is one screen."""
+
+from collections.abc import Callable, Collection, Mapping, Sequence
+from typing import Any
+
+from torch import nn
+
+from autofix_nb.data import guard_loader
+from autofix_nb.detectors import Detector
+from autofix_nb.loop import setup
+from autofix_nb.loop.evaluate import Metric, evaluate
+from autofix_nb.loop.guard import Guard
+from autofix_nb.loop.objective import Objective
+from autofix_nb.loop.probe import probe
+from autofix_nb.policy import ALLOWED, Mode
+from autofix_nb.run import Run
+
+
+def fit(
+    model: nn.Module,
+    train: Any,
+    val: Any = None,
+    *,
+    epochs: int,
+    loss: Callable[[Any, Any], Any] | None = None,
+    step: Callable[[nn.Module, Any], Any] | None = None,
+    metrics: Mapping[str, Metric] | None = None,
+    goal: str | tuple[str, str] | None = None,
+    optimizer: Any = None,
+    lr: float | None = None,
+    scheduler: Any = None,
+    accumulate: int = 1,
+    device: Any = "auto",
+    precision: str = "auto",
+    seed: int | None = None,
+    autofix: Mode = "auto",
+    allow: Collection[str] = ALLOWED,
+    ignore: Collection[str] = (),
+    name: str | None = None,
+    store: Any = None,
+    resume: Any = "auto",
+    save_every: Any = "auto",
+    show: Any = "auto",
+    detectors: Sequence[Detector] | None = None,
+    fixes: Collection[str] | None = None,
+) -> Run:
+    """Train `model` on `train` and return the run. Run the same cell again after a disconnect, and it goes on.
+
+    `train` and `val` are `DataLoader`s (or anything that gives batches anew each epoch). A batch is `(inputs, targets)`,
+    `(x1, x2, targets)`, or a dict with `labels`.
+
+    `loss(outputs, targets)` gives a number or a dict of named parts (their sum is minimised, or the part `loss` if
+    there is one); None chooses by targets and outputs and says what. `step(model, batch)` gives the same for batches of
+    any other form. `metrics` are functions of all validation outputs and targets. `goal` says what *best* means:
+    a metric or `(metric, "min" | "max")`; by default the first metric, else the validation loss.
+
+    `optimizer` is one made from the model, a class, a name, or None (AdamW). `scheduler` is one made from it, a function
+    that makes one, or `(scheduler, "step" | "epoch")`; the rate it sets is multiplied by fixes, never replaced.
+
+    `seed` decides order and augmentation; None takes torch's own seed. The random stream of the training is not
+    touched: call `torch.manual_seed` before making the model for a run that can be repeated.
+
+    `autofix="auto"` fixes, `"suggest"` only says what it would do, `"off"` only watches; `allow` narrows fixes to what
+    touches `loop`, `data` or `model`; `ignore` leaves out detectors by code.
+
+    Everything is kept in `store/name` (by default `./runs/<model and data>`). `resume=False` begins anew and keeps
+    the old run under another name.
+
+    Raises:
+        ConfigurationError, DataError, ModelError, StoreError: before training, when something does not fit.
+        ResumeError: when the folder holds another training than the one asked for.
+        TrainingFailed: when nothing helps. Everything so far is saved, as with any other exception.
+    """
+    setup.check_epochs(epochs)
+    setup.check_model(model)
+    setup.check_source(train, "train")
+    if val is not None:
+        setup.check_source(val, "val")
+    chosen = setup.choose_device(device, model)
+    model.to(chosen)
+    if not model.training:
+        model.train()
+    optimizer, told_optimizer = setup.make_optimizer(model, optimizer, lr)
+    setup.check_loss(loss, step)
+    sample = probe(model, train, loss, step, chosen, setup.choose_precision(precision, chosen)[0])
+    metrics = setup.choose_metrics(metrics, sample.task, step) if val is not None else {}
+    told = [sentence for sentence in (sample.says, told_optimizer) if sentence]
+
+    guard = Guard(
+        model,
+        optimizer,
+        name=setup.choose_name(name, model, train),
+        store=store,
+        scheduler=scheduler,
+        accumulate=accumulate,
+        precision=precision,
+        seed=seed,
+        resume=resume,
+        save_every=save_every,
+        goal=setup.choose_goal(goal, metrics),
+        autofix=autofix,
+        allow=allow,
+        ignore=ignore,
+        detectors=detectors,
+        fixes=fixes,
+        show=show,
+        task=sample.task,
+        settings={"told": told, "precision": precision, "device": str(chosen), "epochs": epochs},
+    )
+    objective = Objective(model, sample.task, step)
+
+    with guard:
+        guard.open(sample.loss_name, epochs)
+        guard.tell(told)
+        validation = None if val is None else guard_loader(val, guard.seed)
+        for _ in guard.epochs(epochs):
+            for batch in guard.batches(train):
+                guard.step(batch, objective)
+            if validation is not None and guard.position == 0:
+                guard.validate(*evaluate(objective, validation, metrics, chosen, guard.stepper.autocast))
+    return guard.run
+

@@ -1,0 +1,541 @@
+"""The guard: a training loop's memory and conscience. `fit` is written on it, and so may any loop be.
+
+    with af.Guard(model, optimizer, name="mine") as guard:
+        for epoch in guard.epochs(20):
+            for batch in guard.batches(train_loader):
+                guard.step(batch, lambda part: loss_fn(model(part[0]), part[1]))
+            guard.validate(evaluate(model, val_loader))
+    run = guard.run
+"""
+
+import time
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import asdict
+from math import isfinite
+from types import TracebackType
+from typing import Any
+
+import torch
+from torch import nn
+
+from autofix_nb.checkpoints import Snapshot
+from autofix_nb.data import Batch, Fault, GuardedLoader, IterableGuard, Quarantine, guard_loader, structure
+from autofix_nb.detectors import DETECTORS, Detector
+from autofix_nb.environment import snapshot as environment
+from autofix_nb.errors import ConfigurationError, DataError
+from autofix_nb.finding import Finding, Severity
+from autofix_nb.fixes import Controls
+from autofix_nb.history import History
+from autofix_nb.loop import setup
+from autofix_nb.loop.interrupt import StopButton
+from autofix_nb.loop.keeper import Keeper, identity_of
+from autofix_nb.loop.stepper import Attempt, Stepper, left_behind
+from autofix_nb.loop.sums import EpochSums
+from autofix_nb.loop.tasks import Task
+from autofix_nb.loop.trouble import Trouble
+from autofix_nb.policy import ALLOWED, Mode, Policy
+from autofix_nb.run import Run
+from autofix_nb.signals import EVERY, Measured, Recorder
+from autofix_nb.widgets import Progress, make_progress
+
+SNAPSHOT_STEPS = 100
+"""Steps between two copies of the last good state in memory: about 1 % of a step's time on a dense network."""
+
+
+class Guard:
+    """Skips, mends, rolls back, records, saves and resumes, for a loop of the user's own.
+
+    Raises:
+        ModelError, ConfigurationError, DataError, StoreError: when something does not fit, before anything is touched.
+        ResumeError: when the folder holds another training.
+    """
+
+    HEALTHY_STRETCH = 50
+    """Steps without trouble after which an illness counts as over."""
+
+    def __init__(
+        self,
+        model: nn.Module,
+        optimizer: torch.optim.Optimizer,
+        *,
+        name: str | None = None,
+        store: Any = None,
+        scheduler: Any = None,
+        accumulate: int = 1,
+        precision: str = "fp32",
+        seed: int | None = None,
+        resume: Any = "auto",
+        save_every: Any = "auto",
+        goal: Any = None,
+        autofix: Mode = "auto",
+        allow: Collection[str] = ALLOWED,
+        ignore: Collection[str] = (),
+        detectors: Sequence[Detector] | None = None,
+        fixes: Collection[str] | None = None,
+        show: Any = "auto",
+        task: Task | None = None,
+        settings: Mapping[str, Any] | None = None,
+    ) -> None:
+        setup.check_model(model)
+        optimizer, _ = setup.make_optimizer(model, optimizer, None)
+        if not isinstance(accumulate, int) or accumulate < 1:
+            raise ConfigurationError(f"`accumulate` must be a whole number of at least 1, got {accumulate!r}")
+        if seed is not None and not isinstance(seed, int):
+            raise ConfigurationError(f"`seed` must be a whole number or None, got {seed!r}")
+        self.model, self.optimizer, self.task = model, optimizer, task
+        self.scheduler, self._each_step = setup.make_scheduler(optimizer, scheduler)
+        self.goal, direction = setup.choose_goal(goal, {})
+        self.higher_is_better = direction == "max"
+        self.name = setup.choose_name(name, model)
+        device = next(model.parameters()).device
+        autocast, scaler = setup.choose_precision(precision, device)
+        self.controls = Controls()
+        self.stepper = Stepper(
+            model,
+            optimizer,
+            device,
+            self.controls,
+            autocast=autocast,
+            scaler=scaler,
+            accumulate=accumulate,
+            scheduler=self.scheduler if self._each_step else None,
+        )
+        self.keeper = Keeper(setup.choose_folder(store, self.name), resume=resume, save_every=save_every)
+        self.journal = self.keeper.journal
+        self.quarantine = Quarantine(self.keeper.folder / "quarantine" / "samples.jsonl")
+        self.history = History()
+        self.recorder = Recorder(self.history, self.stepper.norms.components, device)
+        self.progress: Progress = make_progress(show)
+        self.policy = Policy(
+            self.journal,
+            mode=autofix,
+            allow=allow,
+            ignore=ignore,
+            detectors=[kind() for kind in DETECTORS] if detectors is None else detectors,
+            fixes=fixes,
+            say=self.progress.say,
+        )
+        self.problems: list[str] = []
+        """Sentences about what could not be used on the way, such as validation samples that raise."""
+
+        self.seed = torch.initial_seed() if seed is None else seed
+        self.epoch = self.position = self.step_count = 0
+        self.status = "new"
+        self.seconds = 0.0
+        self.sums = EpochSums()
+        self.snapshot: Snapshot | None = None
+        self.suspects: list[Fault] = []
+        self.has_batch_norm = any(isinstance(part, nn.modules.batchnorm._BatchNorm) for part in model.modules())
+        self.run = Run(self.keeper.folder, model=model, journal=self.journal, quarantine=self.quarantine)
+        self._settings = dict(settings or {})
+        self._trouble = Trouble(self)
+        self._window: list[tuple[Any, Any]] = []
+        self._sources: dict[int, GuardedLoader | IterableGuard] = {}
+        self._late: dict[int, tuple[Batch, Any]] = {}
+        """By step: batches whose numbers were not waited for."""
+
+        self._row: dict[str, Any] = {}
+        self._loaded_seconds = 0.0
+        self._loaders: list[Any] = []
+        self._samples = 0
+        self._epochs = 0
+        self._used = False
+        self._button: StopButton | None = None
+
+    # --- the loop's own words -------------------------------------------------------------------------------------
+
+    def __enter__(self) -> "Guard":
+        self._began = time.monotonic()
+        self._button = StopButton(self._on_stop_button)
+        self._button.__enter__()
+        return self
+
+    def open(self, loss: str = "", epochs: int = 0) -> None:
+        """Begin the run, or go on with the one that the folder holds; `epochs()` does it by itself."""
+        if self.status != "new":
+            return
+        self._epochs = epochs
+        identity = identity_of(self.model, self.optimizer, loss)
+        if self.keeper.can_resume:
+            state = self.keeper.resume(self, identity)
+            self.epoch, self.position, self.step_count = state["epoch"], state["position"], state["step"]
+            self.seed, self.seconds, self.status = state["seed"], state["seconds"], state["status"]
+            self.sums.restore(state["epoch_sums"])
+            self._trouble.ever_passed = self.step_count > 0
+        self.run.attach(self)
+        if self.status == "finished" and self.epoch >= epochs:
+            return
+        if self.status == "new":
+            self._write_settings(identity)
+            self.journal.append("start", name=self.name, seed=self.seed, epochs=epochs)
+        else:
+            self._say_resumed()
+        if self.keeper.moved_to is not None:
+            self.progress.say(f"The earlier run of this name is kept in {self.keeper.moved_to}.")
+        self.status = "running"
+        self.snapshot = Snapshot(self.step_count, self.model, self.optimizer)
+
+    def epochs(self, count: int) -> Iterator[int]:
+        """Yield the numbers of the epochs that are left, counted from 0, and close each one after its turn."""
+        self.open(epochs=setup.check_epochs(count))
+        self._epochs = count
+        while self.epoch < count and self.controls.stop is None and self.status != "finished":
+            self._used = False
+            yield self.epoch
+            if not self._used:
+                raise DataError("`guard.batches(loader)` was not used in this epoch, so there was nothing to train on")
+            if self.controls.stop is None or self.position == 0:
+                self._close_epoch()
+
+    def batches(self, loader: Any) -> Iterator[Batch]:
+        """Yield the batches of this epoch that are left, from the very one where a resumed run stopped."""
+        source = self.source(loader)
+        self._used = True
+        self._announce(source)
+        start = self.position
+        began = time.perf_counter()
+        for batch in source.epoch(self.epoch, start):
+            self.position = batch.position
+            self._loaded_seconds = time.perf_counter() - began
+            yield batch
+            self.position = batch.position + 1
+            if self.controls.stop is not None:
+                return
+            began = time.perf_counter()
+        if self._window:
+            self._finish_window(Attempt(), None, 0.0)
+        if self.position == start == 0:
+            raise DataError("`train` gave no batch: wanted at least one")
+        self.position = 0
+
+    def step(self, batch: Batch, objective: Callable[[Any], Any]) -> Measured | None:
+        """Train on one batch; `objective(data)` gives the loss, a tensor or a dict of named parts.
+
+        Returns what was measured, or None when no step was taken for it. The function may be called several times:
+        on parts of the batch after an out-of-memory error, on single rows to find those that raise.
+        """
+        began = time.perf_counter()
+        if batch.faults:
+            self._take_note(batch)
+        if batch.data is None:
+            return None
+        stepper = self.stepper
+        if not self._window:
+            stepper.before.take()
+        data = structure.to_device(batch.data, stepper.device)
+        attempt = self.attempt(data, objective)
+        if not attempt.fine:
+            attempt = self._trouble.mend(batch, objective, attempt)
+            if attempt is None:
+                self.sums.skipped += 1
+                return None
+        self._trouble.passed()
+        if stepper.accumulate > 1:
+            self._window.append((data, objective))
+            if len(self._window) < stepper.accumulate:
+                return None
+        if attempt.waiting is not None:
+            self._late[self.step_count + 1] = (batch, objective)
+        return self._finish_window(attempt, objective, began)
+
+    def tell(self, sentences: Sequence[str]) -> None:
+        """Say what was chosen for the user, unless nothing is trained this time."""
+        if self.status == "running":
+            for sentence in sentences:
+                self.progress.say(sentence)
+
+    def validate(self, values: Mapping[str, float] | float, problems: Sequence[str] = ()) -> None:
+        """Take note of this epoch's validation: named values, or the loss alone. Names get `val/` before them.
+
+        `problems` are sentences about validation samples that could not be used; each is said once.
+        """
+        if not isinstance(values, Mapping):
+            values = {"loss": float(values)}
+        self.problems += [problem for problem in dict.fromkeys(problems) if problem not in self.problems]
+        self._row |= {name if name.startswith("val/") else f"val/{name}": float(value) for name, value in values.items()}
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        if self._button is not None:
+            self._button.__exit__()
+        if self.status == "new":
+            return
+        if kind is None:
+            self._finish()
+            return
+        self._save_what_is_there(error)
+
+    # --- for the parts of the loop --------------------------------------------------------------------------------
+
+    def source(self, loader: Any) -> GuardedLoader | IterableGuard:
+        """Return the guard around a loader, made once."""
+        if id(loader) not in self._sources:
+            setup.check_source(loader, "train")
+            source = guard_loader(loader, self.seed, self.quarantine, guarded=self.policy.may("quarantine"))
+            self.keeper.check_data(loader)
+            self._sources[id(loader)] = source
+            self._loaders.append(loader)  # keeps the id taken
+            self._samples = source.samples or 0
+        return self._sources[id(loader)]
+
+    def attempt(self, data: Any, objective: Callable[[Any], Any], *, again: bool = False) -> Attempt:
+        """Run a batch forward and backward, on top of what was accumulated; in parts where memory asks for it."""
+        weight = 1.0 / self.stepper.accumulate
+        if again:
+            for place, (earlier, its) in enumerate(self._window):
+                self._pieces(earlier, its, weight, first=place == 0)
+        if weight == 1.0 and self.controls.micro_batch is None:
+            return self.stepper.attempt(data, objective, first=True)
+        return self._pieces(data, objective, weight, first=not self._window)
+
+    def forget_batch(self) -> None:
+        """Make things as they were before the batch at hand; what was accumulated before it is kept."""
+        self.optimizer.zero_grad(set_to_none=True)
+        self.stepper.before.restore()
+        weight = 1.0 / self.stepper.accumulate
+        for place, (earlier, its) in enumerate(self._window):
+            self._pieces(earlier, its, weight, first=place == 0)
+
+    def set_aside(self, fault: Fault) -> None:
+        """Put one sample into quarantine and write it down."""
+        sample = self.quarantine.add(fault, epoch=self.epoch, position=self.position)
+        if sample is None:
+            return
+        self.journal.append(
+            "quarantine",
+            index=sample.index,
+            fault=sample.kind,
+            reason=sample.reason,
+            epoch=self.epoch,
+            position=self.position,
+            step=self.step_count,
+        )
+        self._record_quarantine()
+
+    def sample_finding(self, faults: Sequence[Fault]) -> Finding:
+        """Return the note that samples could not be used, and why."""
+        first = faults[0]
+        more = f" and {len(faults) - 1} more" if len(faults) > 1 else ""
+        return Finding(
+            code="B02",
+            title="A batch cannot be built or run",
+            severity=Severity.NOTE,
+            step=self.step_count,
+            measured=len(faults),
+            limit=0,
+            says=f"sample {first.index} {first.kind}: {first.reason}{more}",
+            where=tuple(f"sample {fault.index}" for fault in faults),
+            fixes=("quarantine",),
+        )
+
+    # --- what happens behind --------------------------------------------------------------------------------------
+
+    def _pieces(self, data: Any, objective: Callable[[Any], Any], weight: float, *, first: bool) -> Attempt:
+        most = self.controls.micro_batch
+        try:
+            rows = structure.rows(data) if most else 0
+        except structure.NotSliceable:
+            rows = 0
+        if not most or rows <= most:
+            attempt = self.stepper.attempt(data, objective, first=first, weight=weight)
+            return attempt
+        whole = Attempt(loss=0.0)
+        for start in range(0, rows, most):
+            part = list(range(start, min(rows, start + most)))
+            share = len(part) / rows
+            piece = structure.take(data, part, rows)
+            attempt = self.stepper.attempt(piece, objective, first=first and start == 0, weight=weight * share)
+            if attempt.error is not None:
+                return attempt
+            loss = attempt.loss if attempt.waiting is None else float(attempt.waiting[0])
+            whole.loss += loss * share
+            for name, value in attempt.parts.items():
+                whole.parts[name] = whole.parts.get(name, 0.0) + value.detach() * share
+            whole.norm = attempt.norm if attempt.waiting is None else float(attempt.waiting[1])
+            whole.norms, whole.owners, whole.grads = attempt.norms, attempt.owners, attempt.grads
+        return whole
+
+    def _finish_window(self, attempt: Attempt, objective: Any, began: float) -> Measured | None:
+        """Let the optimizer step, record the step, and now and then hand over, look, snapshot and save."""
+        if objective is None:  # the epoch ended with gradients still waiting
+            norm, attempt.norms, attempt.owners, attempt.grads = self.stepper.norms.measure()
+            attempt.loss, attempt.norm = 0.0, norm.item()
+        self._window.clear()
+        rate = self.stepper.rate()
+        clipped = self.stepper.take(attempt)
+        self.step_count += 1
+        if objective is None:
+            return None
+        measured = left_behind(
+            self.step_count,
+            attempt,
+            objective,
+            self.task,
+            lr=rate,
+            clipped=clipped,
+            began=began,
+            load=self._loaded_seconds,
+        )
+        self.recorder.add(measured)
+        self.progress.step(self.position + 1, measured.loss)
+        if self.step_count % EVERY == 0:
+            self._hand_over()
+        return measured
+
+    def _hand_over(self) -> None:
+        waiting = self.recorder.flush()
+        self.sums.add(waiting)
+        late, self._late = self._late, {}
+        for one in waiting:
+            if one.step in late and not (isfinite(float(one.loss)) and isfinite(float(one.grad_norm))):
+                self._trouble.look_back(*late[one.step], one.step)
+        self.policy.look(self, "step", self.step_count)
+        if self.step_count % SNAPSHOT_STEPS == 0 and self._is_healthy(waiting):
+            self.snapshot = Snapshot(self.step_count, self.model, self.optimizer)
+        self.keeper.save_if_due(self)
+
+    def _is_healthy(self, waiting: list[Measured]) -> bool:
+        """Tell whether now is a state worth going back to."""
+        if not all(isfinite(float(one.loss)) for one in waiting):
+            return False
+        norms = torch.stack(torch._foreach_norm([part.detach() for part in self.model.parameters()]))
+        return bool(torch.isfinite(norms).all())
+
+    def _take_note(self, batch: Batch) -> None:
+        """Samples of this batch could not be had: set them aside, or wait and see when it was all of them."""
+        faults = [fault for fault in batch.faults if fault.index not in self.quarantine]
+        batch.faults = ()
+        if not faults:
+            return
+        if batch.data is None:
+            error = faults[0].error or DataError(f"`train[{faults[0].index}]` {faults[0].reason}\n{faults[0].trace}")
+            self._trouble._left_out(batch, Attempt(error=error), faults)
+            return
+        self.suspects = faults
+        self.policy.act(self.sample_finding(faults), self, ["quarantine"])
+        self.suspects = []
+
+    def _record_quarantine(self) -> None:
+        count = len(self.quarantine)
+        self.history.record(self.step_count, quarantined=count)
+        if self._samples:
+            self.history.record(self.step_count, quarantined_share=count / self._samples)
+
+    def _write_settings(self, identity: dict[str, Any]) -> None:
+        self.keeper.write_settings(
+            self._settings
+            | {
+                "name": self.name,
+                "seed": self.seed,
+                "identity": identity,
+                "environment": environment().to_dict(),
+                "autofix": self.policy.mode,
+                "allow": sorted(self.policy.allow),
+                "ignore": sorted(self.policy.ignore),
+                "goal": self.goal,
+                "thresholds": {detector.code: asdict(detector) for detector in self.policy.detectors},
+            }
+        )
+
+    def _say_resumed(self) -> None:
+        where = f"epoch {self.epoch + 1}" + (f", batch {self.position}" if self.position else "")
+        self.journal.append("resume", step=self.step_count, epoch=self.epoch, position=self.position)
+        self.policy.note(
+            Finding(
+                code="R05",
+                title="Resumed",
+                severity=Severity.NOTE,
+                step=self.step_count,
+                measured=self.step_count,
+                limit=0,
+                says=f"went on at {where} with what was saved at step {self.step_count}",
+            )
+        )
+        self.progress.say(f"Resumed {self.name!r} at {where}, step {self.step_count}.")
+
+    def _close_epoch(self) -> None:
+        self.sums.add(self.recorder.flush())
+        row = {"epoch": self.epoch + 1, "step": self.step_count} | self.sums.row() | self._row
+        row |= {"lr": self.stepper.rate(), "quarantined": len(self.quarantine)}
+        if self.goal in row:
+            row |= {"goal": row[self.goal], "goal_name": self.goal, "higher_is_better": self.higher_is_better}
+        self.history.add_epoch(row)
+        self.journal.append("epoch", **row)
+        if "goal" in row:
+            self.keeper.best.offer(row["goal"], self.epoch + 1, self.higher_is_better, self.model)
+        if self.scheduler is not None and not self._each_step:
+            self._step_scheduler(row)
+        self.sums.clear()
+        self._row = {}
+        self.epoch, self.position = self.epoch + 1, 0
+        self.policy.look(self, "step", self.step_count)
+        self.policy.look(self, "epoch", self.step_count)
+        self.progress.epoch(row, self._epochs)
+        self.keeper.save_if_due(self)
+
+    def _step_scheduler(self, row: dict[str, Any]) -> None:
+        if isinstance(self.scheduler, torch.optim.lr_scheduler.ReduceLROnPlateau):
+            self.scheduler.step(row.get("val/loss", row["loss"]))
+        else:
+            self.scheduler.step()
+
+    def _announce(self, source: GuardedLoader | IterableGuard) -> None:
+        try:
+            batches = len(source)
+        except TypeError:
+            batches = None
+        self.progress.begin(self.epoch + 1, self._epochs, batches, self.position)
+
+    def _on_stop_button(self) -> None:
+        self.controls.stop = "the stop button was pressed"
+        self.progress.say("Stopping after this step and saving. Press stop again to interrupt at once.")
+
+    def _finish(self) -> None:
+        """The loop ended in good order: best weights back, everything saved, the report written."""
+        if self.status == "finished":
+            self._put_best_back()
+            self.run.attach(self)
+            self.progress.close(f"{self.run.headline()}\nNothing was trained: `resume=False` begins anew, more `epochs` go on.")
+            return
+        self.sums.add(self.recorder.flush())
+        done = self.epoch >= self._epochs or (self.controls.stop or "").startswith("L03")
+        self.status = "finished" if done else "stopped"
+        self.seconds += time.monotonic() - self._began
+        self.keeper.save(self)
+        restored = done and self._put_best_back()
+        self.journal.append("end", status=self.status, step=self.step_count, why=self.controls.stop, restored=restored)
+        self.run.close(self, restored=restored)
+        self.progress.close(self.run.headline())
+
+    def _put_best_back(self) -> bool:
+        """Load the weights of the best epoch, unless it was the last one; returns whether they were loaded."""
+        best = self.keeper.best
+        if best.weights is None or best.epoch == self.epoch:
+            return False
+        self.model.load_state_dict(best.weights)
+        return True
+
+    def _save_what_is_there(self, error: BaseException | None) -> None:
+        """The loop ended with an exception: save, and say in the exception what was saved where."""
+        self._flush_quietly()
+        self.status = "failed" if isinstance(error, Exception) else "interrupted"
+        self.seconds += time.monotonic() - self._began
+        self.journal.append("error", step=self.step_count, error=f"{type(error).__name__}: {error}")
+        saved = False
+        try:
+            saved = self.keeper.save(self)
+        except Exception as problem:  # noqa: BLE001 - the user's own exception must come out, whatever happens here
+            self.journal.append("save failed", step=self.step_count, why=str(problem))
+        self.run.close(self, restored=False)
+        self.progress.close("")
+        if error is not None:
+            what = f"everything up to step {self.step_count}" if saved else "the journal"
+            again = " Run the same cell again to go on from there." if saved else ""
+            error.add_note(f"autofix_nb: saved {what} in {str(self.keeper.folder)!r}.{again}")
+
+    def _flush_quietly(self) -> None:
+        """Hand over what is there; on a lost device it cannot be read any more."""
+        try:
+            self.sums.add(self.recorder.flush())
+        except RuntimeError as problem:
+            self.journal.append("note", text=f"the last signals could not be read: {problem}")
+

@@ -1,0 +1,99 @@
+"""Where the first NaN or Inf of a step arose: input, output of which module, loss, or gradient of which weight."""
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import nn
+
+from autofix_nb.data import structure
+from autofix_nb.signals import GradientNorms
+
+
+def first_bad_weight(model: nn.Module) -> str | None:
+    """Return the name of the first parameter or buffer that holds NaN, or a parameter that holds Inf; None if none does."""
+    for name, parameter in model.named_parameters():
+        if not bool(torch.isfinite(parameter).all()):
+            return f"weight {name}"
+    for name, buffer in model.named_buffers():
+        # Buffers may hold -inf for good reason: attention masks.
+        if buffer.is_floating_point() and bool(torch.isnan(buffer).any()):
+            return f"buffer {name}"
+    return None
+
+
+def bad_inputs(data: Any) -> list[str]:
+    """Return the paths of the tensors in a batch that hold NaN or Inf."""
+    return [
+        f"input{path}"
+        for path, tensor in structure.tensors(data)
+        if tensor.is_floating_point() and not bool(torch.isfinite(tensor).all())
+    ]
+
+
+def locate(model: nn.Module, data: Any, forward: Callable[[Any], torch.Tensor], norms: GradientNorms) -> str:
+    """Run one forward and backward pass that is known to fail and return where it went wrong first."""
+    inputs = bad_inputs(data)
+    trail = _Trail(model)
+    error: Exception | None = None
+    with trail:
+        try:
+            loss = forward(data)
+            loss.backward()
+        except Exception as caught:  # noqa: BLE001 - the error was seen before; here only its place is asked for
+            error = caught
+    if error is not None:
+        return f"{trail.inside} raises" if trail.inside else "the loss or step function raises"
+    if inputs:
+        return inputs[0]
+    if trail.first_bad:
+        return trail.first_bad
+    if not bool(torch.isfinite(loss).all()):
+        return "the loss"
+    name = norms.first_bad()
+    return f"gradient of {name}" if name else "nowhere any more"
+
+
+class _Trail:
+    """Context that watches the modules of a model: which one is at work, and which first gave a bad output."""
+
+    def __init__(self, model: nn.Module) -> None:
+        self._model = model
+        self._stack: list[str] = []
+        self.first_bad = ""
+
+    @property
+    def inside(self) -> str:
+        """The innermost module that was entered and not left."""
+        return self._stack[-1] if self._stack else ""
+
+    def __enter__(self) -> "_Trail":
+        self._handles = []
+        for name, module in self._model.named_modules():
+            said = f"{name or 'the model'} ({type(module).__name__})"
+            self._handles.append(module.register_forward_pre_hook(self._entering(said)))
+            self._handles.append(module.register_forward_hook(self._leaving(said)))
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for handle in self._handles:
+            handle.remove()
+
+    def _entering(self, said: str) -> Callable[..., None]:
+        def hook(module: nn.Module, inputs: Any) -> None:
+            self._stack.append(said)
+
+        return hook
+
+    def _leaving(self, said: str) -> Callable[..., None]:
+        def hook(module: nn.Module, inputs: Any, outputs: Any) -> None:
+            self._stack.pop()
+            # -inf may be a mask; what a mask leaves behind is never NaN or +inf.
+            if not self.first_bad and any(_is_bad(tensor) for _, tensor in structure.tensors(outputs)):
+                self.first_bad = f"output of {said}"
+
+        return hook
+
+
+def _is_bad(tensor: torch.Tensor) -> bool:
+    return tensor.is_floating_point() and bool((torch.isnan(tensor) | (tensor == torch.inf)).any())

@@ -1,0 +1,93 @@
+"""From a batch to a loss: how a batch is taken apart, run through the model, and judged."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import torch
+from torch import nn
+
+from autofix_nb.errors import DataError, ModelError
+from autofix_nb.loop.tasks import Task
+
+TARGET_NAMES = ("labels", "label", "targets", "target", "y")
+"""Keys under which a batch that is a dict keeps its targets."""
+
+
+class Objective:
+    """Calls the model on a batch and returns the loss: one tensor, or a dict of named parts.
+
+    After a call `outputs` and `targets` hold what the loss was computed from (None with a `step` of the user's).
+    """
+
+    def __init__(self, model: nn.Module, task: Task | None, step: Callable[[nn.Module, Any], Any] | None = None) -> None:
+        self.model = model
+        self.task = task
+        self._step = step
+        self.outputs: Any = None
+        self.targets: Any = None
+
+    def __call__(self, data: Any) -> Any:
+        if self._step is not None:
+            return self._step(self.model, data)
+        inputs, targets = split_batch(data)
+        outputs = forward(self.model, inputs)
+        self.outputs, self.targets = outputs, targets
+        if self.task is None:
+            return outputs.loss
+        return self.task.loss(outputs, targets)
+
+
+def split_batch(data: Any) -> tuple[Any, Any]:
+    """Return inputs and targets of a batch: `(x, y)`, `(x1, x2, y)`, or a dict with one of `TARGET_NAMES`.
+
+    Raises:
+        DataError: when the batch holds no targets.
+    """
+    if isinstance(data, Mapping):
+        for name in TARGET_NAMES:
+            if name in data:
+                return {key: part for key, part in data.items() if key != name}, data[name]
+        raise DataError(
+            f"`train` gives dicts with {sorted(map(str, data))}, none of them a target ({', '.join(TARGET_NAMES)}). "
+            "Give `step=lambda model, batch: ...`"
+        )
+    if isinstance(data, list | tuple) and len(data) >= 2:
+        return (data[0] if len(data) == 2 else tuple(data[:-1])), data[-1]
+    raise DataError(
+        f"`train` gives batches of one {type(data).__name__}, without targets; wanted `(inputs, targets)`. "
+        "Give `step=lambda model, batch: ...` for a loss without targets"
+    )
+
+
+def forward(model: nn.Module, inputs: Any) -> Any:
+    """Call the model: several inputs one by one, named ones by name."""
+    if isinstance(inputs, Mapping):
+        return model(**inputs)
+    if isinstance(inputs, tuple) and not hasattr(inputs, "_fields"):
+        return model(*inputs)
+    return model(inputs)
+
+
+def total_loss(result: Any) -> tuple[torch.Tensor, dict[str, torch.Tensor]]:
+    """Return the loss to go backward from (shape ()), and its named parts.
+
+    Of a dict the entry `loss` is the loss and the others are only recorded; without one, the sum of the parts is.
+
+    Raises:
+        ModelError: when it is no number, or no gradient can flow from it.
+    """
+    parts: dict[str, torch.Tensor] = {}
+    if isinstance(result, Mapping):
+        if not result:
+            raise ModelError("`loss` is an empty dict, wanted at least one named part")
+        parts = {str(name): part for name, part in result.items() if name != "loss"}
+        result = result["loss"] if "loss" in result else sum(result.values())
+    if not isinstance(result, torch.Tensor):
+        raise ModelError(f"`loss` is a {type(result).__name__}, wanted a tensor of one number or a dict of named parts")
+    if result.dim():
+        if result.numel() != 1:
+            raise ModelError(
+                f"`loss` has shape {tuple(result.shape)}, wanted one number: take its mean, or `reduction='mean'`"
+            )
+        result = result.reshape(())
+    return result, parts

@@ -1,0 +1,164 @@
+"""One look at a batch before training: which loss fits, and does the one given take these targets?
+
+Nothing is left behind: the model is in eval mode meanwhile, its random stream and buffers are put back.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import nn
+from torch.utils.data import DataLoader, TensorDataset
+
+from autofix_nb.checkpoints import BeforeStep
+from autofix_nb.data import Batch, guard_loader, structure
+from autofix_nb.errors import AutofixError, DataError, ModelError
+from autofix_nb.loop.culprits import fill_up
+from autofix_nb.loop.evaluate import evaluating
+from autofix_nb.loop.objective import forward, split_batch, total_loss
+from autofix_nb.loop.tasks import Task, check_labels, infer_task, task_of
+
+MOST_BATCHES = 5
+"""Batches looked at until one passes."""
+
+MOST_ROWS = 16
+"""Rows tried one by one when a whole batch does not pass."""
+
+
+@dataclass(frozen=True)
+class Sample:
+    """What a look at the first batch told."""
+
+    task: Task | None
+    """None with a `step` of the user's, or a model that computes its loss itself."""
+
+    says: str
+    loss_name: str
+    """Name of the loss, by which a resumed run is known."""
+
+
+def probe(
+    model: nn.Module, train: Any, loss: Any, step: Any, device: torch.device, autocast: Callable[[], Any]
+) -> Sample:
+    """Run the model on a batch and return the task.
+
+    Raises:
+        DataError, ModelError: when targets and outputs fit no loss, or the given loss does not take them.
+    """
+    if step is not None:
+        return Sample(None, "", getattr(step, "__name__", type(step).__name__))
+    outputs, targets = _outputs(model, train, device, autocast)
+    if outputs is None:  # the model raises for everything: let the training tell, which saves and explains
+        return Sample(None if loss is None else task_of(loss, None, None), "", _name_of(loss))
+    if loss is None and not isinstance(outputs, torch.Tensor) and isinstance(getattr(outputs, "loss", None), torch.Tensor):
+        return Sample(None, "Loss: the model's own.", "the model's own")
+    task = infer_task(outputs, targets) if loss is None else task_of(loss, outputs, targets)
+    if loss is not None:
+        _try_loss(task, outputs, targets)
+    if task.kind == "classification":
+        _check_all_labels(train, task.classes, getattr(loss, "ignore_index", -100))
+    said = f"Loss: {task.says}." if loss is None else ""
+    return Sample(task, said, getattr(task.loss, "__name__", type(task.loss).__name__))
+
+
+def _outputs(model: nn.Module, train: Any, device: torch.device, autocast: Callable[[], Any]) -> tuple[Any, Any]:
+    """Return outputs and targets of the first batch that passes, or of its first row that does; None where none does."""
+    before = BeforeStep(model, device)
+    before.take()
+    first_error: AutofixError | None = None
+    try:
+        with evaluating(model), autocast():
+            for number, batch in enumerate(_few(train)):
+                if batch.data is None:
+                    continue
+                inputs_targets = split_batch(structure.to_device(batch.data, device))
+                try:
+                    return forward(model, inputs_targets[0]), inputs_targets[1]
+                except Exception:  # noqa: BLE001 - a bad sample, or a bug: the training tells them apart
+                    found = _first_row(model, batch, device) if number == 0 else None
+                if found is not None:
+                    return found
+    except DataError as error:
+        first_error = error
+    finally:
+        before.restore()
+    if first_error is not None:
+        raise first_error
+    return None, None
+
+
+def _few(train: Any) -> list[Batch]:
+    """Return the first batches, fetched without worker processes."""
+    source = guard_loader(train, 0)
+    if isinstance(train, DataLoader) and hasattr(source, "order"):
+        order = source.order(0)[:MOST_BATCHES]
+        loaded = ((place, source.fetch_at(0, place, keys)) for place, keys in enumerate(order))
+        return [Batch(one.data, one.indices, 0, place, source=source) for place, one in loaded]
+    found = []
+    for batch in source.epoch(0):
+        found.append(batch)
+        if len(found) == MOST_BATCHES:
+            break
+    return found
+
+
+def _first_row(model: nn.Module, batch: Batch, device: torch.device) -> tuple[Any, Any] | None:
+    try:
+        size = structure.rows(batch.data)
+        for row in range(min(size, MOST_ROWS)):
+            data = structure.to_device(structure.take(batch.data, fill_up([row], size), size), device)
+            inputs, targets = split_batch(data)
+            try:
+                return forward(model, inputs), targets
+            except Exception:  # noqa: BLE001, S112 - the next row may pass
+                continue
+    except structure.NotSliceable:
+        pass
+    return None
+
+
+def _try_loss(task: Task, outputs: Any, targets: Any) -> None:
+    """Raise when the given loss does not take these outputs and targets at all."""
+    error = None
+    try:
+        with torch.no_grad():
+            total_loss(task.loss(outputs, targets))
+    except ModelError:
+        raise
+    except Exception as caught:  # noqa: BLE001 - said in words below
+        error = caught
+    if error is None:
+        return
+    what = _say(targets)
+    raise DataError(
+        f"`loss` ({getattr(task.loss, '__name__', type(task.loss).__name__)}) does not take outputs {_say(outputs)} with "
+        f"targets {what}: {type(error).__name__}: {str(error).splitlines()[0]}. Class numbers are `torch.long` of shape (N,), "
+        "everything else is float, shaped like the outputs; `loss=None` chooses one that fits"
+    ) from error
+
+
+def _check_all_labels(train: Any, classes: int, ignore: int) -> None:
+    """Check the labels of the whole data set where they can be had without loading a sample."""
+    dataset = getattr(train, "dataset", None)
+    labels = None
+    if isinstance(dataset, TensorDataset):
+        labels = dataset.tensors[-1]
+    else:
+        labels = getattr(dataset, "targets", getattr(dataset, "labels", None))
+    try:
+        labels = torch.as_tensor(labels)
+    except (TypeError, ValueError, RuntimeError):
+        return
+    if labels.dim() in (1, 2) and not labels.is_floating_point() and labels.numel() == len(dataset):
+        check_labels(labels, classes, ignore)
+
+
+def _say(value: Any) -> str:
+    if isinstance(value, torch.Tensor):
+        return f"{tuple(value.shape)} {str(value.dtype).removeprefix('torch.')}"
+    return f"of type {type(value).__name__}"
+
+
+def _name_of(loss: Any) -> str:
+    return "" if loss is None else getattr(loss, "__name__", type(loss).__name__)

@@ -1,0 +1,377 @@
+"""A step failed: whose fault is it, and what is done about it.
+
+The order of the questions is the point. Did memory run out? Are the weights still numbers? Which rows fail alone?
+Do the same rows fail under the last good weights too? Only then is anything changed: rows that fail under good
+weights are set aside and the rate is left alone; rows that fail under the present weights only are innocent, the
+weights go back and the rate is lowered; a fault that nobody can be blamed for costs its batch.
+"""
+
+from collections.abc import Callable
+from dataclasses import replace
+from math import isfinite
+from typing import TYPE_CHECKING, Any
+
+import torch
+
+from autofix_nb.checkpoints import WeightsOnLoan
+from autofix_nb.data import Batch, Fault, structure
+from autofix_nb.data.fetch import describe_error
+from autofix_nb.data.loader import is_worker_death
+from autofix_nb.detectors.non_finite import NonFinite
+from autofix_nb.errors import DataError, TrainingFailed
+from autofix_nb.finding import Finding, Severity
+from autofix_nb.loop.culprits import fill_up, find_culprits
+from autofix_nb.loop.locate import first_bad_weight, locate
+from autofix_nb.loop.memory import free_memory, is_device_lost, is_out_of_memory
+from autofix_nb.loop.objective import total_loss
+from autofix_nb.loop.stepper import Attempt
+
+if TYPE_CHECKING:
+    from autofix_nb.loop.guard import Guard
+
+IN_A_ROW = 5
+"""Batches that may fail as a whole, one after the other, before it is a bug and not bad luck."""
+
+FEW_ROWS = 4
+"""A first batch of fewer rows that fails as a whole may be bad luck; of more, it is a bug."""
+
+ROUNDS = 6
+"""Times one batch is looked into before it is left out."""
+
+ROLLBACKS_IN_A_ROW = 8
+"""Times the weights may go back without a healthy stretch between; each time the rate is halved."""
+
+Objective = Callable[[Any], Any]
+
+
+class Trouble:
+    """Mends failed steps of one guard. Counts what failed in a row; remembers nothing else."""
+
+    def __init__(self, guard: "Guard") -> None:
+        self._guard = guard
+        self.ever_passed = False
+        self.failed_in_a_row = 0
+        self.rollbacks_in_a_row = 0
+        self._held: list[tuple[Batch, list[Fault]]] = []
+        self._last_rollback = -1
+        self._said_non_finite = False
+
+    def passed(self) -> None:
+        """Take note that a batch passed. Samples of batches that failed as a whole are now known to be the odd ones."""
+        self.ever_passed = True
+        self.failed_in_a_row = 0
+        self._said_non_finite = False
+        if self._held:
+            for batch, faults in self._held:
+                self._set_aside(batch, faults)
+            self._held.clear()
+
+    def mend(self, batch: Batch, objective: Objective, attempt: Attempt) -> Attempt | None:
+        """Return an attempt on which a step can be taken, or None when this batch is left out.
+
+        Raises:
+            Exception: the user's own, when it is a bug and no matter of single samples.
+            TrainingFailed: when nothing helps.
+        """
+        guard = self._guard
+        if guard.policy.mode != "auto":
+            return self._only_watch(batch, objective, attempt)
+        self._refresh(batch)
+        for _ in range(ROUNDS):
+            if attempt.fine:
+                return attempt
+            error = attempt.error
+            if error is not None and is_device_lost(error):
+                raise error
+            if error is not None and is_worker_death(error):
+                attempt = self._again(batch, objective)
+                continue
+            if error is not None and is_out_of_memory(error):
+                attempt = self._in_parts(batch, objective, attempt)
+                continue
+            guard.stepper.before.restore()
+            weight = first_bad_weight(guard.model)
+            if weight is not None:
+                if not self._go_back(batch, attempt, weight):
+                    return self._left_out(batch, attempt, [])
+                attempt = self._again(batch, objective)
+                continue
+            culprits = self._culprits(batch, objective)
+            if self._passes_with_good_weights(batch, objective, culprits):
+                where = self._where(batch, objective, culprits)
+                if not self._go_back(batch, attempt, where):
+                    return self._left_out(batch, attempt, [])
+                attempt = self._again(batch, objective)
+                continue
+            faults = [self._fault(batch, objective, row) for row in culprits]
+            if not faults or len(faults) == len(self._rows(batch)):
+                return self._left_out(batch, attempt, faults)
+            if not guard.policy.may("quarantine"):
+                return self._left_out(batch, attempt, [])
+            self._set_aside(batch, faults)
+            rest = self._without(batch, culprits)
+            if rest is None:
+                return None
+            batch.data, batch.indices = rest.data, rest.indices
+            attempt = self._again(batch, objective)
+        return attempt if attempt.fine else self._left_out(batch, attempt, [])
+
+    def look_back(self, batch: Batch, objective: Objective, step: int) -> None:
+        """Look into a step that the device left out by itself some steps ago (nothing was waited for then)."""
+        guard = self._guard
+        guard.stepper.before.take()
+        attempt = self._again(batch, objective)
+        if attempt.fine and first_bad_weight(guard.model) is None:
+            finding = self._finding(Attempt(), f"step {step} could not be repeated", ())
+            guard.policy.act(finding, guard, ["skip_batch"])
+        else:
+            self.mend(batch, objective, attempt)
+        guard.forget_batch()
+
+    def _again(self, batch: Batch, objective: Objective) -> Attempt:
+        """Run the batch again as if for the first time. On a copy: it may have to be run once more."""
+        self._guard.stepper.before.restore()
+        data = self._guard.stepper.to_device(structure.map_tensors(torch.clone, batch.data))
+        return _read(self._guard.attempt(data, objective, again=True))
+
+    def _try_rows(self, batch: Batch, objective: Objective, rows: list[int]) -> Attempt:
+        """Run some rows of a batch, filled up to a full batch."""
+        stepper = self._guard.stepper
+        stepper.before.restore()
+        attempt = stepper.attempt(self._take(batch, fill_up(rows, len(self._rows(batch)))), objective, first=True)
+        error = attempt.error
+        if error is not None and (is_device_lost(error) or is_out_of_memory(error)):
+            raise error
+        return _read(attempt)
+
+    def _culprits(self, batch: Batch, objective: Objective) -> list[int]:
+        """Return the rows that fail alone. Leaves gradients cleared and everything else as before the step."""
+        guard = self._guard
+        try:
+            size = len(self._rows(batch))
+            return find_culprits(lambda part: not self._try_rows(batch, objective, part).fine, size)
+        except (structure.NotSliceable, DataError):
+            return []
+        finally:
+            guard.stepper.before.restore()
+            guard.optimizer.zero_grad(set_to_none=True)
+
+    def _passes_with_good_weights(self, batch: Batch, objective: Objective, culprits: list[int]) -> bool:
+        """Tell whether what fails now does not fail under the last good weights: then it is not the data's fault."""
+        guard = self._guard
+        snapshot = guard.snapshot
+        if snapshot is None or snapshot.step == guard.step_count:
+            return False
+        try:
+            rows = culprits or list(range(len(self._rows(batch))))
+            with WeightsOnLoan(guard.model, snapshot):
+                return self._try_rows(batch, objective, rows).fine
+        except (structure.NotSliceable, DataError):
+            with WeightsOnLoan(guard.model, snapshot):
+                return self._again(batch, objective).fine
+        finally:
+            guard.stepper.before.restore()
+            guard.optimizer.zero_grad(set_to_none=True)
+
+    def _go_back(self, batch: Batch, attempt: Attempt, where: str) -> bool:
+        """Roll back and lower the rate, unless that is not allowed or has not helped often enough."""
+        guard = self._guard
+        step = guard.step_count
+        if step - self._last_rollback > guard.HEALTHY_STRETCH:
+            self.rollbacks_in_a_row = 0
+        elif self.rollbacks_in_a_row:
+            guard.policy.give_up("G03", guard, step, "the numbers went bad again before the trial was over")
+        self.rollbacks_in_a_row += 1
+        self._last_rollback = step
+        finding = self._finding(attempt, where, ())
+        if self.rollbacks_in_a_row > ROLLBACKS_IN_A_ROW:
+            guard.policy.note(finding)
+            raise TrainingFailed(
+                f"the numbers went bad {self.rollbacks_in_a_row} times within {guard.HEALTHY_STRETCH} steps each, last "
+                f"in {where} at step {step}, although the rate was lowered to {guard.stepper.rate():.3g}. The best guess: "
+                "an operation in the model or loss that has no finite value or gradient (log or division by 0, sqrt at 0)"
+            )
+        if not (guard.policy.may("rollback") and guard.snapshot is not None):
+            guard.policy.note(finding)
+            return False
+        return guard.policy.act(finding, guard, ["rollback", "scale_lr"], all_of=True)
+
+    def _set_aside(self, batch: Batch, faults: list[Fault]) -> None:
+        guard = self._guard
+        guard.suspects = faults
+        kind = faults[0].kind
+        if kind == "non-finite":
+            finding = self._finding(Attempt(), faults[0].reason, tuple(f"sample {fault.index}" for fault in faults))
+        else:
+            finding = guard.sample_finding(faults)
+        guard.policy.act(finding, guard, ["quarantine"])
+        guard.suspects = []
+
+    def _left_out(self, batch: Batch, attempt: Attempt, faults: list[Fault]) -> None:
+        """Leave a batch out, or, when that cannot be bad luck any more, let the error out."""
+        guard = self._guard
+        self.failed_in_a_row += 1
+        guard.forget_batch()
+        error = attempt.error
+        rows = len(faults)
+        hopeless = not self.ever_passed and rows >= FEW_ROWS
+        if self.failed_in_a_row >= IN_A_ROW or hopeless or not guard.policy.may("skip_batch"):
+            said = f"{self.failed_in_a_row} batches in a row failed" if self.ever_passed else "no batch has passed yet"
+            if error is not None:
+                error.add_note(f"autofix_nb: {said} as a whole, so this is no matter of single samples.")
+                raise error
+            where = faults[0].reason if faults else "a place that no single sample leads to"
+            guard.policy.note(self._finding(attempt, where, ()))
+            raise TrainingFailed(
+                f"{said}: the loss is {attempt.loss}, the gradient norm {attempt.norm}, for whole batches. First: {where}"
+            )
+        if faults:
+            self._held.append((replace(batch), faults))
+        what = f"raises {type(error).__name__}: {error}" if error is not None else "the whole batch"
+        guard.policy.act(self._finding(attempt, what, (f"batch {batch.position} of epoch {batch.epoch}",)), guard, ["skip_batch"])
+        return None
+
+    def _in_parts(self, batch: Batch, objective: Objective, attempt: Attempt) -> Attempt:
+        """Run a batch that did not fit into memory in halves, weighted so that the gradient is that of the whole."""
+        guard = self._guard
+        error = attempt.error
+        size = guard.controls.micro_batch or len(self._rows(batch))
+        while True:
+            free_memory(error)
+            if size == 1:
+                raise error if error is not None else TrainingFailed("one sample does not fit into memory")
+            size = (size + 1) // 2
+            guard.controls.micro_batch = size
+            attempt = self._again(batch, objective)
+            error = attempt.error
+            if error is None or not is_out_of_memory(error):
+                finding = Finding(
+                    code="R01",
+                    title="Out of memory",
+                    severity=Severity.WARNING,
+                    step=guard.step_count,
+                    measured=len(self._rows(batch)),
+                    limit=size,
+                    says=f"a batch of {len(self._rows(batch))} does not fit, parts of {size} do; the gradient is that of "
+                    "the whole batch" + (", batch norm sees the parts" if guard.has_batch_norm else ""),
+                )
+                guard.policy.note(finding)
+                guard.journal.append("change", code="R01", fix="split_batch", says=finding.says, after={"micro_batch": size})
+                return attempt
+
+    def _only_watch(self, batch: Batch, objective: Objective, attempt: Attempt) -> Attempt:
+        """`autofix="suggest"` and `"off"`: say what is wrong, once, and do what a plain loop does."""
+        guard = self._guard
+        if attempt.error is not None:
+            attempt.error.add_note(f'autofix_nb: `autofix="{guard.policy.mode}"` leaves errors to you.')
+            raise attempt.error
+        if not self._said_non_finite:
+            self._said_non_finite = True
+            random, buffers = torch.default_generator.get_state(), [b.clone() for b in guard.model.buffers()]
+            weight = first_bad_weight(guard.model)
+            if weight is not None:
+                finding = self._finding(attempt, weight, ())
+                guard.policy.act(finding, guard, ["rollback", "scale_lr"])
+            else:
+                culprits = self._culprits(batch, objective)
+                guard.suspects = [self._fault(batch, objective, row) for row in culprits]
+                where = guard.suspects[0].reason if guard.suspects else "the whole batch"
+                samples = tuple(f"sample {fault.index}" for fault in guard.suspects)
+                guard.policy.act(self._finding(attempt, where, samples), guard, ["quarantine", "skip_batch"])
+                guard.suspects = []
+            again = self._again(batch, objective)
+            torch.default_generator.set_state(random)
+            with torch.no_grad():
+                for buffer, value in zip(guard.model.buffers(), buffers, strict=True):
+                    buffer.copy_(value)
+            return again
+        return attempt
+
+    def _fault(self, batch: Batch, objective: Objective, row: int) -> Fault:
+        """Return the record of one row that fails alone: its index, and where it fails."""
+        attempt = self._try_rows(batch, objective, [row])
+        self._guard.stepper.before.restore()
+        self._guard.optimizer.zero_grad(set_to_none=True)
+        index = batch.indices[row] if batch.indices is not None else f"epoch {batch.epoch}, batch {batch.position}, row {row}"
+        error = attempt.error
+        if error is None:
+            return Fault(index, "non-finite", self._where(batch, objective, [row]))
+        reason, trace = describe_error(error)
+        return Fault(index, "raises", f"in the forward pass, {reason}", trace)
+
+    def _where(self, batch: Batch, objective: Objective, rows: list[int]) -> str:
+        """Return where the first bad number arises for these rows (all of them when none is named)."""
+        guard = self._guard
+        try:
+            rows = rows or list(range(len(self._rows(batch))))
+            data = self._take(batch, fill_up(rows, len(self._rows(batch))))
+        except (structure.NotSliceable, DataError):
+            data = guard.stepper.to_device(batch.data)
+        guard.stepper.before.restore()
+        guard.optimizer.zero_grad(set_to_none=True)
+
+        def run(part: Any) -> torch.Tensor:
+            with guard.stepper.autocast():
+                return total_loss(objective(part))[0]
+
+        where = locate(guard.model, data, run, guard.stepper.norms)
+        guard.stepper.before.restore()
+        guard.optimizer.zero_grad(set_to_none=True)
+        return where
+
+    def _finding(self, attempt: Attempt, where: str, samples: tuple[str, ...]) -> Finding:
+        """Return G03 with where it arose first."""
+        said = f"first in {where}"
+        if not isfinite(attempt.loss) or not isfinite(attempt.norm):
+            numbers = {"loss": attempt.loss, "gradient norm": attempt.norm}
+            bad = [f"{name} is {value}" for name, value in numbers.items() if not isfinite(value)]
+            said = f"{' and '.join(bad)}, {said}" if attempt.error is None and not samples else said
+        return Finding(
+            code=NonFinite.code,
+            title=NonFinite.title,
+            severity=Severity.WARNING if samples else Severity.CRITICAL,
+            step=self._guard.step_count,
+            measured=attempt.norm,
+            limit=float("inf"),
+            says=said,
+            where=samples or (where,),
+            fixes=NonFinite.fixes,
+        )
+
+    def _rows(self, batch: Batch) -> range:
+        return range(len(batch.indices) if batch.indices is not None else structure.rows(batch.data))
+
+    def _refresh(self, batch: Batch) -> None:
+        """Load the batch again: the model or the step may have changed it in place."""
+        again = batch.reload(batch.indices) if batch.indices else None
+        if again is not None and again.indices == batch.indices:
+            batch.data = again.data
+
+    def _take(self, batch: Batch, rows: list[int]) -> Any:
+        """Return these rows of a batch on the device: cut out of it, or, where it cannot be cut, loaded again."""
+        size = len(self._rows(batch))
+        try:
+            data = structure.take(batch.data, rows, size)
+        except structure.NotSliceable:
+            if batch.indices is None:
+                raise
+            part = batch.reload([batch.indices[row] for row in rows])
+            if part is None:
+                raise
+            data = part.data
+        return self._guard.stepper.to_device(data)
+
+    def _without(self, batch: Batch, culprits: list[int]) -> Batch | None:
+        """Return the batch without these rows."""
+        rest = [row for row in self._rows(batch) if row not in set(culprits)]
+        if batch.indices is not None:
+            return batch.reload([batch.indices[row] for row in rest])
+        return replace(batch, data=structure.take(batch.data, rest, len(self._rows(batch))))
+
+
+def _read(attempt: Attempt) -> Attempt:
+    """Wait for the numbers of an attempt: where something failed before, certainty is worth the wait."""
+    if attempt.waiting is not None:
+        attempt.loss, attempt.norm = (float(value) for value in attempt.waiting)
+        attempt.waiting = None
+    return attempt

@@ -1,0 +1,203 @@
+"""Which fix for which finding, gentlest first; what the user allowed; and whether it helped.
+
+A change is a trial: it is written down, applied, watched for `HORIZON_STEPS` steps, and then kept or undone with
+the numbers before and after. Changes that prove themselves at once (a sample set aside without which the batch is
+sound, a batch left out) are kept at once.
+"""
+
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import asdict, dataclass
+from typing import Literal
+
+import numpy as np
+
+from autofix_nb.detectors import Detector, NotApplicable
+from autofix_nb.errors import ConfigurationError
+from autofix_nb.finding import Finding, Severity
+from autofix_nb.fixes import FIXES, Change, Fix, Trainee
+from autofix_nb.journal import Journal
+
+Mode = Literal["auto", "suggest", "off"]
+ALLOWED = frozenset({"loop", "data", "model"})
+
+HORIZON_STEPS = 50
+"""Steps a change is watched before the verdict."""
+
+QUIET_STEPS = 200
+"""A detector that fires again after so many steps of silence has found a new illness."""
+
+PROVEN_AT_ONCE = frozenset({"quarantine", "skip_batch", "early_stop"})
+"""Fixes that show at once whether they helped, and are not watched."""
+
+SAMPLES_SAID = 3
+"""Samples set aside that are told one by one while it trains; later ones are counted in the epoch's line."""
+
+
+@dataclass(slots=True)
+class Trial:
+    """One change being watched."""
+
+    change: Change
+    fix: Fix
+    finding: Finding
+    until: int
+    loss_before: float
+
+
+class Policy:
+    """Decides on findings, and keeps the book of trials."""
+
+    def __init__(
+        self,
+        journal: Journal,
+        *,
+        mode: Mode = "auto",
+        allow: Collection[str] = ALLOWED,
+        ignore: Collection[str] = (),
+        detectors: Sequence[Detector] = (),
+        fixes: Collection[str] | None = None,
+        say: Callable[[str], None] = lambda text: None,
+    ) -> None:
+        """`say` is told, in one sentence each, what was changed and what came of it."""
+        if mode not in ("auto", "suggest", "off"):
+            raise ConfigurationError(f"`autofix` must be 'auto', 'suggest' or 'off', got {mode!r}")
+        if not set(allow) <= ALLOWED:
+            raise ConfigurationError(f"`allow` must be some of {sorted(ALLOWED)}, got {sorted(allow)}")
+        unknown = set(fixes or ()) - set(FIXES)
+        if unknown:
+            raise ConfigurationError(f"`fixes` names {sorted(unknown)}, which do not exist; there are {sorted(FIXES)}")
+        self.journal = journal
+        self.mode = mode
+        self.allow = frozenset(allow)
+        self.ignore = frozenset(ignore)
+        self.findings: list[Finding] = []
+        self.changes: list[Change] = []
+        self.trials: list[Trial] = []
+        self.detectors = tuple(detectors)
+        self._say = say
+        self._samples_said = 0
+        self._fixes = frozenset(FIXES if fixes is None else fixes)
+        self._fired: dict[str, tuple[int, Severity]] = {}
+
+    def may(self, fix: str) -> bool:
+        """Tell whether a fix may be applied without asking."""
+        return self.mode == "auto" and fix in self._fixes and FIXES[fix].touches in self.allow
+
+    def look(self, run: Trainee, when: Literal["step", "epoch"], step: int) -> None:
+        """Ask the detectors, act on what they say, and judge the trials that are due."""
+        for detector in self.detectors:
+            if detector.when != when or detector.code in self.ignore:
+                continue
+            try:
+                finding = detector.check(run.history)
+            except NotApplicable:
+                continue
+            if finding is not None and self._is_new(finding):
+                self.act(finding, run)
+        self._judge(run, step)
+
+    def note(self, finding: Finding) -> None:
+        """Write a finding down without acting on it."""
+        self.findings.append(finding)
+        self.journal.append("finding", **finding.to_dict(), text=str(finding))
+
+    def act(self, finding: Finding, run: Trainee, fixes: Sequence[str] | None = None, *, all_of: bool = False) -> bool:
+        """Write a finding down and apply the first fix that fits and is allowed, or all of them.
+
+        `fixes` are the names to try, by default the finding's own. Returns whether anything was applied.
+        """
+        self.note(finding)
+        if self.mode == "off":
+            return False
+        applied = False
+        for name in finding.fixes if fixes is None else fixes:
+            if any(trial.change.fix == name for trial in self.trials) and name not in ("rollback", "scale_lr"):
+                continue
+            fix = FIXES[name]()
+            change = fix.plan(finding, run)
+            if change is None:
+                continue
+            if not self.may(name):
+                self.journal.append("suggestion", code=finding.code, step=finding.step, **asdict(change))
+                continue
+            self._apply(fix, change, finding, run)
+            applied = True
+            if not all_of:
+                break
+        return applied
+
+    def _apply(self, fix: Fix, change: Change, finding: Finding, run: Trainee) -> None:
+        losses = run.history.values("loss", HORIZON_STEPS)
+        losses = losses[np.isfinite(losses)]
+        before = float(np.median(losses)) if len(losses) else float("nan")
+        fix.apply(change, run)
+        self.changes.append(change)
+        self.journal.append("change", code=finding.code, step=finding.step, **asdict(change))
+        self._tell(change, finding)
+        if change.fix in PROVEN_AT_ONCE:
+            return
+        self.trials.append(Trial(change, fix, finding, finding.step + HORIZON_STEPS, before))
+
+    def _judge(self, run: Trainee, step: int) -> None:
+        for trial in list(self.trials):
+            if step < trial.until:
+                continue
+            self.trials.remove(trial)
+            after = run.history.values("loss", HORIZON_STEPS // 2)
+            finite = after[np.isfinite(after)]
+            loss_after = float(np.median(finite)) if len(finite) else float("nan")
+            # NaN before means that the run had no sound loss to compare with: a finite one is better.
+            better = bool(len(finite)) and not loss_after > 1.5 * abs(trial.loss_before) + 1e-12
+            self._close(trial, run, step, kept=better, loss_after=loss_after)
+
+    def give_up(self, code: str, run: Trainee, step: int, why: str) -> None:
+        """Close the running trials of an illness that came back before their time was over."""
+        for trial in [trial for trial in self.trials if trial.finding.code == code]:
+            self.trials.remove(trial)
+            # Undoing would bring the illness back: the next, stronger remedy is put on top of this one.
+            self.journal.append("outcome", **self._about(trial), verdict="did not help", step=step, why=why)
+            trial.fix.forget()
+
+    def _close(self, trial: Trial, run: Trainee, step: int, *, kept: bool, loss_after: float) -> None:
+        self.journal.append(
+            "outcome",
+            **self._about(trial),
+            verdict="kept" if kept else "undone",
+            step=step,
+            loss_before=trial.loss_before,
+            loss_after=loss_after,
+        )
+        if kept:
+            trial.fix.forget()
+            return
+        self._say(f"{trial.change.fix} did not help: the loss is {loss_after:.4g}, it was {trial.loss_before:.4g}. It is undone.")
+        if trial.change.fix != "rollback":
+            trial.fix.undo(trial.change, run)
+        rest = trial.finding.fixes[trial.finding.fixes.index(trial.change.fix) + 1 :]
+        for name in rest:
+            fix = FIXES[name]()
+            change = fix.plan(trial.finding, run) if self.may(name) else None
+            if change is not None:
+                again = Finding(**{**asdict(trial.finding), "step": step})
+                self._apply(fix, change, again, run)
+                return
+
+    def _tell(self, change: Change, finding: Finding) -> None:
+        if change.fix == "quarantine":
+            self._samples_said += 1
+            if self._samples_said > SAMPLES_SAID:
+                return
+        more = " Later ones are counted at the end of each line." if self._samples_said == SAMPLES_SAID else ""
+        self._say(f"{finding.code} at step {finding.step}: {finding.says}. So {change.says}.{more}")
+
+    def _about(self, trial: Trial) -> dict[str, str]:
+        return {"code": trial.finding.code, "fix": trial.change.fix}
+
+    def _is_new(self, finding: Finding) -> bool:
+        """Tell an illness seen for the first time, or worse than before, from one that was said already."""
+        last = self._fired.get(finding.code)
+        self._fired[finding.code] = (finding.step, max(finding.severity, last[1]) if last else finding.severity)
+        if last is None or finding.severity > last[1]:
+            return True
+        # A share of samples only grows: saying it again at the same severity says nothing.
+        return finding.code != "R02" and finding.step - last[0] > QUIET_STEPS

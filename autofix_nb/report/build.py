@@ -1,0 +1,181 @@
+"""The report as one plain dict: everything that the text, the HTML and the JSON say, worked out once."""
+
+import math
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from autofix_nb.data import Quarantine
+from autofix_nb.finding import Finding
+from autofix_nb.history import History
+from autofix_nb.journal import Journal
+
+Plain = dict[str, Any]
+
+MOST_SAMPLES = 200
+"""Quarantined samples listed one by one; the rest is counted."""
+
+
+def build(
+    *,
+    settings: Mapping[str, Any],
+    status: str,
+    history: History,
+    journal: Journal,
+    quarantine: Quarantine,
+    findings: Sequence[Finding],
+    ending: Mapping[str, Any],
+) -> Plain:
+    """Return the report of a run. `ending` says how it ended: steps, seconds, best epoch, whether weights were restored."""
+    goal = _goal(history, ending)
+    samples = settings.get("identity", {}).get("samples")
+    report: Plain = {
+        "name": settings.get("name", ""),
+        "status": status,
+        "why": ending.get("why"),
+        "epochs": len(history.epochs),
+        "steps": ending.get("steps", 0),
+        "seconds": ending.get("seconds", 0.0),
+        "goal": goal,
+        "resumed": [{"step": entry["step"], "time": entry["time"]} for entry in journal.entries("resume")],
+        "findings": _grouped(findings),
+        "changes": _changes(journal),
+        "suggestions": _suggestions(journal),
+        "quarantine": {
+            "count": len(quarantine),
+            "samples": samples,
+            "kinds": dict(Counter(sample.kind for sample in quarantine)),
+            "list": [
+                {"index": one.index, "kind": one.kind, "reason": one.reason, "epoch": one.epoch + 1}
+                for one in list(quarantine)[:MOST_SAMPLES]
+            ],
+        },
+        "skipped": sum(int(row.get("skipped", 0)) for row in history.epochs),
+        "told": settings.get("told", []),
+        "environment": settings.get("environment", {}),
+        "settings": {name: settings[name] for name in ("seed", "autofix", "allow", "ignore") if name in settings},
+        "table": [dict(row) for row in history.epochs],
+        "problems": list(ending.get("problems", [])),
+    }
+    report["headline"] = headline(report)
+    return report
+
+
+def headline(report: Plain) -> str:
+    """Return how it went, in two or three short sentences."""
+    name = f"{report['name']}: " if report["name"] else ""
+    times = f"{report['epochs']} {_plural('epoch', report['epochs'])}, {report['steps']} steps, {duration(report['seconds'])}"
+    said = [f"{name}{report['status']} after {times}."]
+    goal = report["goal"]
+    if goal:
+        restored = ", whose weights were put back" if goal["restored"] else ""
+        said.append(f"Best {goal['name']} {goal['best']:.4f} in epoch {goal['best_epoch']}{restored}.")
+    if report["why"]:
+        said.append(f"It ended early: {report['why']}.")
+    aside = report["quarantine"]
+    if aside["count"]:
+        of = f" of {aside['samples']}" if aside["samples"] else ""
+        said.append(f"{aside['count']}{of} samples set aside.")
+    if report["resumed"]:
+        said.append(f"Resumed {_times(len(report['resumed']))}.")
+    if not report["findings"]:
+        said.append("Nothing was found that needed a fix.")
+    return " ".join(said)
+
+
+def duration(seconds: float) -> str:
+    """Return a time as people say it: `4.2 s`, `3 min 20 s`, `2 h 5 min`."""
+    if seconds < 60:
+        return f"{seconds:.1f} s"
+    minutes, rest = divmod(int(seconds), 60)
+    if minutes < 60:
+        return f"{minutes} min {rest} s"
+    return f"{minutes // 60} h {minutes % 60} min"
+
+
+def _goal(history: History, ending: Mapping[str, Any]) -> Plain | None:
+    rows = [row for row in history.epochs if "goal" in row and math.isfinite(float(row["goal"]))]
+    if not rows:
+        return None
+    best = max(rows, key=lambda row: row["goal"] if row["higher_is_better"] else -row["goal"])
+    return {
+        "name": rows[-1]["goal_name"],
+        "best": best["goal"],
+        "best_epoch": best["epoch"],
+        "last": rows[-1]["goal"],
+        "restored": bool(ending.get("restored")),
+    }
+
+
+def _grouped(findings: Sequence[Finding]) -> list[Plain]:
+    """Put findings that say the same thing of other samples together: each thing is said once."""
+    groups: dict[tuple[str, str], Plain] = {}
+    for finding in findings:
+        about_samples = bool(finding.where) and finding.where[0].startswith("sample ")
+        key = finding.code, "samples" if about_samples else finding.says
+        if key not in groups:
+            groups[key] = finding.to_dict() | {"count": 0, "first_step": finding.step, "where": []}
+        group = groups[key]
+        group["count"] += 1
+        group["last_step"] = finding.step
+        group["where"] = (group["where"] + list(finding.where))[:MOST_SAMPLES]
+    return list(groups.values())
+
+
+def _changes(journal: Journal) -> list[Plain]:
+    verdicts: dict[tuple[str, str], list[Plain]] = {}
+    for entry in journal.entries("outcome"):
+        verdicts.setdefault((entry["code"], entry["fix"]), []).append(entry)
+    said: list[Plain] = []
+    samples: list[Any] = []
+    entries = journal.entries("change")
+    for entry in entries:
+        if entry["fix"] == "quarantine":
+            samples += entry.get("after", {}).get("samples", [])
+            continue
+        waiting = verdicts.get((entry["code"], entry["fix"]), [])
+        outcome = waiting.pop(0) if waiting else None
+        verdict = outcome["verdict"] if outcome else "kept"
+        said.append(
+            {
+                "fix": entry["fix"],
+                "code": entry["code"],
+                "step": entry.get("step"),
+                "says": entry["says"],
+                "verdict": verdict,
+                "before": outcome.get("loss_before") if outcome else None,
+                "after": outcome.get("loss_after") if outcome else None,
+                "permanent": entry.get("permanent", ""),
+            }
+        )
+    if samples:
+        shown = sorted(samples, key=str)
+        said.insert(
+            0,
+            {
+                "fix": "quarantine",
+                "code": "B02, G03",
+                "step": entries[0].get("step"),
+                "says": f"{len(samples)} samples set aside; the rest of their batches went on",
+                "verdict": "kept",
+                "before": None,
+                "after": None,
+                "permanent": f"bad = set({shown})\nkept = [i for i in range(len(data)) if i not in bad]\n"
+                "data = torch.utils.data.Subset(data, kept)",
+            },
+        )
+    return said
+
+
+def _suggestions(journal: Journal) -> list[Plain]:
+    return [
+        {"code": entry["code"], "fix": entry["fix"], "says": entry["says"]} for entry in journal.entries("suggestion")
+    ]
+
+
+def _plural(word: str, count: int) -> str:
+    return word if count == 1 else f"{word}s"
+
+
+def _times(count: int) -> str:
+    return {1: "once", 2: "twice"}.get(count, f"{count} times")

@@ -1,0 +1,117 @@
+"""The report as HTML: a fragment for a notebook, and one self-contained file. Everything is escaped."""
+
+import base64
+from html import escape
+from typing import Any
+
+from autofix_nb.report.text import finding_line, verdict
+
+# Colours come from the page, so that light and dark both work; only lines and shades are ours.
+STYLE = """
+<style>
+.afx{font:14px/1.5 system-ui,sans-serif;max-width:900px;color:inherit}
+.afx h3{font-size:15px;margin:1.1em 0 .3em}
+.afx .afx-head{font-size:16px;font-weight:600}
+.afx table{border-collapse:collapse;margin:.3em 0;font-size:13px;color:inherit;background:none}
+.afx td,.afx th{border-bottom:1px solid rgba(128,128,128,.35);padding:3px 12px 3px 0;text-align:left;
+ vertical-align:top;white-space:normal}
+.afx td.num{text-align:right;font-variant-numeric:tabular-nums}
+.afx pre{background:rgba(128,128,128,.12);padding:6px 10px;border-radius:4px;white-space:pre-wrap;
+ max-height:9em;overflow:auto;margin:.3em 0;color:inherit}
+.afx img{max-width:100%;height:auto;border-radius:4px;background:#fff}
+.afx summary{cursor:pointer}
+.afx .afx-note{opacity:.75}
+</style>
+"""
+
+COLUMNS = ("epoch", "loss", "goal", "lr", "clip_share", "skipped", "quarantined", "step_seconds", "load_seconds")
+
+
+def to_html(report: dict[str, Any], picture: bytes | None = None) -> str:
+    """Return the report as an HTML fragment; `picture` is a PNG."""
+    parts = [STYLE, '<div class="afx">', f'<p class="afx-head">{escape(report["headline"])}</p>']
+    parts += [f'<p class="afx-note">{escape(line)}</p>' for line in report["told"]]
+    if picture is not None:
+        data = base64.b64encode(picture).decode()
+        parts.append(f'<img alt="{escape(_describe_picture(report))}" src="data:image/png;base64,{data}">')
+    if report["findings"]:
+        parts.append("<h3>Found</h3><ul>")
+        parts += [f"<li>{escape(finding_line(finding))}</li>" for finding in report["findings"]]
+        parts.append("</ul>")
+    if report["changes"]:
+        parts.append("<h3>Done</h3><table><tr><th>fix</th><th>what</th><th>verdict</th></tr>")
+        for change in report["changes"]:
+            cells = (change["fix"], change["says"], verdict(change))
+            parts.append("<tr>" + "".join(f"<td>{escape(str(cell))}</td>" for cell in cells) + "</tr>")
+        parts.append("</table>")
+        code = [change["permanent"] for change in report["changes"] if change["permanent"]]
+        if code:
+            parts.append("<details><summary>Make it permanent</summary>")
+            parts += [f"<pre>{escape(line)}</pre>" for line in code]
+            parts.append("</details>")
+    if report["suggestions"]:
+        parts.append("<h3>Suggested, not done</h3><ul>")
+        parts += [
+            f"<li>{escape(one['fix'])} for {escape(one['code'])}: {escape(one['says'])}</li>"
+            for one in report["suggestions"]
+        ]
+        parts.append("</ul>")
+    parts += _quarantine(report["quarantine"])
+    if report["problems"]:
+        parts.append("<h3>Said on the way</h3><ul>")
+        parts += [f"<li>{escape(str(problem))}</li>" for problem in report["problems"]]
+        parts.append("</ul>")
+    parts += _table(report)
+    parts.append("</div>")
+    return "\n".join(parts)
+
+
+def to_page(report: dict[str, Any], picture: bytes | None = None) -> str:
+    """Return the report as one HTML file that needs nothing else."""
+    title = escape(f"{report['name']} - autofix_nb report")
+    return (
+        '<!doctype html><html lang="en"><head><meta charset="utf-8"><meta name="color-scheme" content="light dark">'
+        f'<meta name="viewport" content="width=device-width"><title>{title}</title></head>'
+        f'<body style="margin:2em auto;max-width:940px;padding:0 1em">{to_html(report, picture)}</body></html>\n'
+    )
+
+
+def _quarantine(aside: dict[str, Any]) -> list[str]:
+    if not aside["count"]:
+        return []
+    kinds = ", ".join(f"{count} {kind}" for kind, count in aside["kinds"].items())
+    rows = "".join(
+        f"<tr><td class='num'>{escape(str(one['index']))}</td><td>{escape(one['kind'])}</td>"
+        f"<td>{escape(one['reason'])}</td><td class='num'>{one['epoch']}</td></tr>"
+        for one in aside["list"]
+    )
+    more = aside["count"] - len(aside["list"])
+    rest = f"<p class='afx-note'>and {more} more: <code>run.quarantine</code> lists them all</p>" if more else ""
+    return [
+        "<h3>Set aside</h3>",
+        f"<details{' open' if aside['count'] <= 10 else ''}><summary>{aside['count']} samples: {escape(kinds)}</summary>",
+        f"<table><tr><th>index</th><th>kind</th><th>reason</th><th>epoch</th></tr>{rows}</table>{rest}</details>",
+    ]
+
+
+def _table(report: dict[str, Any]) -> list[str]:
+    rows = report["table"]
+    if not rows:
+        return []
+    goal = report["goal"]["name"] if report["goal"] else "goal"
+    there = [name for name in COLUMNS if any(name in row for row in rows)]
+    head = "".join(f"<th>{escape(goal if name == 'goal' else name.replace('_', ' '))}</th>" for name in there)
+    body = "".join(
+        "<tr>" + "".join(f"<td class='num'>{escape(_number(row.get(name)))}</td>" for name in there) + "</tr>" for row in rows
+    )
+    return [f"<details><summary>All {len(rows)} epochs</summary><table><tr>{head}</tr>{body}</table></details>"]
+
+
+def _number(value: Any) -> str:
+    if value is None:
+        return ""
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
+
+
+def _describe_picture(report: dict[str, Any]) -> str:
+    return f"Loss, goal, gradient norm and learning rate of {report['name']}. {report['headline']}"

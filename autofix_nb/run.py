@@ -1,0 +1,215 @@
+"""What `fit` returns and `open_run` reads back: model, history, findings, fixes, quarantine, report."""
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from torch import nn
+
+from autofix_nb import report as reporting
+from autofix_nb.checkpoints import Store, write_atomically
+from autofix_nb.data import Quarantine
+from autofix_nb.errors import StoreError
+from autofix_nb.finding import Finding
+from autofix_nb.fixes import Change
+from autofix_nb.history import History
+from autofix_nb.journal import Journal, plain
+
+if TYPE_CHECKING:
+    import pandas
+
+
+class Report:
+    """A run's report: text when printed, HTML in a notebook, a dict for programs."""
+
+    def __init__(self, facts: dict[str, Any], picture: bytes | None) -> None:
+        self.facts = facts
+        self.picture = picture
+        """A PNG, or None where nothing was recorded."""
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return everything that the report says, as plain values."""
+        return self.facts
+
+    def to_json(self) -> str:
+        """Return the same as JSON; NaN and infinities are text."""
+        return json.dumps(plain(self.facts), indent=2, ensure_ascii=False, allow_nan=False)
+
+    def to_html(self) -> str:
+        """Return one self-contained HTML page."""
+        return reporting.to_page(self.facts, self.picture)
+
+    def __str__(self) -> str:
+        return reporting.to_text(self.facts)
+
+    __repr__ = __str__
+
+    def _repr_html_(self) -> str:
+        return reporting.to_html(self.facts, self.picture)
+
+
+class Run:
+    """One training: what came out of it, and everything that happened on the way.
+
+    `model` has the weights of the best epoch where there was a validation goal, else the last ones.
+    """
+
+    def __init__(
+        self, folder: Path, *, model: nn.Module | None, journal: Journal, quarantine: Quarantine
+    ) -> None:
+        self.folder = folder
+        self.model = model
+        self.journal = journal
+        self.quarantine = quarantine
+        self.history = History()
+        self.findings: list[Finding] = []
+        self.fixes: list[Change] = []
+        self.status = "new"
+        """`new`, `running`, `finished`, `stopped`, `interrupted` or `failed`."""
+
+        self._ending: dict[str, Any] = {}
+
+    @property
+    def last_weights(self) -> dict[str, torch.Tensor]:
+        """Weights and buffers after the last step, on the CPU, also where the best ones were put back.
+
+        Raises:
+            StoreError: when no whole checkpoint is left.
+        """
+        return self._weights("last")
+
+    @property
+    def best_weights(self) -> dict[str, torch.Tensor] | None:
+        """Weights and buffers of the best epoch, on the CPU; None where there was no validation goal."""
+        store = Store(self.folder / "checkpoints")
+        return self._weights("best") if store.has("best") else None
+
+    def report(self) -> Report:
+        """Return what happened, with a picture: print it, or let the notebook show it."""
+        facts = reporting.build(
+            settings=self._settings(),
+            status=self.status,
+            history=self.history,
+            journal=self.journal,
+            quarantine=self.quarantine,
+            findings=self.findings,
+            ending=self._ending,
+        )
+        resumed = [entry["step"] for entry in self.journal.entries("resume")]
+        return Report(facts, reporting.to_png(self.history, self.findings, resumed))
+
+    def headline(self) -> str:
+        """Return how it went, in a line."""
+        return str(
+            reporting.build(
+                settings=self._settings(),
+                status=self.status,
+                history=self.history,
+                journal=self.journal,
+                quarantine=self.quarantine,
+                findings=self.findings,
+                ending=self._ending,
+            )["headline"]
+        )
+
+    def to_frame(self) -> "pandas.DataFrame":
+        """Return the epoch table as a pandas frame, one row an epoch.
+
+        Raises:
+            ImportError: when pandas is not installed.
+        """
+        try:
+            import pandas  # noqa: PLC0415 - optional
+        except ImportError as error:
+            raise ImportError("`run.to_frame()` needs pandas: `pip install pandas`. `run.history.epochs` has the same rows") from error
+        return pandas.DataFrame(self.history.epochs)
+
+    def __repr__(self) -> str:
+        return f"{self.headline()}\nKept in {self.folder}. `run.report()` tells everything."
+
+    def _repr_html_(self) -> str:
+        return self.report()._repr_html_()
+
+    # --- filled by the loop ---------------------------------------------------------------------------------------
+
+    def attach(self, guard: Any) -> None:
+        """Look at a guard's history, findings and changes from now on."""
+        self.history = guard.history
+        self.findings = guard.policy.findings
+        self.fixes = guard.policy.changes
+        self.status = guard.status
+        self._ending = self._summary() or {"steps": guard.step_count, "seconds": guard.seconds}
+
+    def close(self, guard: Any, *, restored: bool) -> None:
+        """The loop is over: write `summary.json` and `report.html`."""
+        self.attach(guard)
+        self._ending = {
+            "status": guard.status,
+            "why": guard.controls.stop,
+            "steps": guard.step_count,
+            "epochs": guard.epoch,
+            "seconds": guard.seconds,
+            "best_epoch": guard.keeper.best.epoch or None,
+            "restored": restored,
+            "problems": guard.keeper.problems + guard.problems,
+        }
+        guard.keeper.write_summary(self._ending | {"headline": self.headline()})
+        try:
+            write_atomically(self.folder / "report.html", self.report().to_html())
+        except OSError as error:
+            self.journal.append("note", text=f"the report could not be written: {error}")
+
+    def _settings(self) -> dict[str, Any]:
+        return _read_json(self.folder / "run.json")
+
+    def _summary(self) -> dict[str, Any]:
+        return _read_json(self.folder / "summary.json")
+
+    def _weights(self, name: str) -> dict[str, torch.Tensor]:
+        state = Store(self.folder / "checkpoints").load(name)
+        if state is None:
+            raise StoreError(f"`{self.folder}` holds no checkpoint named {name!r}")
+        return state["model"]
+
+
+def open_run(folder: str | Path) -> Run:
+    """Read a run back from its folder. `run.model` is None; load `run.best_weights` into a model of your own.
+
+    Raises:
+        StoreError: when the folder is not that of a run.
+    """
+    folder = Path(folder).expanduser()
+    if not (folder / "journal.jsonl").exists():
+        near = [path.parent.name for path in folder.glob("*/journal.jsonl")]
+        hint = f"; it holds the runs {sorted(near)}" if near else ""
+        raise StoreError(f"`folder` {str(folder)!r} is not that of a run (it has no journal.jsonl){hint}")
+    quarantine = Quarantine(folder / "quarantine" / "samples.jsonl")
+    run = Run(folder, model=None, journal=Journal(folder / "journal.jsonl"), quarantine=quarantine)
+    if (folder / "signals.npz").exists():
+        with np.load(folder / "signals.npz", allow_pickle=False) as signals:
+            run.history = History.from_arrays((name, signals[name]) for name in signals.files)
+    rows = (folder / "history.jsonl").read_text(encoding="utf-8") if (folder / "history.jsonl").exists() else ""
+    run.history.epochs = [_numbers(json.loads(line)) for line in rows.splitlines()]
+    run.findings = [Finding.from_dict(entry) for entry in run.journal.entries("finding")]
+    run.fixes = [_change_of(entry) for entry in run.journal.entries("change") if "touches" in entry]
+    run._ending = run._summary()
+    run.status = run._ending.get("status", "running")
+    return run
+
+
+def _change_of(entry: dict[str, Any]) -> Change:
+    return Change(**{name: entry[name] for name in Change.__dataclass_fields__ if name in entry})
+
+
+def _numbers(row: dict[str, Any]) -> dict[str, Any]:
+    """Undo the text form that NaN and infinities have in JSON."""
+    return {name: float(value) if value in ("nan", "inf", "-inf") else value for name, value in row.items()}
+
+
+def _read_json(path: Path) -> dict[str, Any]:
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}

@@ -1,0 +1,5 @@
+"""What people see while it trains: text where there is no notebook, and for now in notebooks too."""
+
+from autofix_nb.widgets.progress import Progress, make_progress
+
+__all__ = ["Progress", "make_progress"]

@@ -1,0 +1,130 @@
+"""Progress as text: tqdm's bar within the epoch, and one line per epoch that stays."""
+
+import sys
+import time
+from typing import Any, Protocol
+
+import torch
+from tqdm import tqdm
+
+from autofix_nb.errors import ConfigurationError
+
+LOSS_EVERY_SECONDS = 0.5
+"""How often the loss beside the bar is read; on an accelerator, reading it means waiting."""
+
+
+class Progress(Protocol):
+    """What a loop tells whoever watches it."""
+
+    def begin(self, epoch: int, epochs: int, batches: int | None, done: int) -> None:
+        """Begin an epoch (counted from 1) of so many batches, the first `done` of which were done before."""
+
+    def step(self, done: int, loss: Any) -> None:
+        """So many batches of the epoch are done."""
+
+    def epoch(self, row: dict[str, Any], epochs: int) -> None:
+        """An epoch is over; `row` is its row of the epoch table."""
+
+    def say(self, text: str) -> None:
+        """Say one sentence."""
+
+    def close(self, text: str) -> None:
+        """The training is over; `text` sums it up."""
+
+
+class Silent:
+    """`show="none"`."""
+
+    def begin(self, epoch: int, epochs: int, batches: int | None, done: int) -> None: ...
+    def step(self, done: int, loss: Any) -> None: ...
+    def epoch(self, row: dict[str, Any], epochs: int) -> None: ...
+    def say(self, text: str) -> None: ...
+    def close(self, text: str) -> None: ...
+
+
+class Text:
+    """`show="text"`: a bar that goes, lines that stay. Written to standard output, in order with the user's prints."""
+
+    def __init__(self, file: Any = None) -> None:
+        self._file = file
+        self._bar: tqdm | None = None
+        self._read_at = 0.0
+        self._best: float | None = None
+
+    def begin(self, epoch: int, epochs: int, batches: int | None, done: int) -> None:
+        self._end_bar()
+        self._bar = tqdm(
+            total=batches,
+            initial=done,
+            desc=f"epoch {epoch}/{epochs}",
+            leave=False,
+            file=self._file or sys.stdout,
+            mininterval=0.5,
+            unit="batch",
+            dynamic_ncols=False,
+            ncols=88,
+            # An epoch of less than a second needs no bar, and a saved notebook no traces of one.
+            delay=1.0,
+        )
+
+    def step(self, done: int, loss: Any) -> None:
+        bar = self._bar
+        if bar is None:
+            return
+        bar.update(done - bar.n)
+        now = time.monotonic()
+        if now - self._read_at > LOSS_EVERY_SECONDS:
+            self._read_at = now
+            value = float(loss.detach()) if isinstance(loss, torch.Tensor) else float(loss)
+            bar.set_postfix_str(f"loss {value:.4g}", refresh=False)
+
+    def epoch(self, row: dict[str, Any], epochs: int) -> None:
+        self._end_bar()
+        self.say(self._line(row, epochs))
+
+    def say(self, text: str) -> None:
+        tqdm.write(text, file=self._file or sys.stdout)
+
+    def close(self, text: str) -> None:
+        self._end_bar()
+        if text:
+            self.say(text)
+
+    def _line(self, row: dict[str, Any], epochs: int) -> str:
+        width = len(str(epochs))
+        words = [f"epoch {row['epoch']:>{width}}/{epochs}", f"loss {row['loss']:.4f}"]
+        for name, value in row.items():
+            if name.startswith("val/"):
+                words.append(f"{name} {value:.4f}")
+        goal = row.get("goal")
+        if goal is not None and goal == goal:
+            better = self._best is None or (goal > self._best if row["higher_is_better"] else goal < self._best)
+            self._best = goal if better else self._best
+            words[-1] += "" if better else " (no better)"
+        words.append(f"lr {row['lr']:.3g}")
+        words.append(f"{row['step_seconds'] + row['load_seconds']:.1f} s")
+        if row["clip_share"]:
+            words.append(f"{row['clip_share']:.0%} clipped")
+        if row["skipped"]:
+            words.append(f"{row['skipped']} batches skipped")
+        if row["quarantined"]:
+            words.append(f"{row['quarantined']} set aside")
+        return "  ".join(words)
+
+    def _end_bar(self) -> None:
+        if self._bar is not None:
+            self._bar.close()
+            self._bar = None
+
+
+def make_progress(show: Any) -> Progress:
+    """Return the progress that `show` asks for: `auto` and `text` are text, `none` (or False) is silent.
+
+    Raises:
+        ConfigurationError: for anything else.
+    """
+    if show in ("none", False):
+        return Silent()
+    if show in ("auto", "text", True):
+        return Text()
+    raise ConfigurationError(f"`show` must be 'auto', 'text' or 'none', got {show!r}")
