@@ -36,8 +36,8 @@ class Measured:
     grad_norm: Any
     lr: float
     parts: dict[str, Any] = field(default_factory=dict)
-    norms: torch.Tensor | None = None
-    """Gradient norm of each parameter that has one, shape (parameters,)."""
+    norms: Any = None
+    """Gradient norm of each parameter that has one: a tensor of shape (parameters,), or a list of floats."""
 
     owners: "tuple[int, ...] | None" = None
     """Component of each of these parameters."""
@@ -64,10 +64,10 @@ class GradientNorms:
         self._with_grad: list[int] = []
         self._owners: tuple[int, ...] = ()
 
-    def measure(self) -> tuple[torch.Tensor, torch.Tensor, tuple[int, ...], list[torch.Tensor]]:
-        """Return the norm of all gradients, the norms one by one, their components, and the gradients.
+    def measure(self) -> tuple[torch.Tensor, tuple[int, ...], list[torch.Tensor]]:
+        """Return the norms of the gradients one by one (shape (parameters,)), their components, and the gradients.
 
-        The global norm has shape (), the others (parameters,); all on the parameters' device, nothing is waited for.
+        All on the parameters' device, nothing is waited for.
         """
         grads = []
         with_grad = []
@@ -80,9 +80,8 @@ class GradientNorms:
             self._with_grad = with_grad
             self._owners = tuple(self._component_of[place] for place in with_grad)
         if not grads:
-            return torch.zeros(()), torch.zeros(0), (), grads
-        norms = torch.stack(_norms(grads))
-        return torch.linalg.vector_norm(norms), norms, self._owners, grads
+            return torch.zeros(0), (), grads
+        return torch.stack(_norms(grads)), self._owners, grads
 
     def first_bad(self) -> str | None:
         """Return the name of the first parameter whose gradient holds NaN or Inf, or None."""
@@ -136,7 +135,11 @@ class Recorder:
         for owners in dict.fromkeys(one.owners for one in waiting if one.owners):
             having = [one for one in waiting if one.owners == owners]
             steps = np.array([one.step for one in having])
-            norms_SP = torch.stack([one.norms for one in having]).float().cpu().numpy().astype(np.float64)
+            norms_SP = np.array(
+                torch.stack([one.norms for one in having]).double().cpu()
+                if isinstance(having[0].norms, torch.Tensor)
+                else [one.norms for one in having]
+            )
             belongs_PC = np.equal.outer(np.array(owners), np.arange(len(self._components)))
             with np.errstate(invalid="ignore", over="ignore"):
                 squares_SC = np.square(norms_SP) @ belongs_PC.astype(np.float64)

@@ -76,14 +76,15 @@ class BeforeStep:
         self._kept = [[buffer.clone() for buffer in group] for group in self._live]
         self._random = torch.default_generator.get_state()
 
-    @torch.no_grad()
     def take(self) -> None:
         """Remember how things are now."""
         self._random = torch.default_generator.get_state()
         if self._cuda is not None:
             self._cuda_random = torch.cuda.get_rng_state(self._cuda)
-        for kept, live in zip(self._kept, self._live, strict=True):
-            torch._foreach_copy_(kept, live)
+        if self._live:
+            with torch.no_grad():
+                for kept, live in zip(self._kept, self._live, strict=True):
+                    torch._foreach_copy_(kept, live)
 
     @torch.no_grad()
     def restore(self) -> None:

@@ -11,7 +11,7 @@
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import asdict
-from math import isfinite
+from math import hypot, isfinite
 from types import TracebackType
 from typing import Any
 
@@ -357,8 +357,8 @@ class Guard:
     def _finish_window(self, attempt: Attempt, objective: Any, began: float) -> Measured | None:
         """Let the optimizer step, record the step, and now and then hand over, look, snapshot and save."""
         if objective is None:  # the epoch ended with gradients still waiting
-            norm, attempt.norms, attempt.owners, attempt.grads = self.stepper.norms.measure()
-            attempt.loss, attempt.norm = 0.0, norm.item()
+            norms, attempt.owners, attempt.grads = self.stepper.norms.measure()
+            attempt.loss, attempt.norm = 0.0, hypot(*norms.tolist())
         self._window.clear()
         rate = self.stepper.rate()
         clipped = self.stepper.take(attempt)

@@ -3,7 +3,7 @@
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from math import isfinite
+from math import hypot, isfinite
 from typing import Any
 
 import torch
@@ -27,7 +27,7 @@ class Attempt:
 
     error: Exception | None = None
     parts: dict[str, torch.Tensor] = field(default_factory=dict)
-    norms: torch.Tensor | None = None
+    norms: Any = None
     owners: tuple[int, ...] = ()
     grads: list[torch.Tensor] = field(default_factory=list)
     waiting: tuple[torch.Tensor, torch.Tensor] | None = None
@@ -88,11 +88,13 @@ class Stepper:
             attempt.error = error
             return attempt
         loss = loss.detach()
-        norm, attempt.norms, attempt.owners, attempt.grads = self.norms.measure()
+        norms, attempt.owners, attempt.grads = self.norms.measure()
         if self.deferred:
-            attempt.waiting = loss, norm
+            attempt.norms = norms
+            attempt.waiting = loss, torch.linalg.vector_norm(norms)
         else:
-            attempt.loss, attempt.norm = loss.item(), norm.item()
+            attempt.norms = norms.tolist()
+            attempt.loss, attempt.norm = loss.item(), hypot(*attempt.norms)
         if self.scaler is not None and isfinite(attempt.loss):
             # Scaled gradients overflow now and then by design; the scaler leaves that step out by itself.
             attempt.norm = min(attempt.norm / self.scaler.get_scale(), torch.finfo(torch.float32).max)

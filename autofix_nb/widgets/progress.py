@@ -10,7 +10,10 @@ from tqdm import tqdm
 from autofix_nb.errors import ConfigurationError
 
 LOSS_EVERY_SECONDS = 0.5
-"""How often the loss beside the bar is read; on an accelerator, reading it means waiting."""
+"""How often the bar and the loss beside it are renewed; on an accelerator, reading the loss means waiting."""
+
+BAR_AFTER_SECONDS = 1.0
+"""A shorter epoch needs no bar, and a saved notebook no traces of one."""
 
 
 class Progress(Protocol):
@@ -48,35 +51,25 @@ class Text:
     def __init__(self, file: Any = None) -> None:
         self._file = file
         self._bar: tqdm | None = None
-        self._read_at = 0.0
+        self._about: dict[str, Any] = {}
+        self._next = 0.0
         self._best: float | None = None
 
     def begin(self, epoch: int, epochs: int, batches: int | None, done: int) -> None:
         self._end_bar()
-        self._bar = tqdm(
-            total=batches,
-            initial=done,
-            desc=f"epoch {epoch}/{epochs}",
-            leave=False,
-            file=self._file or sys.stdout,
-            mininterval=0.5,
-            unit="batch",
-            dynamic_ncols=False,
-            ncols=88,
-            # An epoch of less than a second needs no bar, and a saved notebook no traces of one.
-            delay=1.0,
-        )
+        self._about = {"desc": f"epoch {epoch}/{epochs}", "total": batches, "initial": done}
+        self._next = time.monotonic() + BAR_AFTER_SECONDS
 
     def step(self, done: int, loss: Any) -> None:
-        bar = self._bar
-        if bar is None:
-            return
-        bar.update(done - bar.n)
         now = time.monotonic()
-        if now - self._read_at > LOSS_EVERY_SECONDS:
-            self._read_at = now
-            value = float(loss.detach()) if isinstance(loss, torch.Tensor) else float(loss)
-            bar.set_postfix_str(f"loss {value:.4g}", refresh=False)
+        if now < self._next:
+            return
+        self._next = now + LOSS_EVERY_SECONDS
+        if self._bar is None:
+            self._bar = tqdm(leave=False, file=self._file or sys.stdout, unit="batch", ncols=88, **self._about)
+        value = float(loss.detach()) if isinstance(loss, torch.Tensor) else float(loss)
+        self._bar.set_postfix_str(f"loss {value:.4g}", refresh=False)
+        self._bar.update(done - self._bar.n)
 
     def epoch(self, row: dict[str, Any], epochs: int) -> None:
         self._end_bar()
