@@ -26,6 +26,10 @@ HORIZON_STEPS = 50
 QUIET_STEPS = 200
 """A detector that fires again after so many steps of silence has found a new illness."""
 
+PROBATION_STEPS = 500
+"""A rate lowered after numbers went bad goes back when its trial is over, unless it happened twice within so many
+steps: numbers that go bad once (a bad kernel, a cosmic ray) say nothing about the rate."""
+
 PROVEN_AT_ONCE = frozenset({"quarantine", "skip_batch", "early_stop"})
 """Fixes that show at once whether they helped, and are not watched."""
 
@@ -148,7 +152,10 @@ class Policy:
             loss_after = float(np.median(finite)) if len(finite) else float("nan")
             # NaN before means that the run had no sound loss to compare with: a finite one is better.
             better = bool(len(finite)) and not loss_after > 1.5 * abs(trial.loss_before) + 1e-12
-            self._close(trial, run, step, kept=better, loss_after=loss_after)
+            if better and self._happened_once(trial):
+                self._lift(trial, run, step, loss_after)
+            else:
+                self._close(trial, run, step, kept=better, loss_after=loss_after)
 
     def give_up(self, code: str, run: Trainee, step: int, why: str) -> None:
         """Close the running trials of an illness that came back before their time was over."""
@@ -157,6 +164,25 @@ class Policy:
             # Undoing would bring the illness back: the next, stronger remedy is put on top of this one.
             self.journal.append("outcome", **self._about(trial), verdict="did not help", step=step, why=why)
             trial.fix.forget()
+
+    def _happened_once(self, trial: Trial) -> bool:
+        if (trial.finding.code, trial.change.fix) != ("G03", "scale_lr"):
+            return False
+        since = trial.finding.step - PROBATION_STEPS
+        return 1 == sum(entry["step"] >= since for entry in self.journal.entries("change", code="G03", fix="scale_lr"))
+
+    def _lift(self, trial: Trial, run: Trainee, step: int, loss_after: float) -> None:
+        """The precaution is over: the numbers stayed sound, and nothing says that the rate was to blame."""
+        trial.fix.undo(trial.change, run)
+        self.journal.append(
+            "outcome",
+            **self._about(trial),
+            verdict="lifted",
+            step=step,
+            loss_before=trial.loss_before,
+            loss_after=loss_after,
+        )
+        self._say(f"The numbers stayed sound for {HORIZON_STEPS} steps: the learning rate goes back to what it was.")
 
     def _close(self, trial: Trial, run: Trainee, step: int, *, kept: bool, loss_after: float) -> None:
         self.journal.append(

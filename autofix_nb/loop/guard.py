@@ -282,10 +282,36 @@ class Guard:
         weight = 1.0 / self.stepper.accumulate
         if again:
             for place, (earlier, its) in enumerate(self._window):
-                self._pieces(earlier, its, weight, first=place == 0)
+                self.pieces(earlier, its, weight, first=place == 0)
         if weight == 1.0 and self.controls.micro_batch is None:
             return self.stepper.attempt(data, objective, first=True)
-        return self._pieces(data, objective, weight, first=not self._window)
+        return self.pieces(data, objective, weight, first=not self._window)
+
+    def pieces(self, data: Any, objective: Callable[[Any], Any], weight: float, *, first: bool) -> Attempt:
+        """Run data on the device forward and backward, in parts where memory asks for it."""
+        most = self.controls.micro_batch
+        try:
+            rows = structure.rows(data) if most else 0
+        except structure.NotSliceable:
+            rows = 0
+        if not most or rows <= most:
+            attempt = self.stepper.attempt(data, objective, first=first, weight=weight)
+            return attempt
+        whole = Attempt(loss=0.0)
+        for start in range(0, rows, most):
+            part = list(range(start, min(rows, start + most)))
+            share = len(part) / rows
+            piece = structure.take(data, part, rows)
+            attempt = self.stepper.attempt(piece, objective, first=first and start == 0, weight=weight * share)
+            if attempt.error is not None:
+                return attempt
+            loss = attempt.loss if attempt.waiting is None else float(attempt.waiting[0])
+            whole.loss += loss * share
+            for name, value in attempt.parts.items():
+                whole.parts[name] = whole.parts.get(name, 0.0) + value.detach() * share
+            whole.norm = attempt.norm if attempt.waiting is None else float(attempt.waiting[1])
+            whole.norms, whole.owners, whole.grads = attempt.norms, attempt.owners, attempt.grads
+        return whole
 
     def forget_batch(self) -> None:
         """Make things as they were before the batch at hand; what was accumulated before it is kept."""
@@ -293,7 +319,7 @@ class Guard:
         self.stepper.before.restore()
         weight = 1.0 / self.stepper.accumulate
         for place, (earlier, its) in enumerate(self._window):
-            self._pieces(earlier, its, weight, first=place == 0)
+            self.pieces(earlier, its, weight, first=place == 0)
 
     def set_aside(self, fault: Fault) -> None:
         """Put one sample into quarantine and write it down."""
@@ -328,31 +354,6 @@ class Guard:
         )
 
     # --- what happens behind --------------------------------------------------------------------------------------
-
-    def _pieces(self, data: Any, objective: Callable[[Any], Any], weight: float, *, first: bool) -> Attempt:
-        most = self.controls.micro_batch
-        try:
-            rows = structure.rows(data) if most else 0
-        except structure.NotSliceable:
-            rows = 0
-        if not most or rows <= most:
-            attempt = self.stepper.attempt(data, objective, first=first, weight=weight)
-            return attempt
-        whole = Attempt(loss=0.0)
-        for start in range(0, rows, most):
-            part = list(range(start, min(rows, start + most)))
-            share = len(part) / rows
-            piece = structure.take(data, part, rows)
-            attempt = self.stepper.attempt(piece, objective, first=first and start == 0, weight=weight * share)
-            if attempt.error is not None:
-                return attempt
-            loss = attempt.loss if attempt.waiting is None else float(attempt.waiting[0])
-            whole.loss += loss * share
-            for name, value in attempt.parts.items():
-                whole.parts[name] = whole.parts.get(name, 0.0) + value.detach() * share
-            whole.norm = attempt.norm if attempt.waiting is None else float(attempt.waiting[1])
-            whole.norms, whole.owners, whole.grads = attempt.norms, attempt.owners, attempt.grads
-        return whole
 
     def _finish_window(self, attempt: Attempt, objective: Any, began: float) -> Measured | None:
         """Let the optimizer step, record the step, and now and then hand over, look, snapshot and save."""

@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from autofix_nb.errors import DataError, ModelError
-from autofix_nb.loop.tasks import Task
+from autofix_nb.loop.tasks import Task, infer_task
 
 TARGET_NAMES = ("labels", "label", "targets", "target", "y")
 """Keys under which a batch that is a dict keeps its targets."""
@@ -33,7 +33,9 @@ class Objective:
         outputs = forward(self.model, inputs)
         self.outputs, self.targets = outputs, targets
         if self.task is None:
-            return outputs.loss
+            if isinstance(getattr(outputs, "loss", None), torch.Tensor):
+                return outputs.loss
+            self.task = infer_task(outputs, targets)  # no batch passed the look before training
         return self.task.loss(outputs, targets)
 
 

@@ -107,12 +107,12 @@ def _first_row(model: nn.Module, batch: Batch, device: torch.device) -> tuple[An
     try:
         size = structure.rows(batch.data)
         for row in range(min(size, MOST_ROWS)):
-            data = structure.to_device(structure.take(batch.data, fill_up([row], size), size), device)
-            inputs, targets = split_batch(data)
-            try:
-                return forward(model, inputs), targets
-            except Exception:  # noqa: BLE001, S112 - the next row may pass
-                continue
+            for rows in ([row], fill_up([row], size)):  # some models know one batch size only
+                inputs, targets = split_batch(structure.to_device(structure.take(batch.data, rows, size), device))
+                try:
+                    return forward(model, inputs), targets
+                except Exception:  # noqa: BLE001, S112 - the next row may pass
+                    continue
     except structure.NotSliceable:
         pass
     return None

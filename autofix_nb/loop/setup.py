@@ -145,12 +145,12 @@ def make_scheduler(optimizer: torch.optim.Optimizer, scheduler: Any) -> tuple[An
     if scheduler is None:
         return None, False
     unit = None
+    if not hasattr(scheduler, "step") and callable(scheduler):
+        scheduler = scheduler(optimizer)
     if isinstance(scheduler, tuple) and len(scheduler) == 2:
         scheduler, unit = scheduler
         if unit not in ("step", "epoch"):
             raise ConfigurationError(f"`scheduler` must come with 'step' or 'epoch', got {unit!r}")
-    if not hasattr(scheduler, "step") and callable(scheduler):
-        scheduler = scheduler(optimizer)
     if not hasattr(scheduler, "step"):
         raise ConfigurationError(
             f"`scheduler` is a {type(scheduler).__name__}, wanted one of `torch.optim.lr_scheduler`, or a function that "

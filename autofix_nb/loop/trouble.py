@@ -138,7 +138,8 @@ class Trouble:
         """Run some rows of a batch, filled up to a full batch."""
         stepper = self._guard.stepper
         stepper.before.restore()
-        attempt = stepper.attempt(self._take(batch, fill_up(rows, len(self._rows(batch)))), objective, first=True)
+        data = self._take(batch, fill_up(rows, len(self._rows(batch))))
+        attempt = self._guard.pieces(data, objective, 1.0, first=True)
         error = attempt.error
         if error is not None and (is_device_lost(error) or is_out_of_memory(error)):
             raise error

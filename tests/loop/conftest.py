@@ -1,0 +1,20 @@
+"""Trainings of the loop's tests are kept in a temporary folder and draw no pictures."""
+
+import pytest
+
+import autofix_nb as af
+
+
+@pytest.fixture(autouse=True)
+def _no_pictures(fast_reports):
+    pass
+
+
+@pytest.fixture
+def fit(tmp_path):
+    """Return `af.fit` with a temporary folder, a seed, and nothing printed."""
+
+    def call(model, train, val=None, **options):
+        return af.fit(model, train, val, **({"store": tmp_path, "name": "run", "seed": 3, "show": "none"} | options))
+
+    return call
