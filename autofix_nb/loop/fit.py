@@ -116,7 +116,7 @@ def fit(
         for _ in guard.epochs(epochs):
             for batch in guard.batches(train):
                 guard.step(batch, objective)
-            if validation is not None and guard.position == 0:
+            if validation is not None and guard.epoch_done:
                 guard.validate(*evaluate(objective, validation, metrics, chosen, guard.stepper.autocast))
     return guard.run
 

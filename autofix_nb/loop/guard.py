@@ -139,7 +139,13 @@ class Guard:
         self._loaders: list[Any] = []
         self._samples = 0
         self._epochs = 0
-        self._used = False
+        self.epoch_done: bool | None = None
+        """Whether all batches of this epoch were used; None before the first one is asked for."""
+
+        self._step_began_at: int | None = None
+        """Position of the first batch of the step at hand; None between steps."""
+
+        self._updating = False
         self._button: StopButton | None = None
 
     # --- the loop's own words -------------------------------------------------------------------------------------
@@ -180,33 +186,32 @@ class Guard:
         self.open(epochs=setup.check_epochs(count))
         self._epochs = count
         while self.epoch < count and self.controls.stop is None and self.status != "finished":
-            self._used = False
+            self.epoch_done = None
             yield self.epoch
-            if not self._used:
+            if self.epoch_done is None:
                 raise DataError("`guard.batches(loader)` was not used in this epoch, so there was nothing to train on")
-            if self.controls.stop is None or self.position == 0:
+            if self.epoch_done:
                 self._close_epoch()
 
     def batches(self, loader: Any) -> Iterator[Batch]:
         """Yield the batches of this epoch that are left, from the very one where a resumed run stopped."""
         source = self.source(loader)
-        self._used = True
+        self.epoch_done = False
         self._announce(source)
-        start = self.position
+        start, came = self.position, 0
         began = time.perf_counter()
-        for batch in source.epoch(self.epoch, start):
-            self.position = batch.position
+        for came, batch in enumerate(source.epoch(self.epoch, start), 1):
             self._loaded_seconds = time.perf_counter() - began
             yield batch
             self.position = batch.position + 1
-            if self.controls.stop is not None:
+            if self.controls.stop is not None and not self._window:
                 return
             began = time.perf_counter()
         if self._window:
             self._finish_window(Attempt(), None, 0.0)
-        if self.position == start == 0:
+        if not came and not start:
             raise DataError("`train` gave no batch: wanted at least one")
-        self.position = 0
+        self.epoch_done = True
 
     def step(self, batch: Batch, objective: Callable[[Any], Any]) -> Measured | None:
         """Train on one batch; `objective(data)` gives the loss, a tensor or a dict of named parts.
@@ -222,14 +227,17 @@ class Guard:
         stepper = self.stepper
         if not self._window:
             stepper.before.take()
+            self._step_began_at = batch.position
         data = structure.to_device(batch.data, stepper.device)
         attempt = self.attempt(data, objective)
         if not attempt.fine:
             attempt = self._trouble.mend(batch, objective, attempt)
             if attempt is None:
                 self.sums.skipped += 1
+                self._step_began_at = self._step_began_at if self._window else None
                 return None
         self._trouble.passed()
+        self.position = batch.position + 1
         if stepper.accumulate > 1:
             self._window.append((data, objective))
             if len(self._window) < stepper.accumulate:
@@ -362,7 +370,10 @@ class Guard:
             attempt.loss, attempt.norm = 0.0, hypot(*norms.tolist())
         self._window.clear()
         rate = self.stepper.rate()
+        self._updating = True
         clipped = self.stepper.take(attempt)
+        self._updating = False
+        self._step_began_at = None
         self.step_count += 1
         if objective is None:
             return None
@@ -521,17 +532,28 @@ class Guard:
         self.status = "failed" if isinstance(error, Exception) else "interrupted"
         self.seconds += time.monotonic() - self._began
         self.journal.append("error", step=self.step_count, error=f"{type(error).__name__}: {error}")
-        saved = False
         try:
-            saved = self.keeper.save(self)
+            if self._undo_half_a_step():
+                self.keeper.save(self)
         except Exception as problem:  # noqa: BLE001 - the user's own exception must come out, whatever happens here
             self.journal.append("save failed", step=self.step_count, why=str(problem))
         self.run.close(self, restored=False)
         self.progress.close("")
         if error is not None:
-            what = f"everything up to step {self.step_count}" if saved else "the journal"
-            again = " Run the same cell again to go on from there." if saved else ""
+            step = self.keeper.last_saved_step
+            what = f"everything up to step {step}" if step >= 0 else "the journal"
+            again = " Run the same cell again to go on from there." if step >= 0 else ""
             error.add_note(f"autofix_nb: saved {what} in {str(self.keeper.folder)!r}.{again}")
+
+    def _undo_half_a_step(self) -> bool:
+        """Make things as they were before the step at hand. Returns whether that state may be saved."""
+        if self._updating:
+            return False  # the optimizer was interrupted between two weights: what was saved before is whole
+        if self._step_began_at is not None:
+            self.position = self._step_began_at
+            self.optimizer.zero_grad(set_to_none=True)
+            self.stepper.before.restore()
+        return True
 
     def _flush_quietly(self) -> None:
         """Hand over what is there; on a lost device it cannot be read any more."""

@@ -1,0 +1,347 @@
+"""A run goes on where it stopped: after the stop button, an exception, a kill, or with more epochs."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+import time
+
+import pytest
+import torch
+from torch import nn
+
+import autofix_nb as af
+from autofix_nb.errors import ResumeError, StoreError
+from tests.cases import ConvNet, digits_loaders, mlp, same_weights
+
+
+def build(seed=5, lr=1e-3):
+    torch.manual_seed(seed)
+    model = ConvNet()
+    return model, torch.optim.Adam(model.parameters(), lr=lr)
+
+
+class StopAt:
+    """A loss that does something at its n-th call."""
+
+    def __init__(self, at, action):
+        self.at, self.calls, self.action = at, 0, action
+        self.__name__ = "cross_entropy"
+
+    def __call__(self, outputs, targets):
+        if torch.is_grad_enabled():
+            self.calls += 1
+            if self.calls == self.at:
+                self.action()
+        return nn.functional.cross_entropy(outputs, targets)
+
+
+def press_stop():
+    os.kill(os.getpid(), signal.SIGINT)
+
+
+def raise_interrupt():
+    raise KeyboardInterrupt
+
+
+@pytest.fixture
+def whole(fit):
+    """The run that nothing interrupted."""
+    train, val = digits_loaders(nan=(100,), raising=(7,))
+    model, optimizer = build()
+    return fit(model, train, val, epochs=4, optimizer=optimizer, loss=StopAt(-1, None), name="whole", save_every=10)
+
+
+@pytest.mark.parametrize("at", [1, 30, 44, 45, 100])
+def test_the_stop_button_ends_after_the_step_and_the_same_cell_goes_on(fit, whole, at):
+    """First interrupt: no exception, everything saved; weights, history and quarantine end as if never stopped."""
+    train, val = digits_loaders(nan=(100,), raising=(7,))
+    model, optimizer = build()
+
+    stopped = fit(model, train, val, epochs=4, optimizer=optimizer, loss=StopAt(at, press_stop))
+
+    assert "stopped" == stopped.status
+    assert "stop button" in stopped.headline()
+    assert signal.default_int_handler is signal.getsignal(signal.SIGINT)
+
+    model, optimizer = build(seed=99)  # a new kernel: other weights, until the saved ones come
+    torch.rand(17)
+    run = fit(model, train, val, epochs=4, optimizer=optimizer, loss=StopAt(-1, None))
+
+    assert "finished" == run.status
+    assert same_weights(whole.last_weights, run.last_weights)
+    assert whole.history.values("loss").tolist() == pytest.approx(run.history.values("loss").tolist(), nan_ok=True)
+    assert whole.quarantine.indices() == run.quarantine.indices()
+    assert [row["val/accuracy"] for row in whole.history.epochs] == [row["val/accuracy"] for row in run.history.epochs]
+    assert "R05" in {finding.code for finding in run.findings}
+
+
+def test_a_second_interrupt_acts_as_usual_and_still_saves(fit, tmp_path):
+    """Pressed twice: KeyboardInterrupt comes out, with a sentence on what was saved."""
+    train, val = digits_loaders()
+    model, optimizer = build()
+
+    def twice():
+        press_stop()
+        press_stop()
+
+    with pytest.raises(KeyboardInterrupt) as caught:
+        fit(model, train, val, epochs=4, optimizer=optimizer, loss=StopAt(60, twice))
+
+    assert "saved everything up to step 59" in "\n".join(caught.value.__notes__)
+    assert "interrupted" == af.open_run(tmp_path / "run").status
+
+
+def test_an_exception_of_the_users_own_code_saves_everything_and_says_so(fit, whole):
+    """A metric that raises after epoch 2: the note names the folder, and the same cell goes on from there."""
+    train, val = digits_loaders(nan=(100,), raising=(7,))
+    model, optimizer = build()
+    calls = []
+
+    def failing(outputs, targets):
+        calls.append(1)
+        if len(calls) == 2:
+            raise ZeroDivisionError("in my metric")
+        return (outputs.argmax(1) == targets).float().mean()
+
+    with pytest.raises(ZeroDivisionError, match="in my metric") as caught:
+        fit(model, train, val, epochs=4, optimizer=optimizer, loss=StopAt(-1, None), metrics={"accuracy": failing})
+
+    assert "Run the same cell again to go on from there" in "\n".join(caught.value.__notes__)
+
+    model, optimizer = build(seed=1)
+    run = fit(model, train, val, epochs=4, optimizer=optimizer, loss=StopAt(-1, None), metrics={"accuracy": failing})
+
+    assert same_weights(whole.last_weights, run.last_weights)
+    assert 4 == len(run.history.epochs)
+
+
+KILLED = """
+    import sys, torch
+    import autofix_nb as af
+    from tests.loop.test_resume import StopAt, build, digits_loaders
+    torch.set_num_threads(1)
+    train, val = digits_loaders(nan=(100,), raising=(7,))
+    model, optimizer = build(seed=int(sys.argv[2]))
+    af.fit(model, train, val, epochs=4, optimizer=optimizer, loss=StopAt(-1, None), seed=3, name="killed",
+           store=sys.argv[1], show="none", save_every=10)
+"""
+
+
+def test_a_killed_kernel_goes_on_from_the_last_save(tmp_path, whole):
+    """SIGKILL in mid-run, a new process with other first weights: the end is that of the run never killed."""
+    command = [sys.executable, "-c", textwrap.dedent(KILLED), str(tmp_path)]
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
+    journal = tmp_path / "killed" / "journal.jsonl"
+    process = subprocess.Popen([*command, "5"], env=environment)
+    deadline = time.monotonic() + 120
+    while time.monotonic() < deadline and process.poll() is None:
+        if journal.exists() and journal.read_text().count('"kind": "save"') >= 3:
+            break
+        time.sleep(0.005)
+    process.kill()
+    process.wait()
+    before = af.open_run(tmp_path / "killed")
+
+    subprocess.run([*command, "99"], env=environment, check=True)
+    run = af.open_run(tmp_path / "killed")
+
+    assert "running" == before.status
+    assert "finished" == run.status
+    assert 1 == len(run.journal.entries("resume"))
+    assert same_weights(whole.last_weights, run.last_weights)
+    assert whole.quarantine.indices() == run.quarantine.indices()
+
+
+def test_more_epochs_go_on_and_a_finished_run_returns_at_once(fit):
+    """Fewer or as many epochs as were done: nothing is trained, the results are there."""
+    train, val = digits_loaders()
+    model, optimizer = build()
+    fit(model, train, val, epochs=2, optimizer=optimizer)
+    model, optimizer = build()
+
+    again = fit(model, train, val, epochs=2, optimizer=optimizer)
+
+    assert 88 == again.history.step("loss")
+    assert same_weights(again.best_weights, {name: value.cpu() for name, value in model.state_dict().items()})
+
+    more = fit(model, train, val, epochs=3, optimizer=optimizer)
+
+    assert 132 == more.history.step("loss")
+    assert 3 == len(more.history.epochs)
+
+
+@pytest.mark.parametrize(
+    ("change", "text"),
+    [
+        pytest.param({"lr": 0.01}, r'hyperparameters was .*"lr": 0.001.*now.*"lr": 0.01', id="rate"),
+        pytest.param({"model": lambda: mlp()}, r"model was \"ConvNet\", now \"Sequential\"", id="model"),
+        pytest.param({"batch_size": 16}, r"batch size was 32, now 16", id="batch-size"),
+        pytest.param({"optimizer": torch.optim.SGD}, r"optimizer was \"Adam\", now \"SGD\"", id="optimizer"),
+        pytest.param({"loss": nn.functional.multi_margin_loss}, r"loss was \"cross_entropy\"", id="loss"),
+    ],
+)
+def test_another_training_in_the_same_folder_is_refused_with_the_differences(fit, change, text):
+    """Nobody who changed the rate and ran the cell again gets the old run back in silence."""
+    train, _ = digits_loaders()
+    model, optimizer = build()
+    fit(model, train, epochs=1, optimizer=optimizer)
+
+    train, _ = digits_loaders(batch_size=change.get("batch_size", 32))
+    model = change["model"]() if "model" in change else build()[0]
+    optimizer = change.get("optimizer", torch.optim.Adam)(model.parameters(), lr=change.get("lr", 1e-3))
+    with pytest.raises(ResumeError, match=text):
+        fit(model, train, epochs=2, optimizer=optimizer, loss=change.get("loss"))
+
+
+def test_resume_false_begins_anew_and_keeps_the_old_run(fit, tmp_path):
+    """Nothing is deleted: the earlier run gets another name."""
+    train, _ = digits_loaders()
+    for _ in range(3):
+        model, optimizer = build()
+        run = fit(model, train, epochs=1, optimizer=optimizer, resume=False)
+
+    assert 44 == run.history.step("loss")
+    assert ["run", "run.before-1", "run.before-2"] == sorted(path.name for path in tmp_path.iterdir())
+    assert 44 == af.open_run(tmp_path / "run.before-1").history.step("loss")
+
+
+def test_a_damaged_last_checkpoint_falls_back_to_the_one_before(fit, tmp_path):
+    """One flipped byte: the manifest does not agree, the older file is used."""
+    train, _ = digits_loaders()
+    model, optimizer = build()
+    fit(model, train, epochs=2, optimizer=optimizer, save_every=10)
+    last = tmp_path / "run" / "checkpoints" / "last.pt"
+    raw = bytearray(last.read_bytes())
+    raw[len(raw) // 2] ^= 1
+    last.write_bytes(raw)
+    model, optimizer = build()
+
+    run = fit(model, train, epochs=2, optimizer=optimizer, save_every=10)
+
+    assert "finished" == run.status
+    assert 88 == run.history.step("loss")
+
+    for file in (tmp_path / "run" / "checkpoints").glob("last*.pt"):
+        file.write_bytes(b"nothing")
+    with pytest.raises(StoreError, match="no whole checkpoint.*resume=False"):
+        fit(model, train, epochs=3, optimizer=optimizer)
+
+
+def test_a_full_disk_does_not_stop_the_training(fit, monkeypatch):
+    """Saving fails from the second time on: the run ends, and says so."""
+    from autofix_nb.checkpoints import Store
+
+    real, calls = Store.save, []
+
+    def failing(self, name, state):
+        calls.append(name)
+        if len(calls) > 2:
+            raise OSError(28, "No space left on device")
+        return real(self, name, state)
+
+    monkeypatch.setattr(Store, "save", failing)
+    train, val = digits_loaders()
+    model, optimizer = build()
+
+    run = fit(model, train, val, epochs=2, optimizer=optimizer, save_every=10)
+
+    assert "finished" == run.status
+    assert any("No space left" in problem for problem in run.report().to_dict()["problems"])
+    assert 1 == len(run.journal.entries("save failed"))
+
+
+def test_checkpoints_hold_no_pickles(fit, tmp_path):
+    """Both files load with `weights_only=True`, and hold what their names say."""
+    train, val = digits_loaders(nan=(3,))
+    model, optimizer = build()
+    scheduler = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda epoch: 0.9**epoch)
+    run = fit(model, train, val, epochs=2, optimizer=optimizer, scheduler=scheduler)
+
+    last = torch.load(tmp_path / "run" / "checkpoints" / "last.pt", weights_only=True)
+    best = torch.load(tmp_path / "run" / "checkpoints" / "best.pt", weights_only=True)
+
+    assert 88 == last["step"]
+    assert same_weights(run.best_weights, best["model"])
+    assert [3] == [sample["index"] for sample in last["quarantine"]]
+
+
+def test_the_folder_holds_what_it_should(fit, tmp_path):
+    """DESIGN §7: settings, journal, signals, epochs, summary, checkpoints, quarantine, report."""
+    train, val = digits_loaders(nan=(3,))
+    model, optimizer = build()
+    fit(model, train, val, epochs=2, optimizer=optimizer)
+
+    names = {str(path.relative_to(tmp_path / "run")) for path in (tmp_path / "run").rglob("*") if path.is_file()}
+    assert {
+        "run.json",
+        "journal.jsonl",
+        "signals.npz",
+        "history.jsonl",
+        "summary.json",
+        "report.html",
+        "quarantine/samples.jsonl",
+        "checkpoints/last.pt",
+        "checkpoints/last.json",
+        "checkpoints/best.pt",
+        "checkpoints/best.json",
+    } <= names
+    assert not any(name.endswith(".new") for name in names)
+    assert "val/accuracy" in json.loads((tmp_path / "run" / "history.jsonl").read_text().splitlines()[0])
+
+
+def test_accumulated_steps_are_stopped_and_resumed_whole(fit):
+    """Stop and kill never fall between the batches of one step: what was accumulated is done again."""
+    train, val = digits_loaders()
+    model, optimizer = build()
+    whole = fit(model, train, val, epochs=2, optimizer=optimizer, accumulate=5, name="whole")
+    model, optimizer = build()
+    fit(model, train, val, epochs=2, optimizer=optimizer, accumulate=5, loss=StopAt(13, press_stop))
+    with pytest.raises(KeyboardInterrupt):
+        model, optimizer = build(1)
+        fit(model, train, val, epochs=2, optimizer=optimizer, accumulate=5, loss=StopAt(23, raise_interrupt))
+    model, optimizer = build(2)
+
+    run = fit(model, train, val, epochs=2, optimizer=optimizer, accumulate=5, loss=StopAt(-1, None))
+
+    assert same_weights(whole.last_weights, run.last_weights)
+
+
+def test_an_interrupt_in_mid_step_is_resumed_bit_for_bit(fit, whole):
+    """Dropout had drawn and batch norm had counted when it came: both are put back before saving."""
+    train, val = digits_loaders(nan=(100,), raising=(7,))
+    model, optimizer = build()
+    with pytest.raises(KeyboardInterrupt):
+        fit(model, train, val, epochs=4, optimizer=optimizer, loss=StopAt(60, raise_interrupt))
+    model, optimizer = build(seed=2)
+
+    run = fit(model, train, val, epochs=4, optimizer=optimizer, loss=StopAt(-1, None))
+
+    assert same_weights(whole.last_weights, run.last_weights)
+
+
+def test_an_interrupt_inside_the_optimizer_keeps_the_save_before(fit, whole):
+    """Half of the weights updated is no state to go on from."""
+    train, val = digits_loaders(nan=(100,), raising=(7,))
+    model, optimizer = build()
+    real, calls = optimizer.step, []
+
+    def interrupted(*args):
+        calls.append(1)
+        if len(calls) == 58:
+            with torch.no_grad():
+                model.head[2].weight.add_(1)
+            raise KeyboardInterrupt
+        return real(*args)
+
+    optimizer.step = interrupted
+    with pytest.raises(KeyboardInterrupt) as caught:
+        fit(model, train, val, epochs=4, optimizer=optimizer, loss=StopAt(-1, None), save_every=50)
+    model, optimizer = build(seed=2)
+
+    run = fit(model, train, val, epochs=4, optimizer=optimizer, loss=StopAt(-1, None))
+
+    assert "up to step 50" in "\n".join(caught.value.__notes__)
+    assert same_weights(whole.last_weights, run.last_weights)
