@@ -11,7 +11,7 @@ from typing import Literal
 
 import numpy as np
 
-from autofix_nb.detectors import Detector, NotApplicable
+from autofix_nb.detectors import DETECTORS, Detector, NotApplicable
 from autofix_nb.errors import ConfigurationError
 from autofix_nb.finding import Finding, Severity
 from autofix_nb.fixes import FIXES, Change, Fix, Trainee
@@ -19,6 +19,9 @@ from autofix_nb.journal import Journal
 
 Mode = Literal["auto", "suggest", "off"]
 ALLOWED = frozenset({"loop", "data", "model"})
+
+LOOP_CODES = frozenset({"B02", "R01", "R05"})
+"""Findings that the loop makes itself, without a detector."""
 
 HORIZON_STEPS = 50
 """Steps a change is watched before the verdict."""
@@ -67,6 +70,9 @@ class Policy:
             raise ConfigurationError(f"`autofix` must be 'auto', 'suggest' or 'off', got {mode!r}")
         if not set(allow) <= ALLOWED:
             raise ConfigurationError(f"`allow` must be some of {sorted(ALLOWED)}, got {sorted(allow)}")
+        known = LOOP_CODES | {kind.code for kind in DETECTORS} | {detector.code for detector in detectors}
+        if not set(ignore) <= known:
+            raise ConfigurationError(f"`ignore` names {sorted(set(ignore) - known)}, wanted some of {sorted(known)}")
         unknown = set(fixes or ()) - set(FIXES)
         if unknown:
             raise ConfigurationError(f"`fixes` names {sorted(unknown)}, which do not exist; there are {sorted(FIXES)}")

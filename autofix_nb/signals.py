@@ -6,6 +6,7 @@ A step leaves a few small tensors behind; every `EVERY` steps they are read back
 predicted most often), `share/<class>` for up to `MOST_CLASSES` classes, and `train/accuracy`.
 """
 
+import os
 import sys
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
@@ -87,7 +88,7 @@ class GradientNorms:
         """Return the name of the first parameter whose gradient holds NaN or Inf, or None."""
         for place, parameter in enumerate(self.parameters):
             grad = parameter.grad
-            if grad is not None and not bool(torch.isfinite(grad).all()):
+            if grad is not None and not bool(torch.isfinite(_dense_part(grad)).all()):
                 return self.names[place]
         return None
 
@@ -132,19 +133,25 @@ class Recorder:
         return waiting
 
     def _write_components(self, waiting: list[Measured]) -> None:
-        for owners in dict.fromkeys(one.owners for one in waiting if one.owners):
-            having = [one for one in waiting if one.owners == owners]
-            steps = np.array([one.step for one in having])
+        having = [one for one in waiting if one.owners]
+        at = {name: ([], []) for name in self._components}
+        for owners in dict.fromkeys(one.owners for one in having):
+            same = [one for one in having if one.owners == owners]
             norms_SP = np.array(
-                torch.stack([one.norms for one in having]).double().cpu()
-                if isinstance(having[0].norms, torch.Tensor)
-                else [one.norms for one in having]
+                torch.stack([one.norms for one in same]).cpu().double()
+                if isinstance(same[0].norms, torch.Tensor)
+                else [one.norms for one in same]
             )
-            belongs_PC = np.equal.outer(np.array(owners), np.arange(len(self._components)))
-            with np.errstate(invalid="ignore", over="ignore"):
-                squares_SC = np.square(norms_SP) @ belongs_PC.astype(np.float64)
             for place in np.unique(owners):
-                self.history.extend(f"grad_norm/{self._components[place]}", steps, np.sqrt(squares_SC[:, place]))
+                # Part by part and not as a product of matrices, in which one part's Inf makes NaN of all others.
+                norms_S = np.linalg.norm(norms_SP[:, np.equal(owners, place)], axis=1)
+                steps, values = at[self._components[place]]
+                steps += [one.step for one in same]
+                values += norms_S.tolist()
+        for name, (steps, values) in at.items():
+            order = np.argsort(steps, kind="stable")
+            if len(order):
+                self.history.extend(f"grad_norm/{name}", np.array(steps)[order], np.array(values)[order])
 
     def _write_predictions(self, having: list[Measured]) -> None:
         if not having:
@@ -165,13 +172,14 @@ class Recorder:
             right = torch.stack([one.right.float().mean() for one in judged]).cpu().numpy()
             self.history.extend("train/accuracy", np.array([one.step for one in judged]), right)
 
+
 def memory_bytes(device: torch.device) -> float:
     """Return the bytes in use: the most allocated on the accelerator so far, or this process's resident memory."""
     if device.type == "cuda":
         return float(torch.cuda.max_memory_allocated(device))
     try:
         with open("/proc/self/statm", "rb") as file:
-            return float(int(file.read().split()[1]) * 4096)
+            return float(int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE"))
     except OSError:  # no /proc: macOS, Windows
         return _peak_memory_bytes()
 
@@ -189,8 +197,10 @@ def _read(values: list[Any]) -> np.ndarray:
     """Return numbers, some of which may still be on the device, as one array with one transfer."""
     if not any(isinstance(value, torch.Tensor) for value in values):
         return np.array(values, dtype=np.float64)
-    stacked = torch.stack([torch.as_tensor(value, dtype=torch.float64).detach().cpu() for value in values])
-    return stacked.numpy()
+    if all(isinstance(value, torch.Tensor) and value.device == values[0].device for value in values):
+        # Doubles only on the CPU: not every accelerator has them.
+        return torch.stack([value.detach().reshape(()) for value in values]).cpu().double().numpy()
+    return np.array([float(value) for value in values])
 
 
 def _norms(grads: list[torch.Tensor]) -> list[torch.Tensor]:
@@ -199,8 +209,13 @@ def _norms(grads: list[torch.Tensor]) -> list[torch.Tensor]:
     if usual:
         return list(torch._foreach_norm(grads))
     return [
-        torch.linalg.vector_norm(grad.coalesce().values() if grad.is_sparse else grad).to(first.device) for grad in grads
+        torch.linalg.vector_norm(_dense_part(grad)).to(first.device) for grad in grads
     ]
+
+
+def _dense_part(grad: torch.Tensor) -> torch.Tensor:
+    """Return the numbers that a gradient holds, also where it is sparse."""
+    return grad.coalesce().values() if grad.is_sparse else grad
 
 
 def _components(model: nn.Module, parameters: Sequence[torch.Tensor]) -> tuple[list[str], list[int]]:
@@ -226,7 +241,7 @@ def _components(model: nn.Module, parameters: Sequence[torch.Tensor]) -> tuple[l
         else:
             component = prefix + name.removeprefix(prefix).split(".")[0]
         if component not in components:
-            if len(components) == MOST_COMPONENTS - 1:
+            if len(components) >= MOST_COMPONENTS - 1:
                 component = "the rest"
             if component not in components:
                 components.append(component)

@@ -26,7 +26,10 @@ def random_state() -> dict[str, Any]:
 def set_random_state(state: Mapping[str, Any]) -> None:
     """Set the global streams to what `random_state` returned; accelerators that are gone are passed over."""
     torch.set_rng_state(state["torch"].cpu())
-    np.random.set_state(_as_numpy(state["numpy"]))
+    numpy = _as_numpy(state["numpy"])
+    if type(np.random.get_bit_generator()).__name__ != numpy["bit_generator"]:
+        np.random.set_bit_generator(getattr(np.random, numpy["bit_generator"])())
+    np.random.set_state(numpy)
     version, words, gauss = state["python"]
     random.setstate((version, tuple(words), gauss))
     if "cuda" in state and torch.cuda.is_available():
@@ -46,24 +49,26 @@ def portable(value: Any, path: str = "state") -> Any:
         return value.detach().as_subclass(torch.Tensor)
     if isinstance(value, np.ndarray):
         array = value.astype(np.int64) if value.dtype == np.uint32 else value
-        return torch.from_numpy(np.ascontiguousarray(array).copy())
-    if isinstance(value, np.generic):
+        if array.dtype.kind in "biufc" and array.dtype.itemsize <= 16 and array.dtype != np.longdouble:
+            return torch.from_numpy(array.astype(array.dtype.newbyteorder("="), order="C"))
+        raise _refusal(f"array of {array.dtype}", path)
+    if isinstance(value, np.generic) and isinstance(value.item(), bool | int | float | complex | str | bytes):
         return value.item()
     if isinstance(value, bool | int | float | str):
         return _base_of(value)
     if isinstance(value, Mapping):
         kind = OrderedDict if isinstance(value, OrderedDict) else dict
-        return kind((name, portable(part, f"{path}[{name!r}]")) for name, part in value.items())
+        kept = kind((_key(name, path), portable(part, f"{path}[{name!r}]")) for name, part in value.items())
+        if hasattr(value, "_metadata"):  # versions of a state dict's modules, by which they load it
+            kept._metadata = portable(value._metadata, f"{path}._metadata")
+        return kept
     if isinstance(value, tuple):
         return tuple(portable(part, f"{path}[{place}]") for place, part in enumerate(value))
     if isinstance(value, list):
         return [portable(part, f"{path}[{place}]") for place, part in enumerate(value)]
     if isinstance(value, set | frozenset):
-        return sorted(portable(part, path) for part in value)
-    raise StoreError(
-        f"`{path}` is a {type(value).__name__}, which a checkpoint cannot hold without a pickle; "
-        "wanted tensors, numbers, text, lists and dicts"
-    )
+        return sorted((portable(part, path) for part in value), key=lambda part: (type(part).__name__, part))
+    raise _refusal(type(value).__name__, path)
 
 
 def portable_or_dropped(state: Mapping[str, Any], path: str) -> tuple[dict[str, Any], list[str]]:
@@ -75,6 +80,21 @@ def portable_or_dropped(state: Mapping[str, Any], path: str) -> tuple[dict[str, 
         except StoreError:
             dropped.append(f"{path}[{name!r}]")
     return kept, dropped
+
+
+def _refusal(kind: str, path: str) -> StoreError:
+    return StoreError(
+        f"`{path}` is a {kind}, which a checkpoint cannot hold without a pickle; "
+        "wanted tensors, numbers, text, lists and dicts"
+    )
+
+
+def _key(name: Any, path: str) -> Any:
+    """Return the key of a dict as plain number or text, or a tuple of these."""
+    key = portable(name, f"{path}: key {name!r}")
+    if isinstance(key, torch.Tensor | list | dict):
+        raise _refusal(f"dict with a {type(name).__name__} as key", path)
+    return key
 
 
 def _base_of(value: Any) -> Any:

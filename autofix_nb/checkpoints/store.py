@@ -18,13 +18,15 @@ FORMAT = 1
 class Store:
     """`<name>.pt` files beside `<name>.json` manifests; the file that a new one replaced stays as `<name>.old.pt`."""
 
-    def __init__(self, folder: Path) -> None:
-        """Make the folder.
+    def __init__(self, folder: Path, *, writable: bool = True) -> None:
+        """Make the folder, unless it is only read from.
 
         Raises:
             StoreError: when it cannot be made or written.
         """
         self.folder = folder
+        if not writable:
+            return
         try:
             folder.mkdir(parents=True, exist_ok=True)
             probe = folder / ".writable"
@@ -66,13 +68,15 @@ class Store:
             StoreError: when there are files, and none of them is whole.
         """
         damaged = []
-        for candidate in (name, f"{name}.old"):
-            if not self._path(candidate).exists():
+        new = self._path(name).with_suffix(".pt.new")
+        for path in (self._path(name), new, self._path(f"{name}.old")):
+            if not path.exists():
                 continue
-            problem = self._problem(candidate)
+            problem = self._problem(path, name)
             if problem is None:
-                return torch.load(self._path(candidate), map_location="cpu", weights_only=True)
-            damaged.append(f"{self._path(candidate).name} {problem}")
+                return torch.load(path, map_location="cpu", weights_only=True)
+            if path != new:  # a save that was cut off is no loss
+                damaged.append(f"{path.name} {problem}")
         if damaged:
             raise StoreError(
                 f"`{self.folder}` holds no whole checkpoint: {'; '.join(damaged)}. "
@@ -84,15 +88,22 @@ class Store:
         """Tell whether there is a file of that name, whole or not."""
         return self._path(name).exists() or self._path(f"{name}.old").exists()
 
-    def _problem(self, name: str) -> str | None:
-        path, manifest = self._path(name), self._manifest(name)
-        try:
-            wanted = json.loads(manifest.read_text())
-        except (OSError, ValueError):
+    def _problem(self, path: Path, name: str) -> str | None:
+        # Files and manifests are renamed one by one. A crash in between leaves a whole file beside the manifest of
+        # another one, and its own under another name: any of the three may vouch for it.
+        own = self._manifest(path.name.removesuffix(".pt")) if path.suffix == ".pt" else None
+        others = (self._manifest(name), self._manifest(name).with_suffix(".json.new"), self._manifest(f"{name}.old"))
+        manifests = [manifest for manifest in map(_read_manifest, (own, *others)) if manifest]
+        if not manifests:
             return "has no readable manifest"
-        if path.stat().st_size != wanted.get("bytes"):
-            return f"has {path.stat().st_size} bytes, its manifest says {wanted.get('bytes')}"
-        return None if _sha256(path) == wanted.get("sha256") else "has another SHA-256 than its manifest says"
+        size = path.stat().st_size
+        fitting = [manifest for manifest in manifests if manifest.get("bytes") == size]
+        if not fitting:
+            return f"has {size} bytes, its manifest says {manifests[0].get('bytes')}"
+        sha256 = _sha256(path)
+        if any(manifest.get("sha256") == sha256 for manifest in fitting):
+            return None
+        return "has another SHA-256 than its manifest says"
 
     def _path(self, name: str) -> Path:
         return self.folder / f"{name}.pt"
@@ -108,8 +119,17 @@ def write_atomically(path: Path, text: str) -> None:
     os.replace(new, path)
 
 
+def _read_manifest(path: Path | None) -> dict[str, Any]:
+    try:
+        manifest = json.loads(path.read_text()) if path is not None else {}
+    except (OSError, ValueError):
+        return {}
+    return manifest if isinstance(manifest, dict) else {}
+
+
 def _write_synced(path: Path, text: str) -> None:
-    with path.open("w", encoding="utf-8") as file:
+    # Names of files that are no UTF-8 reach us as lone surrogates, which UTF-8 cannot hold.
+    with path.open("w", encoding="utf-8", errors="backslashreplace") as file:
         file.write(text)
         file.flush()
         os.fsync(file.fileno())

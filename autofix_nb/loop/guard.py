@@ -393,13 +393,18 @@ class Guard:
             self._hand_over()
         return measured
 
-    def _hand_over(self) -> None:
+    def _read_back(self) -> list[Measured]:
+        """Write what the steps left behind to the history, and look into those that the device left out by itself."""
         waiting = self.recorder.flush()
         self.sums.add(waiting)
         late, self._late = self._late, {}
         for one in waiting:
             if one.step in late and not (isfinite(float(one.loss)) and isfinite(float(one.grad_norm))):
                 self._trouble.look_back(*late[one.step], one.step)
+        return waiting
+
+    def _hand_over(self) -> None:
+        waiting = self._read_back()
         self.policy.look(self, "step", self.step_count)
         if self.step_count % SNAPSHOT_STEPS == 0 and self._is_healthy(waiting):
             self.snapshot = Snapshot(self.step_count, self.model, self.optimizer)
@@ -465,7 +470,7 @@ class Guard:
         self.progress.say(f"Resumed {self.name!r} at {where}, step {self.step_count}.")
 
     def _close_epoch(self) -> None:
-        self.sums.add(self.recorder.flush())
+        self._read_back()
         row = {"epoch": self.epoch + 1, "step": self.step_count} | self.sums.row() | self._row
         row |= {"lr": self.stepper.rate(), "quarantined": len(self.quarantine)}
         if self.goal in row:
@@ -508,7 +513,7 @@ class Guard:
             self.run.attach(self)
             self.progress.close(f"{self.run.headline()}\nNothing was trained: `resume=False` begins anew, more `epochs` go on.")
             return
-        self.sums.add(self.recorder.flush())
+        self._read_back()
         done = self.epoch >= self._epochs or (self.controls.stop or "").startswith("L03")
         self.status = "finished" if done else "stopped"
         self.seconds += time.monotonic() - self._began
