@@ -121,7 +121,7 @@ class History:
         self._series: dict[str, Series] = {}
         self.epochs: list[dict[str, Any]] = []
 
-    def record(self, step: int, **values: float) -> None:
+    def record(self, step: int, /, **values: float) -> None:
         """Append one value to each named series."""
         at = np.array([step])
         for name, value in values.items():

@@ -25,7 +25,7 @@ class Journal:
         """Lines that could not be read, such as one cut off by a crash. They stay in the file."""
 
         self._clock = clock
-        self._waiting: list[str] = []
+        self._waiting = b""
         self._entries: list[Entry] = []
         if path is not None and path.exists():
             self._read(path)
@@ -42,6 +42,7 @@ class Journal:
 
     def entries(self, kind: str | None = None, /, **wanted: Any) -> list[Entry]:
         """Return the entries of one kind (or all) whose fields equal `wanted`, oldest first."""
+        wanted = plain(wanted)
         return [
             entry
             for entry in self._entries
@@ -62,7 +63,7 @@ class Journal:
     @property
     def unwritten(self) -> int:
         """Lines that the disk has not taken yet."""
-        return len(self._waiting)
+        return self._waiting.count(b"\n")
 
     def _read(self, path: Path) -> None:
         raw = path.read_bytes()
@@ -77,19 +78,20 @@ class Journal:
                 self.damaged_lines += 1
         if raw and not raw.endswith(b"\n"):
             # Close the torn line, or the next entry would be glued to it and be lost too.
-            self._waiting.append("")
+            self._waiting = b"\n"
 
     def _write(self, line: str) -> None:
-        self._waiting.append(line)
         if self.path is None:
-            self._waiting.clear()
             return
+        # A file's name may hold bytes that are no text; JSON can escape them.
+        self._waiting += f"{line}\n".encode(errors="backslashreplace")
         try:
-            with self.path.open("ab") as file:
-                file.write("".join(f"{waiting}\n" for waiting in self._waiting).encode())
+            with self.path.open("ab", buffering=0) as file:
+                # A disk that fills up takes a part of it. What it took is not written again.
+                while self._waiting:
+                    self._waiting = self._waiting[file.write(self._waiting) :]
         except OSError:
             return
-        self._waiting.clear()
 
 
 def plain(value: Any) -> Any:
@@ -105,10 +107,10 @@ def plain(value: Any) -> Any:
         return [plain(part) for part in value]
     if isinstance(value, set | frozenset):
         return sorted((plain(part) for part in value), key=str)
-    if hasattr(value, "tolist"):
+    if hasattr(value, "tolist") and not isinstance(value, type):
         return plain(value.tolist())
     return str(value)
 
 
 def _bare(value: int | str) -> int | str:
-    return int(value) if isinstance(value, int) else str(value)
+    return int(value) if isinstance(value, int) else str.__str__(value)

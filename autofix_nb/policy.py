@@ -5,8 +5,9 @@ the numbers before and after. Changes that prove themselves at once (a sample se
 sound, a batch left out) are kept at once.
 """
 
+import re
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Literal
 
 import numpy as np
@@ -73,6 +74,9 @@ class Policy:
         known = LOOP_CODES | {kind.code for kind in DETECTORS} | {detector.code for detector in detectors}
         if not set(ignore) <= known:
             raise ConfigurationError(f"`ignore` names {sorted(set(ignore) - known)}, wanted some of {sorted(known)}")
+        odd = [code for code in ignore if not re.fullmatch(r"[A-Z]\d\d", str(code))]
+        if odd or isinstance(ignore, str):
+            raise ConfigurationError(f"`ignore` must be codes of detectors such as ['G01'], got {ignore!r}")
         unknown = set(fixes or ()) - set(FIXES)
         if unknown:
             raise ConfigurationError(f"`fixes` names {sorted(unknown)}, which do not exist; there are {sorted(FIXES)}")
@@ -88,6 +92,9 @@ class Policy:
         self._samples_said = 0
         self._fixes = frozenset(FIXES if fixes is None else fixes)
         self._fired: dict[str, tuple[int, Severity]] = {}
+        self._silent: set[str] = set()
+        """Codes of detectors that were asked since they last fired, and had nothing to say."""
+
 
     def may(self, fix: str) -> bool:
         """Tell whether a fix may be applied without asking."""
@@ -101,8 +108,10 @@ class Policy:
             try:
                 finding = detector.check(run.history)
             except NotApplicable:
-                continue
-            if finding is not None and self._is_new(finding):
+                finding = None
+            if finding is None:
+                self._silent.add(detector.code)
+            elif self._is_new(finding):
                 self.act(finding, run)
         self._judge(run, step)
 
@@ -157,8 +166,9 @@ class Policy:
             finite = after[np.isfinite(after)]
             loss_after = float(np.median(finite)) if len(finite) else float("nan")
             # NaN before means that the run had no sound loss to compare with: a finite one is better.
-            better = bool(len(finite)) and not loss_after > 1.5 * abs(trial.loss_before) + 1e-12
-            if better and self._happened_once(trial):
+            worst = trial.loss_before + 0.5 * abs(trial.loss_before) + 1e-12
+            better = bool(len(finite)) and not loss_after > worst
+            if better and self._happened_once(trial, step):
                 self._lift(trial, run, step, loss_after)
             else:
                 self._close(trial, run, step, kept=better, loss_after=loss_after)
@@ -171,11 +181,13 @@ class Policy:
             self.journal.append("outcome", **self._about(trial), verdict="did not help", step=step, why=why)
             trial.fix.forget()
 
-    def _happened_once(self, trial: Trial) -> bool:
+    def _happened_once(self, trial: Trial, step: int) -> bool:
         if (trial.finding.code, trial.change.fix) != ("G03", "scale_lr"):
             return False
         since = trial.finding.step - PROBATION_STEPS
-        return 1 == sum(entry["step"] >= since for entry in self.journal.entries("change", code="G03", fix="scale_lr"))
+        lowered = self.journal.entries("change", code="G03", fix="scale_lr")
+        # Steps and not entries: what a killed kernel had done after its last save stands in the journal twice.
+        return 1 == len({entry["step"] for entry in lowered if since <= entry["step"] <= step})
 
     def _lift(self, trial: Trial, run: Trainee, step: int, loss_after: float) -> None:
         """The precaution is over: the numbers stayed sound, and nothing says that the rate was to blame."""
@@ -191,10 +203,12 @@ class Policy:
         self._say(f"The numbers stayed sound for {HORIZON_STEPS} steps: the learning rate goes back to what it was.")
 
     def _close(self, trial: Trial, run: Trainee, step: int, *, kept: bool, loss_after: float) -> None:
+        # Undoing a rollback would bring the bad numbers back.
+        undone = "undone" if trial.change.fix != "rollback" else "did not help"
         self.journal.append(
             "outcome",
             **self._about(trial),
-            verdict="kept" if kept else "undone",
+            verdict="kept" if kept else undone,
             step=step,
             loss_before=trial.loss_before,
             loss_after=loss_after,
@@ -202,24 +216,31 @@ class Policy:
         if kept:
             trial.fix.forget()
             return
-        self._say(f"{trial.change.fix} did not help: the loss is {loss_after:.4g}, it was {trial.loss_before:.4g}. It is undone.")
-        if trial.change.fix != "rollback":
+        done = " It is undone." if undone == "undone" else ""
+        self._say(f"{trial.change.fix} did not help: the loss is {loss_after:.4g}, it was {trial.loss_before:.4g}.{done}")
+        if done:
             trial.fix.undo(trial.change, run)
-        rest = trial.finding.fixes[trial.finding.fixes.index(trial.change.fix) + 1 :]
+        else:
+            trial.fix.forget()
+        fixes = trial.finding.fixes
+        rest = fixes[fixes.index(trial.change.fix) + 1 :] if trial.change.fix in fixes else ()
         for name in rest:
+            if any(other.change.fix == name for other in self.trials):
+                continue  # it is being watched already, or is due after this one
             fix = FIXES[name]()
             change = fix.plan(trial.finding, run) if self.may(name) else None
             if change is not None:
-                again = Finding(**{**asdict(trial.finding), "step": step})
-                self._apply(fix, change, again, run)
+                self._apply(fix, change, replace(trial.finding, step=step), run)
                 return
 
     def _tell(self, change: Change, finding: Finding) -> None:
+        more = ""
         if change.fix == "quarantine":
             self._samples_said += 1
             if self._samples_said > SAMPLES_SAID:
                 return
-        more = " Later ones are counted at the end of each line." if self._samples_said == SAMPLES_SAID else ""
+            if self._samples_said == SAMPLES_SAID:
+                more = " Later ones are counted at the end of each line."
         self._say(f"{finding.code} at step {finding.step}: {finding.says}. So {change.says}.{more}")
 
     def _about(self, trial: Trial) -> dict[str, str]:
@@ -227,9 +248,10 @@ class Policy:
 
     def _is_new(self, finding: Finding) -> bool:
         """Tell an illness seen for the first time, or worse than before, from one that was said already."""
-        last = self._fired.get(finding.code)
+        last, was_silent = self._fired.get(finding.code), finding.code in self._silent
+        self._silent.discard(finding.code)
         self._fired[finding.code] = (finding.step, max(finding.severity, last[1]) if last else finding.severity)
         if last is None or finding.severity > last[1]:
             return True
         # A share of samples only grows: saying it again at the same severity says nothing.
-        return finding.code != "R02" and finding.step - last[0] > QUIET_STEPS
+        return finding.code != "R02" and was_silent and finding.step - last[0] > QUIET_STEPS

@@ -63,7 +63,9 @@ def digits_loaders(batch_size: int = 32, **damage: Any) -> tuple[DataLoader, Dat
     return DataLoader(train, batch_size=batch_size, shuffle=True), DataLoader(val, batch_size=200)
 
 
-def small_loader(rows: int = 64, features: int = 4, classes: int = 3, batch_size: int = 8, **options: Any) -> DataLoader:
+def small_loader(
+    rows: int = 64, features: int = 4, classes: int = 3, batch_size: int = 8, **options: Any
+) -> DataLoader:
     """Return a shuffled loader of random rows and class numbers."""
     generator = torch.Generator().manual_seed(1)
     inputs = torch.randn(rows, features, generator=generator)

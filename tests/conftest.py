@@ -3,6 +3,7 @@
 import pytest
 import torch
 
+
 @pytest.fixture(autouse=True)
 def _one_thread():
     """Small tensors are slower on two threads, and the tests share two cores."""
@@ -13,4 +14,3 @@ def _one_thread():
 def fast_reports(monkeypatch):
     """Leave the picture out of `report.html`: drawing it takes longer than the trainings of these tests."""
     monkeypatch.setattr("autofix_nb.run.reporting.to_png", lambda *_: None)
-

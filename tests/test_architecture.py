@@ -36,7 +36,11 @@ def imported(path: Path) -> set[str]:
             names = [alias.name for alias in node.names]
         elif isinstance(node, ast.ImportFrom):
             assert not node.level, f"{path}: relative imports hide the direction"
-            names = [f"{node.module}.{alias.name}" for alias in node.names] if node.module == "autofix_nb" else [node.module]
+            names = (
+                [f"{node.module}.{alias.name}" for alias in node.names]
+                if node.module == "autofix_nb"
+                else [node.module]
+            )
         found |= {group_of(name) for name in names if name and name.startswith("autofix_nb.")}
     return found
 

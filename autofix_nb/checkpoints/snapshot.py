@@ -15,6 +15,7 @@ class Snapshot:
         self._model = model
         self._optimizer = optimizer
         self.weights = _copied(model.state_dict())
+        self.beside = _copied(_beside(model, optimizer))
         self._state = _copied(optimizer.state_dict()["state"])
 
     @torch.no_grad()
@@ -23,9 +24,21 @@ class Snapshot:
 
         Hyperparameters such as the learning rate stay as they are now: they are the user's and the scheduler's.
         """
-        self._model.load_state_dict(self.weights)
+        self.put(self.weights, self.beside)
         now = self._optimizer.state_dict()["param_groups"]
         self._optimizer.load_state_dict({"state": copy.deepcopy(self._state), "param_groups": now})
+
+    @torch.no_grad()
+    def put(self, weights: dict[str, Any], beside: list[torch.Tensor]) -> None:
+        """Load weights and buffers, and what lies beside them, into the model that the snapshot was taken of."""
+        self._model.load_state_dict(weights)
+        for live, kept in zip(_beside(self._model, self._optimizer), beside, strict=False):
+            if live.shape == kept.shape:  # a table that the forward pass made anew in another size needs no way back
+                live.copy_(kept)
+
+    def now(self) -> tuple[dict[str, Any], list[torch.Tensor]]:
+        """Return copies of the model's present weights and buffers, and of what lies beside them, as `put` takes them."""
+        return _copied(self._model.state_dict()), _copied(_beside(self._model, self._optimizer))
 
     def again(self) -> "Snapshot":
         """Return a snapshot of how the same model and optimizer are now."""
@@ -36,17 +49,14 @@ class WeightsOnLoan:
     """Context in which the model has the weights and buffers of a snapshot; afterwards its own, bit for bit."""
 
     def __init__(self, model: nn.Module, snapshot: Snapshot) -> None:
-        self._model = model
         self._snapshot = snapshot
 
-    @torch.no_grad()
     def __enter__(self) -> None:
-        self._own = _copied(self._model.state_dict())
-        self._model.load_state_dict(self._snapshot.weights)
+        self._own = self._snapshot.now()
+        self._snapshot.put(self._snapshot.weights, self._snapshot.beside)
 
-    @torch.no_grad()
     def __exit__(self, *_: object) -> None:
-        self._model.load_state_dict(self._own)
+        self._snapshot.put(*self._own)
 
 
 class BeforeStep:
@@ -62,25 +72,43 @@ class BeforeStep:
 
     def __init__(self, model: nn.Module, device: torch.device) -> None:
         self._cuda = device if device.type == "cuda" else None
+        self._model = model
+        self._watch()
+        self._random = torch.default_generator.get_state()
+
+    def _watch(self) -> None:
+        """Look up which buffers there are."""
         statistics = [
             buffer
-            for module in model.modules()
+            for module in self._model.modules()
             if isinstance(module, nn.modules.batchnorm._NormBase)
             for buffer in module.buffers(recurse=False)
         ]
         known = {id(buffer) for buffer in statistics}
-        others = [buffer for buffer in model.buffers() if id(buffer) not in known]
-        if sum(buffer.numel() for buffer in others) <= self.MOST_OTHER_ELEMENTS:
-            statistics += others
-        self._live = _by_kind(statistics)
+        others = [buffer for buffer in self._model.buffers() if id(buffer) not in known]
+        if sum(buffer.numel() for buffer in others) > self.MOST_OTHER_ELEMENTS:
+            others = []
+        self._live = _by_kind(statistics + others)
         self._kept = [[buffer.clone() for buffer in group] for group in self._live]
-        self._random = torch.default_generator.get_state()
+        # A forward pass of the user's may put another tensor in a buffer's place: `self.mean = 0.9 * self.mean + ...`.
+        places = {id(buffer): (group, at) for group in self._live for at, buffer in enumerate(group)}
+        changing = {id(buffer) for buffer in others}
+        self._replaceable = [
+            (module._buffers, name, *places[id(buffer)])
+            for module in self._model.modules()
+            for name, buffer in module._buffers.items()
+            if id(buffer) in changing
+        ]
 
     def take(self) -> None:
         """Remember how things are now."""
         self._random = torch.default_generator.get_state()
         if self._cuda is not None:
             self._cuda_random = torch.cuda.get_rng_state(self._cuda)
+        for buffers, name, group, at in self._replaceable:
+            if buffers.get(name) is not group[at]:
+                self._watch()
+                return
         if self._live:
             with torch.no_grad():
                 for kept, live in zip(self._kept, self._live, strict=True):
@@ -97,6 +125,11 @@ class BeforeStep:
     @torch.no_grad()
     def restore_buffers(self, where: torch.Tensor | None = None) -> None:
         """Put the buffers back, all of them or, without waiting for the device, only if `where` (shape ()) is true."""
+        for buffers, name, group, at in self._replaceable:
+            now = buffers.get(name)
+            if where is not None and now is not None and now is not group[at] and now.shape == group[at].shape:
+                group[at].copy_(now)
+            buffers[name] = group[at]
         for kept, live in zip(self._kept, self._live, strict=True):
             if where is None:
                 torch._foreach_copy_(live, kept)
@@ -112,11 +145,21 @@ def _by_kind(tensors: list[torch.Tensor]) -> list[list[torch.Tensor]]:
     return list(groups.values())
 
 
+def _beside(model: nn.Module, optimizer: torch.optim.Optimizer) -> list[torch.Tensor]:
+    """Return what `model.state_dict()` leaves out: buffers that are not persistent, parameters outside the model."""
+    known = {id(part) for part in model.state_dict(keep_vars=True).values()} | {id(part) for part in model.parameters()}
+    held = [parameter for group in optimizer.param_groups for parameter in group["params"]]
+    return [part for part in (*model.buffers(), *held) if id(part) not in known]
+
+
 def _copied(state: Any) -> Any:
     if isinstance(state, torch.Tensor):
         return state.detach().to("cpu", copy=True)
     if isinstance(state, dict):
-        return type(state)((name, _copied(part)) for name, part in state.items())
+        copied = type(state)((name, _copied(part)) for name, part in state.items())
+        if hasattr(state, "_metadata"):  # versions of the modules, by which they load a state dict
+            copied._metadata = state._metadata
+        return copied
     if isinstance(state, list | tuple):
         return type(state)(_copied(part) for part in state)
     return state

@@ -49,10 +49,11 @@ def portable(value: Any, path: str = "state") -> Any:
         return value.detach().as_subclass(torch.Tensor)
     if isinstance(value, np.ndarray):
         array = value.astype(np.int64) if value.dtype == np.uint32 else value
-        if array.dtype.kind in "biufc" and array.dtype.itemsize <= 16 and array.dtype != np.longdouble:
+        try:
             return torch.from_numpy(array.astype(array.dtype.newbyteorder("="), order="C"))
-        raise _refusal(f"array of {array.dtype}", path)
-    if isinstance(value, np.generic) and isinstance(value.item(), bool | int | float | complex | str | bytes):
+        except TypeError:  # text, dates, objects, numbers of 16 bytes
+            raise _refusal(f"NumPy array of {array.dtype}", path) from None
+    if isinstance(value, np.generic) and type(value.item()) in (bool, int, float, str, bytes):
         return value.item()
     if isinstance(value, bool | int | float | str):
         return _base_of(value)

@@ -47,6 +47,9 @@ class Store:
         """
         path = self._path(name)
         new = path.with_suffix(".pt.new")
+        if path.exists() and not self._manifest(name).exists() and self._manifest(name).with_suffix(".json.new").exists():
+            # The last save was cut off at its very end: without this, its file would lose what vouches for it.
+            os.replace(self._manifest(name).with_suffix(".json.new"), self._manifest(name))
         with new.open("wb") as file:
             torch.save({"format": FORMAT} | portable(state, name), file)
             file.flush()

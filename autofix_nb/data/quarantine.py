@@ -38,17 +38,20 @@ class Quarantine:
     def __init__(self, path: Path | None = None) -> None:
         self._path = path
         self._samples: dict[Any, Quarantined] = {}
+        self._torn = False
         if path is not None and path.exists():
-            for line in path.read_text(encoding="utf-8").splitlines():
+            raw = path.read_bytes()
+            self._torn = bool(raw) and not raw.endswith(b"\n")
+            for line in raw.splitlines():
                 try:
                     sample = Quarantined(**json.loads(line))
                 except (ValueError, TypeError):
                     continue  # a line cut off by a crash; the sample will show itself again
-                self._samples[_key(sample.index)] = sample
+                self._samples[key_of(sample.index)] = sample
 
     def add(self, fault: Fault, *, epoch: int, position: int) -> Quarantined | None:
         """Set one sample aside and return the record, or None when it was there already."""
-        key = _key(fault.index)
+        key = key_of(fault.index)
         if key in self._samples:
             return None
         sample = Quarantined(
@@ -63,18 +66,21 @@ class Quarantine:
         if self._path is not None:
             try:
                 self._path.parent.mkdir(parents=True, exist_ok=True)
-                with self._path.open("a", encoding="utf-8") as file:
-                    file.write(json.dumps(plain(asdict(sample)), ensure_ascii=False) + "\n")
+                line = json.dumps(plain(asdict(sample)), ensure_ascii=False) + "\n"
+                with self._path.open("ab") as file:
+                    # A torn line is closed first, or this one would be glued to it and be lost too.
+                    file.write((f"\n{line}" if self._torn else line).encode(errors="backslashreplace"))
+                self._torn = False
             except OSError:
-                pass  # a full disk must not stop the training; the checkpoint carries the list too
+                self._torn = True  # a full disk must not stop the training; the checkpoint carries the list too
         return sample
 
     def release(self, index: Any) -> None:
         """Take one sample back into the training; the file keeps the line, a resume goes by the checkpoint."""
-        self._samples.pop(_key(index), None)
+        self._samples.pop(key_of(index), None)
 
     def excluded(self, epoch: int) -> frozenset[Any]:
-        """Return the indices that `epoch` leaves out from the start: those set aside in earlier ones."""
+        """Return the keys (see `key_of`) that `epoch` leaves out from the start: those set aside in earlier ones."""
         return frozenset(key for key, sample in self._samples.items() if sample.epoch < epoch)
 
     def indices(self) -> list[Any]:
@@ -83,10 +89,10 @@ class Quarantine:
 
     def holds_any(self, indices: list[Any]) -> bool:
         """Tell whether one of `indices` is set aside."""
-        return not self._samples.keys().isdisjoint(map(_key, indices))
+        return not self._samples.keys().isdisjoint(map(key_of, indices))
 
     def __contains__(self, index: Any) -> bool:
-        return _key(index) in self._samples
+        return key_of(index) in self._samples
 
     def __len__(self) -> int:
         return len(self._samples)
@@ -103,10 +109,10 @@ class Quarantine:
 
     def restore(self, state: list[dict[str, Any]]) -> None:
         """Put back the list that `state` returned; samples found since then are forgotten."""
-        self._samples = {_key(plain_sample["index"]): Quarantined(**plain_sample) for plain_sample in state}
+        self._samples = {key_of(plain_sample["index"]): Quarantined(**plain_sample) for plain_sample in state}
 
 
-def _key(index: Any) -> Any:
+def key_of(index: Any) -> Any:
     """Return the index as plain int or text, so that a NumPy or tensor index is the same after a resume."""
     if hasattr(index, "item"):
         index = index.item()

@@ -1,5 +1,6 @@
 """Batches as people build them: tensors in tuples, lists, dicts, named tuples, dataclasses, and objects with `.to`."""
 
+import copy
 import dataclasses
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
@@ -64,7 +65,7 @@ def take(data: Any, chosen: list[int], size: int) -> Any:
     if isinstance(data, torch.Tensor):
         if data.dim() == 0 or data.shape[0] != size:
             raise NotSliceable(f"a tensor of shape {tuple(data.shape)} in a batch of {size}")
-        return data[torch.tensor(chosen, device=data.device)]
+        return data[torch.tensor(chosen, dtype=torch.long, device=data.device)]
     if isinstance(data, list | tuple) and _is_column(data):
         if len(data) != size:
             raise NotSliceable(f"a list of {len(data)} in a batch of {size}")
@@ -89,20 +90,23 @@ def _parts(data: Any) -> Iterator[tuple[str, Any]]:
 
 
 def _rebuild(function: Callable[[Any], Any], data: Any, *, strict: bool = False) -> Any:
-    if isinstance(data, dict):
+    if isinstance(data, Mapping):
+        mapped = {name: function(part) for name, part in data.items()}
         try:
-            copy = data.copy()
-            copy.update({name: function(part) for name, part in data.items()})
-        except TypeError:
-            return {name: function(part) for name, part in data.items()}
-        return copy
+            clone = copy.copy(data)  # keeps its kind: a `defaultdict`, a `UserDict` such as a tokenizer's batch
+            clone.update(mapped)
+        except (TypeError, AttributeError):
+            return mapped
+        return clone
     if isinstance(data, tuple) and hasattr(data, "_fields"):
         return type(data)(*(function(part) for part in data))
     if isinstance(data, list | tuple):
         return type(data)([function(part) for part in data])
     if dataclasses.is_dataclass(data) and not isinstance(data, type):
-        fields = [field.name for field in dataclasses.fields(data)]
-        return dataclasses.replace(data, **{name: function(getattr(data, name)) for name in fields})
+        clone = copy.copy(data)
+        for field in dataclasses.fields(data):  # past `frozen` and `init=False`
+            object.__setattr__(clone, field.name, function(getattr(data, field.name)))
+        return clone
     if strict:
         raise NotSliceable(f"a {type(data).__name__} is no tensor, list, dict or dataclass")
     return data

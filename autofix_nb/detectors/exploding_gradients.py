@@ -37,10 +37,10 @@ class ExplodingGradients(Detector):
     """How many times the earlier median counts as exploding."""
 
     moderate: float = 100.0
-    """Norm under which nothing is reported, whatever the ratio."""
+    """Norm up to which nothing is reported, whatever the ratio."""
 
     severe: float = 1000.0
-    """Norm from which the finding is critical."""
+    """Norm above which the finding is critical."""
 
     def __post_init__(self) -> None:
         if self.ratio <= 1:

@@ -23,6 +23,8 @@ class ClipGradients(SettingFix):
         if not len(norms) or run.controls.clip_norm is not None:
             return None
         limit = float(TIMES_THE_USUAL * np.median(norms))
+        if limit == 0:  # a limit of 0 would end the training
+            return None
         return Change(
             fix=self.name,
             touches=self.touches,

@@ -14,16 +14,17 @@ class QuarantineSamples(Fix):
     touches: ClassVar = "data"
 
     def plan(self, finding: Finding, run: Trainee) -> Change | None:
-        if not run.suspects:
+        suspects = [fault for fault in run.suspects if fault.index not in run.quarantine]
+        if not suspects:
             return None
         return Change(
             fix=self.name,
             touches=self.touches,
-            says=f"{_samples(run.suspects)} set aside; the rest of the batch went on",
+            says=f"{_samples(suspects)} set aside; the rest of the batch went on",
             before={"samples": []},
-            after={"samples": [fault.index for fault in run.suspects]},
+            after={"samples": [fault.index for fault in suspects]},
             permanent=f"train = torch.utils.data.Subset(train, [i for i in range(len(train)) "
-            f"if i not in {sorted((fault.index for fault in run.suspects), key=str)}])",
+            f"if i not in {sorted((fault.index for fault in suspects), key=str)}])",
         )
 
     def apply(self, change: Change, run: Trainee) -> None:

@@ -27,7 +27,7 @@ class Rollback(Fix):
         )
 
     def apply(self, change: Change, run: Trainee) -> None:
-        if run.snapshot is not None:
+        if run.snapshot is not None and self._away is None:
             self._away = run.snapshot.again()
             run.snapshot.restore()
 

@@ -30,3 +30,7 @@ class ScaleLr(SettingFix):
             after={"lr_scale": now * FACTOR},
             permanent=f"optimizer = type(optimizer)(model.parameters(), lr={now * FACTOR:g} * lr)",
         )
+
+    def undo(self, change: Change, run: Trainee) -> None:
+        # The rate may have been lowered again since, for another illness: that stays.
+        run.controls.lr_scale *= change.before["lr_scale"] / change.after["lr_scale"]

@@ -77,7 +77,9 @@ def evaluate(
     return row, problems
 
 
-def _metrics(metrics: Mapping[str, Metric], gathered: list[tuple[Any, Any]], means: Mapping[str, "_Mean"]) -> dict[str, float]:
+def _metrics(
+    metrics: Mapping[str, Metric], gathered: list[tuple[Any, Any]], means: Mapping[str, "_Mean"]
+) -> dict[str, float]:
     row = {}
     together = _together(gathered)
     for name, metric in metrics.items():

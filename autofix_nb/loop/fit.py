@@ -46,16 +46,16 @@ def fit(
 ) -> Run:
     """Train `model` on `train` and return the run. Run the same cell again after a disconnect, and it goes on.
 
-    `train` and `val` are `DataLoader`s (or anything that gives batches anew each epoch). A batch is `(inputs, targets)`,
-    `(x1, x2, targets)`, or a dict with `labels`.
+    `train` and `val` are `DataLoader`s (or anything that gives batches anew each epoch). A batch is
+    `(inputs, targets)`, `(x1, x2, targets)`, or a dict with `labels`.
 
     `loss(outputs, targets)` gives a number or a dict of named parts (their sum is minimised, or the part `loss` if
     there is one); None chooses by targets and outputs and says what. `step(model, batch)` gives the same for batches of
     any other form. `metrics` are functions of all validation outputs and targets. `goal` says what *best* means:
     a metric or `(metric, "min" | "max")`; by default the first metric, else the validation loss.
 
-    `optimizer` is one made from the model, a class, a name, or None (AdamW). `scheduler` is one made from it, a function
-    that makes one, or `(scheduler, "step" | "epoch")`; the rate it sets is multiplied by fixes, never replaced.
+    `optimizer` is one made from the model, a class, a name, or None (AdamW). `scheduler` is one made from it, a
+    function that makes one, or `(scheduler, "step" | "epoch")`; the rate it sets is multiplied by fixes, never replaced.
 
     `seed` decides order and augmentation; None takes torch's own seed. The random stream of the training is not
     touched: call `torch.manual_seed` before making the model for a run that can be repeated.
@@ -119,4 +119,3 @@ def fit(
             if validation is not None and guard.epoch_done:
                 guard.validate(*evaluate(objective, validation, metrics, chosen, guard.stepper.autocast))
     return guard.run
-

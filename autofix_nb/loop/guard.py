@@ -1,11 +1,11 @@
 """The guard: a training loop's memory and conscience. `fit` is written on it, and so may any loop be.
 
-    with af.Guard(model, optimizer, name="mine") as guard:
-        for epoch in guard.epochs(20):
-            for batch in guard.batches(train_loader):
-                guard.step(batch, lambda part: loss_fn(model(part[0]), part[1]))
-            guard.validate(evaluate(model, val_loader))
-    run = guard.run
+with af.Guard(model, optimizer, name="mine") as guard:
+    for epoch in guard.epochs(20):
+        for batch in guard.batches(train_loader):
+            guard.step(batch, lambda part: loss_fn(model(part[0]), part[1]))
+        guard.validate(evaluate(model, val_loader))
+run = guard.run
 """
 
 import time
@@ -198,9 +198,10 @@ class Guard:
         source = self.source(loader)
         self.epoch_done = False
         self._announce(source)
-        start, came = self.position, 0
+        start, came = self.position, False
         began = time.perf_counter()
-        for came, batch in enumerate(source.epoch(self.epoch, start), 1):
+        for batch in source.epoch(self.epoch, start):
+            came = True
             self._loaded_seconds = time.perf_counter() - began
             yield batch
             self.position = batch.position + 1
@@ -260,9 +261,13 @@ class Guard:
         if not isinstance(values, Mapping):
             values = {"loss": float(values)}
         self.problems += [problem for problem in dict.fromkeys(problems) if problem not in self.problems]
-        self._row |= {name if name.startswith("val/") else f"val/{name}": float(value) for name, value in values.items()}
+        self._row |= {
+            name if name.startswith("val/") else f"val/{name}": float(value) for name, value in values.items()
+        }
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         if self._button is not None:
             self._button.__exit__()
         if self.status == "new":
@@ -303,8 +308,7 @@ class Guard:
         except structure.NotSliceable:
             rows = 0
         if not most or rows <= most:
-            attempt = self.stepper.attempt(data, objective, first=first, weight=weight)
-            return attempt
+            return self.stepper.attempt(data, objective, first=first, weight=weight)
         whole = Attempt(loss=0.0)
         for start in range(0, rows, most):
             part = list(range(start, min(rows, start + most)))
@@ -511,7 +515,9 @@ class Guard:
         if self.status == "finished":
             self._put_best_back()
             self.run.attach(self)
-            self.progress.close(f"{self.run.headline()}\nNothing was trained: `resume=False` begins anew, more `epochs` go on.")
+            self.progress.close(
+                f"{self.run.headline()}\nNothing was trained: `resume=False` begins anew, more `epochs` go on."
+            )
             return
         self._read_back()
         done = self.epoch >= self._epochs or (self.controls.stop or "").startswith("L03")
@@ -566,4 +572,3 @@ class Guard:
             self.sums.add(self.recorder.flush())
         except RuntimeError as problem:
             self.journal.append("note", text=f"the last signals could not be read: {problem}")
-

@@ -45,7 +45,9 @@ class Best:
             return False
         self.epoch, self.value = epoch, value
         self.weights = {
-            name: part.detach().to("cpu", copy=True) for name, part in model.state_dict().items() if isinstance(part, torch.Tensor)
+            name: part.detach().to("cpu", copy=True)
+            for name, part in model.state_dict().items()
+            if isinstance(part, torch.Tensor)
         }
         return True
 
@@ -94,7 +96,9 @@ class Keeper:
         try:
             self.store.save("last", self._state(guard))
             if self.best.weights is not None and self.best.written != self.best.epoch:
-                self.store.save("best", {"model": self.best.weights, "epoch": self.best.epoch, "value": self.best.value})
+                self.store.save(
+                    "best", {"model": self.best.weights, "epoch": self.best.epoch, "value": self.best.value}
+                )
                 self.best.written = self.best.epoch
             self._write_tables(guard.history)
         except (OSError, RuntimeError) as error:  # torch reports a full disk as a RuntimeError
@@ -109,7 +113,9 @@ class Keeper:
         seconds = self._clock() - began
         self.last_saved_step = guard.step_count
         self._next_save = self._clock() + max(LEAST_SECONDS, seconds / SHARE_OF_TIME)
-        self.journal.append("save", step=guard.step_count, epoch=guard.epoch, position=guard.position, seconds=round(seconds, 4))
+        self.journal.append(
+            "save", step=guard.step_count, epoch=guard.epoch, position=guard.position, seconds=round(seconds, 4)
+        )
         return True
 
     def resume(self, guard: "Guard", identity: dict[str, Any]) -> dict[str, Any]:
@@ -163,7 +169,8 @@ class Keeper:
     def _refuse(self, differences: list[str]) -> None:
         if differences:
             raise ResumeError(
-                f"`name`: the run in {str(self.folder)!r} is another training: {'; '.join(differences)}. Begin anew with "
+                f"`name`: the run in {str(self.folder)!r} is another training: {'; '.join(differences)}. Begin anew "
+                "with "
                 "`resume=False` (the old run is kept under another name), or give another `name=`"
             )
 
@@ -181,7 +188,9 @@ class Keeper:
     def write_summary(self, summary: dict[str, Any]) -> None:
         """Write `summary.json`: how the run ended."""
         try:
-            write_atomically(self.folder / "summary.json", json.dumps(plain(summary), indent=2, ensure_ascii=False) + "\n")
+            write_atomically(
+                self.folder / "summary.json", json.dumps(plain(summary), indent=2, ensure_ascii=False) + "\n"
+            )
         except OSError as error:
             self.problems.append(f"`summary.json` could not be written: {error}")
 

@@ -11,7 +11,7 @@ from autofix_nb.signals import GradientNorms
 
 
 def first_bad_weight(model: nn.Module) -> str | None:
-    """Return the name of the first parameter or buffer that holds NaN, or a parameter that holds Inf; None if none does."""
+    """Return the name of the first parameter that holds NaN or Inf, or buffer that holds NaN; None if none does."""
     for name, parameter in model.named_parameters():
         if not bool(torch.isfinite(parameter).all()):
             return f"weight {name}"

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import torch
 
 SIGNS = (
-    "out of memory",  # CUDA, HIP, MPS, XPU: "CUDA out of memory.", "CUDA error: out of memory", "MPS backend out of ..."
+    "out of memory",  # CUDA, HIP, MPS, XPU: "CUDA out of memory.", "CUDA error: out of memory"
     "cudnn_status_alloc_failed",
     "cublas_status_alloc_failed",
     "unable to find a valid cudnn algorithm",

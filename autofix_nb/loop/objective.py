@@ -19,7 +19,9 @@ class Objective:
     After a call `outputs` and `targets` hold what the loss was computed from (None with a `step` of the user's).
     """
 
-    def __init__(self, model: nn.Module, task: Task | None, step: Callable[[nn.Module, Any], Any] | None = None) -> None:
+    def __init__(
+        self, model: nn.Module, task: Task | None, step: Callable[[nn.Module, Any], Any] | None = None
+    ) -> None:
         self.model = model
         self.task = task
         self._step = step

@@ -51,7 +51,11 @@ def probe(
     outputs, targets = _outputs(model, train, device, autocast)
     if outputs is None:  # the model raises for everything: let the training tell, which saves and explains
         return Sample(None if loss is None else task_of(loss, None, None), "", _name_of(loss))
-    if loss is None and not isinstance(outputs, torch.Tensor) and isinstance(getattr(outputs, "loss", None), torch.Tensor):
+    if (
+        loss is None
+        and not isinstance(outputs, torch.Tensor)
+        and isinstance(getattr(outputs, "loss", None), torch.Tensor)
+    ):
         return Sample(None, "Loss: the model's own.", "the model's own")
     task = infer_task(outputs, targets) if loss is None else task_of(loss, outputs, targets)
     if loss is not None:
@@ -63,7 +67,7 @@ def probe(
 
 
 def _outputs(model: nn.Module, train: Any, device: torch.device, autocast: Callable[[], Any]) -> tuple[Any, Any]:
-    """Return outputs and targets of the first batch that passes, or of its first row that does; None where none does."""
+    """Return outputs and targets of the first batch that passes, else of its first row that does; None for none."""
     before = BeforeStep(model, device)
     before.take()
     first_error: AutofixError | None = None
@@ -132,8 +136,10 @@ def _try_loss(task: Task, outputs: Any, targets: Any) -> None:
         return
     what = _say(targets)
     raise DataError(
-        f"`loss` ({getattr(task.loss, '__name__', type(task.loss).__name__)}) does not take outputs {_say(outputs)} with "
-        f"targets {what}: {type(error).__name__}: {str(error).splitlines()[0]}. Class numbers are `torch.long` of shape (N,), "
+        f"`loss` ({getattr(task.loss, '__name__', type(task.loss).__name__)}) does not take outputs {_say(outputs)} "
+        "with "
+        f"targets {what}: {type(error).__name__}: {str(error).splitlines()[0]}. Class numbers are `torch.long` of "
+        "shape (N,), "
         "everything else is float, shaped like the outputs; `loss=None` chooses one that fits"
     ) from error
 

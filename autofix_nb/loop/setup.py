@@ -61,7 +61,8 @@ def check_source(source: Any, name: str) -> None:
     samples = len(dataset) if hasattr(dataset, "__len__") else 0
     if samples:
         raise DataError(
-            f"`{name}` has {samples} samples but no batch: `drop_last=True` with `batch_size={source.batch_size}` drops "
+            f"`{name}` has {samples} samples but no batch: `drop_last=True` with `batch_size={source.batch_size}` "
+            "drops "
             f"them all; use a batch size of at most {samples}"
         )
     raise DataError(f"`{name}` is empty: wanted at least one batch")
@@ -102,7 +103,9 @@ def make_optimizer(model: nn.Module, optimizer: Any, lr: float | None) -> tuple[
     try:
         made = kind(trained, lr=rate)
     except TypeError as error:
-        raise ConfigurationError(f"`optimizer`: {kind.__name__} cannot be made with `lr` alone ({error}); make it yourself") from error
+        raise ConfigurationError(
+            f"`optimizer`: {kind.__name__} cannot be made with `lr` alone ({error}); make it yourself"
+        ) from error
     _check_optimizer(model, made)
     return made, f"optimizer {kind.__name__} with lr={rate:g}" + (" (the default)" if lr is None else "")
 
@@ -122,7 +125,9 @@ def _optimizer_class(optimizer: Any) -> type[torch.optim.Optimizer]:
 
 def _check_optimizer(model: nn.Module, optimizer: torch.optim.Optimizer) -> None:
     if isinstance(optimizer, torch.optim.LBFGS):
-        raise ConfigurationError("`optimizer`: LBFGS runs the model several times a step and is not supported; use AdamW")
+        raise ConfigurationError(
+            "`optimizer`: LBFGS runs the model several times a step and is not supported; use AdamW"
+        )
     own = {id(parameter) for parameter in model.parameters()}
     held = [parameter for group in optimizer.param_groups for parameter in group["params"]]
     mine = sum(id(parameter) in own for parameter in held)
@@ -153,7 +158,8 @@ def make_scheduler(optimizer: torch.optim.Optimizer, scheduler: Any) -> tuple[An
             raise ConfigurationError(f"`scheduler` must come with 'step' or 'epoch', got {unit!r}")
     if not hasattr(scheduler, "step"):
         raise ConfigurationError(
-            f"`scheduler` is a {type(scheduler).__name__}, wanted one of `torch.optim.lr_scheduler`, or a function that "
+            f"`scheduler` is a {type(scheduler).__name__}, wanted one of `torch.optim.lr_scheduler`, or a function "
+            "that "
             "makes one from the optimizer"
         )
     if getattr(scheduler, "optimizer", optimizer) is not optimizer:
@@ -173,7 +179,8 @@ def choose_device(device: Any, model: nn.Module) -> torch.device:
             torch.empty(0, device=chosen)
         except (RuntimeError, TypeError, AssertionError) as error:
             raise ConfigurationError(
-                f"`device={device!r}` cannot be used here ({str(error).splitlines()[0]}); wanted 'auto', 'cpu', 'cuda' or 'mps'"
+                f"`device={device!r}` cannot be used here ({str(error).splitlines()[0]}); wanted 'auto', 'cpu', "
+                "'cuda' or 'mps'"
             ) from error
         return chosen
     if torch.cuda.is_available():
@@ -240,7 +247,9 @@ def choose_name(name: str | None, model: nn.Module, train: Any = None) -> str:
         size = f"-{len(dataset)}" if hasattr(dataset, "__len__") else ""
         name = type(model).__name__ + ("" if train is None else f"-{type(dataset).__name__}{size}")
     if not isinstance(name, str) or not name.strip() or name in (".", "..") or re.search(r'[/\\:*?"<>|\0]', name):
-        raise ConfigurationError(f"`name` must be the name of one folder, without any of / \\ : * ? \" < > |, got {name!r}")
+        raise ConfigurationError(
+            f'`name` must be the name of one folder, without any of / \\ : * ? " < > |, got {name!r}'
+        )
     return name
 
 
@@ -254,7 +263,8 @@ def choose_folder(store: Any, name: str) -> Path:
         store = "runs"
     if isinstance(store, str) and (store == "drive" or "://" in store):
         raise ConfigurationError(
-            f"`store={store!r}`: this version keeps runs in folders only; give a folder, on a mounted Drive for instance "
+            f"`store={store!r}`: this version keeps runs in folders only; give a folder, on a mounted Drive for "
+            "instance "
             "'/content/drive/MyDrive/runs'"
         )
     return Path(store).expanduser() / name
@@ -267,7 +277,9 @@ def check_loss(loss: Any, step: Any) -> None:
         ConfigurationError: with the reason.
     """
     if loss is not None and step is not None:
-        raise ConfigurationError("`loss` and `step` are both given; `step(model, batch)` gives the loss itself, so drop one")
+        raise ConfigurationError(
+            "`loss` and `step` are both given; `step(model, batch)` gives the loss itself, so drop one"
+        )
     for name, value in (("loss", loss), ("step", step)):
         if value is not None and not callable(value):
             raise ConfigurationError(f"`{name}` must be a function or module, got {value!r}")
@@ -288,7 +300,8 @@ def choose_metrics(metrics: Any, task: Any, step: Any) -> dict[str, Callable[[An
         raise ConfigurationError(f"`metrics` must be a dict of functions of (outputs, targets), got {metrics!r}")
     if step is not None and metrics:
         raise ConfigurationError(
-            "`metrics` need outputs and targets, which `step` does not hand over; return them as named parts of the step, "
+            "`metrics` need outputs and targets, which `step` does not hand over; return them as named parts of the "
+            "step, "
             "or give `loss=` instead"
         )
     return dict(metrics)

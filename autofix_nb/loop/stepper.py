@@ -163,7 +163,15 @@ class Stepper:
 
 
 def left_behind(
-    step: int, attempt: Attempt, objective: Any, task: Task | None, *, lr: float, clipped: bool, began: float, load: float
+    step: int,
+    attempt: Attempt,
+    objective: Any,
+    task: Task | None,
+    *,
+    lr: float,
+    clipped: bool,
+    began: float,
+    load: float,
 ) -> Measured:
     """Return what is recorded of a step. Predictions are looked at now and then only."""
     loss, norm = attempt.waiting or (attempt.loss, attempt.norm)

@@ -75,7 +75,9 @@ def infer_task(outputs: Any, targets: Any) -> Task:
         )
     if yes_or_no and width > 1 and targets.is_floating_point() and _one_hot(targets):
         loss, what = _classes_loss(outputs)
-        return Task(kind="classification", loss=loss, classes=width, says=f"{what} over {width} one-hot classes ({shape})")
+        return Task(
+            kind="classification", loss=loss, classes=width, says=f"{what} over {width} one-hot classes ({shape})"
+        )
     if yes_or_no:
         kind = "binary" if width == 1 else "multi-label"
         classes = 2 if kind == "binary" else 0
@@ -154,17 +156,22 @@ def mean_squared_error(outputs: torch.Tensor, targets: torch.Tensor) -> torch.Te
 def _check_tensors(outputs: Any, targets: Any) -> None:
     if not isinstance(outputs, torch.Tensor):
         raise ModelError(
-            f"`model` returns a {type(outputs).__name__}, wanted one tensor to choose a loss for. Give `loss=` or `step=`"
+            f"`model` returns a {type(outputs).__name__}, wanted one tensor to choose a loss for. Give `loss=` or "
+            "`step=`"
         )
     if not isinstance(targets, torch.Tensor):
-        kind = f"{type(targets).__name__} of {type(targets[0]).__name__}" if _is_list(targets) else type(targets).__name__
+        kind = (
+            f"{type(targets).__name__} of {type(targets[0]).__name__}" if _is_list(targets) else type(targets).__name__
+        )
         raise DataError(
-            f"`targets` are a {kind}, wanted a tensor: class numbers (`torch.long`) or floats. Turn names into numbers, "
+            f"`targets` are a {kind}, wanted a tensor: class numbers (`torch.long`) or floats. Turn names into "
+            "numbers, "
             "for instance `{name: number for number, name in enumerate(sorted(set(names)))}`"
         )
     if outputs.dim() == 0 or targets.dim() == 0 or len(outputs) != len(targets):
         raise DataError(
-            f"`model` returns {tuple(outputs.shape)} for targets of shape {tuple(targets.shape)}; wanted one row for each "
+            f"`model` returns {tuple(outputs.shape)} for targets of shape {tuple(targets.shape)}; wanted one row for "
+            "each "
             "target. Give `step=` if that is meant"
         )
     if targets.is_complex() or outputs.is_complex():

@@ -189,8 +189,10 @@ class Trouble:
             guard.policy.note(finding)
             raise TrainingFailed(
                 f"the numbers went bad {self.rollbacks_in_a_row} times within {guard.HEALTHY_STRETCH} steps each, last "
-                f"in {where} at step {step}, although the rate was lowered to {guard.stepper.rate():.3g}. The best guess: "
-                "an operation in the model or loss that has no finite value or gradient (log or division by 0, sqrt at 0)"
+                f"in {where} at step {step}, although the rate was lowered to {guard.stepper.rate():.3g}. The best "
+                "guess: "
+                "an operation in the model or loss that has no finite value or gradient (log or division by 0, sqrt "
+                "at 0)"
             )
         if not (guard.policy.may("rollback") and guard.snapshot is not None):
             guard.policy.note(finding)
@@ -224,13 +226,16 @@ class Trouble:
             where = faults[0].reason if faults else "a place that no single sample leads to"
             guard.policy.note(self._finding(attempt, where, ()))
             raise TrainingFailed(
-                f"{said}: the loss is {attempt.loss}, the gradient norm {attempt.norm}, for whole batches. First: {where}"
+                f"{said}: the loss is {attempt.loss}, the gradient norm {attempt.norm}, for whole batches. First: "
+                f"{where}"
             )
         if faults:
             self._held.append((replace(batch), faults))
         what = f"raises {type(error).__name__}: {error}" if error is not None else "the whole batch"
-        guard.policy.act(self._finding(attempt, what, (f"batch {batch.position} of epoch {batch.epoch}",)), guard, ["skip_batch"])
-        return None
+        guard.policy.act(
+            self._finding(attempt, what, (f"batch {batch.position} of epoch {batch.epoch}",)), guard, ["skip_batch"]
+        )
+        return
 
     def _in_parts(self, batch: Batch, objective: Objective, attempt: Attempt) -> Attempt:
         """Run a batch that did not fit into memory in halves, weighted so that the gradient is that of the whole."""
@@ -253,11 +258,14 @@ class Trouble:
                     step=guard.step_count,
                     measured=len(self._rows(batch)),
                     limit=size,
-                    says=f"a batch of {len(self._rows(batch))} does not fit, parts of {size} do; the gradient is that of "
+                    says=f"a batch of {len(self._rows(batch))} does not fit, parts of {size} do; the gradient is "
+                    "that of "
                     "the whole batch" + (", batch norm sees the parts" if guard.has_batch_norm else ""),
                 )
                 guard.policy.note(finding)
-                guard.journal.append("change", code="R01", fix="split_batch", says=finding.says, after={"micro_batch": size})
+                guard.journal.append(
+                    "change", code="R01", fix="split_batch", says=finding.says, after={"micro_batch": size}
+                )
                 return attempt
 
     def _only_watch(self, batch: Batch, objective: Objective, attempt: Attempt) -> Attempt:
@@ -293,7 +301,11 @@ class Trouble:
         attempt = self._try_rows(batch, objective, [row])
         self._guard.stepper.before.restore()
         self._guard.optimizer.zero_grad(set_to_none=True)
-        index = batch.indices[row] if batch.indices is not None else f"epoch {batch.epoch}, batch {batch.position}, row {row}"
+        index = (
+            batch.indices[row]
+            if batch.indices is not None
+            else f"epoch {batch.epoch}, batch {batch.position}, row {row}"
+        )
         error = attempt.error
         if error is None:
             return Fault(index, "non-finite", self._where(batch, objective, [row]))

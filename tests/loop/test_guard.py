@@ -163,7 +163,7 @@ def test_it_works_outside_of_the_main_thread(guard):
 def test_an_epoch_without_batches_is_said(guard):
     """Forgetting `guard.batches` would record nothing and train nothing."""
     model = mlp(4, 3, 8)
-    with pytest.raises(DataError, match="`guard.batches.loader.` was not used"), guard(model, adam(model)) as own:
+    with pytest.raises(DataError, match=r"`guard.batches.loader.` was not used"), guard(model, adam(model)) as own:
         for _ in own.epochs(2):
             pass
 
@@ -228,7 +228,9 @@ def test_two_workers_train_as_none(fit):
     weights = []
     for workers in (0, 2):
         model = mlp(4, 3, 8)
-        run = fit(model, DataLoader(Noisy(), batch_size=8, shuffle=True, num_workers=workers), epochs=2, name=f"w{workers}")
+        run = fit(
+            model, DataLoader(Noisy(), batch_size=8, shuffle=True, num_workers=workers), epochs=2, name=f"w{workers}"
+        )
         weights.append(run.last_weights)
 
     assert same_weights(*weights)
@@ -310,7 +312,7 @@ def test_ignored_detectors_are_not_asked(fit):
 def test_ignoring_what_does_not_exist_is_said(guard):
     """A typing error in `ignore=` must not pass in silence."""
     model = mlp(4, 3, 8)
-    with pytest.raises(ConfigurationError, match="`ignore` names .*G99"):
+    with pytest.raises(ConfigurationError, match=r"`ignore` names .*G99"):
         guard(model, adam(model), ignore={"G99"})
 
 

@@ -40,7 +40,9 @@ def test_validation_that_draws_random_numbers_leaves_the_training_alone(fit):
     plain_loop(plain_model, plain_optimizer, train, epochs=2, seed=3)
     model, optimizer = build("conv")
 
-    run = fit(model, train, val, epochs=2, optimizer=optimizer, metrics={"draw": lambda outputs, targets: torch.rand(())})
+    run = fit(
+        model, train, val, epochs=2, optimizer=optimizer, metrics={"draw": lambda outputs, targets: torch.rand(())}
+    )
 
     assert same_weights(plain_model.state_dict(), run.last_weights)
 
@@ -53,7 +55,10 @@ def _noisy_collate(samples):
 def test_random_streams_go_on_as_after_a_plain_loop(fit):
     """What is drawn after `fit` is what would have been drawn after the loop."""
     train, val = digits_loaders()
-    for number, run_it in enumerate([lambda m, o: plain_loop(m, o, train, 1, 3), lambda m, o: fit(m, train, val, epochs=1, optimizer=o)]):
+    expected = None
+    for number, run_it in enumerate(
+        [lambda m, o: plain_loop(m, o, train, 1, 3), lambda m, o: fit(m, train, val, epochs=1, optimizer=o)]
+    ):
         np.random.seed(1), random.seed(1)
         np.random.randn()  # half of a pair: the other half is kept by the stream, too
         model, optimizer = build("conv")
@@ -122,5 +127,3 @@ def test_frozen_parts_stay_in_the_mode_they_came_in(fit):
     assert torch.equal(before, model.body[1].running_mean)
     assert model.training
     assert not model.body[1].training
-
-

@@ -30,12 +30,19 @@ def run_it(model, loss=lambda outputs: outputs.sum()):
         pytest.param(mlp(), torch.full((2, 64), torch.nan), torch.sum, "input[0]", id="input"),
         pytest.param(
             nn.Sequential(nn.Linear(4, 4), nn.Sequential(nn.Identity(), nn.Threshold(9e9, torch.nan))),
-            torch.ones(2, 4), torch.sum, "output of 1.1 (Threshold)", id="inner-module",
+            torch.ones(2, 4),
+            torch.sum,
+            "output of 1.1 (Threshold)",
+            id="inner-module",
         ),
         pytest.param(mlp(), torch.ones(2, 64), lambda out: (out.sum() * 0 - 1).log(), "the loss", id="loss"),
         pytest.param(SqrtAtZero(), torch.ones(2, 1), torch.sum, "gradient of scale", id="gradient"),
         pytest.param(
-            nn.Sequential(nn.Linear(4, 4), nn.Linear(5, 5)), torch.ones(2, 4), torch.sum, "1 (Linear) raises", id="raises"
+            nn.Sequential(nn.Linear(4, 4), nn.Linear(5, 5)),
+            torch.ones(2, 4),
+            torch.sum,
+            "1 (Linear) raises",
+            id="raises",
         ),
         pytest.param(mlp(), torch.ones(2, 64), torch.sum, "nowhere any more", id="well"),
     ],

@@ -20,7 +20,10 @@ from autofix_nb.loop.memory import free_memory, is_device_lost, is_out_of_memory
         (RuntimeError("cuDNN error: CUDNN_STATUS_ALLOC_FAILED"), True),
         (RuntimeError("CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling"), True),
         (RuntimeError("Unable to find a valid cuDNN algorithm to run convolution"), True),
-        (RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate memory: you tried to allocate 8 bytes"), True),
+        (
+            RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate memory: you tried to allocate 8 bytes"),
+            True,
+        ),
         (torch.OutOfMemoryError("anything"), True),
         (MemoryError(), True),
         (RuntimeError("shape mismatch"), False),

@@ -106,7 +106,7 @@ def test_an_exception_of_the_users_own_code_saves_everything_and_says_so(fit, wh
             raise ZeroDivisionError("in my metric")
         return (outputs.argmax(1) == targets).float().mean()
 
-    with pytest.raises(ZeroDivisionError, match="in my metric") as caught:
+    with pytest.raises(ZeroDivisionError, match=r"in my metric") as caught:
         fit(model, train, val, epochs=4, optimizer=optimizer, loss=StopAt(-1, None), metrics={"accuracy": failing})
 
     assert "Run the same cell again to go on from there" in "\n".join(caught.value.__notes__)
@@ -226,7 +226,7 @@ def test_a_damaged_last_checkpoint_falls_back_to_the_one_before(fit, tmp_path):
 
     for file in (tmp_path / "run" / "checkpoints").glob("last*.pt"):
         file.write_bytes(b"nothing")
-    with pytest.raises(StoreError, match="no whole checkpoint.*resume=False"):
+    with pytest.raises(StoreError, match=r"no whole checkpoint.*resume=False"):
         fit(model, train, epochs=3, optimizer=optimizer)
 
 
@@ -299,8 +299,8 @@ def test_accumulated_steps_are_stopped_and_resumed_whole(fit):
     whole = fit(model, train, val, epochs=2, optimizer=optimizer, accumulate=5, name="whole")
     model, optimizer = build()
     fit(model, train, val, epochs=2, optimizer=optimizer, accumulate=5, loss=StopAt(13, press_stop))
+    model, optimizer = build(1)
     with pytest.raises(KeyboardInterrupt):
-        model, optimizer = build(1)
         fit(model, train, val, epochs=2, optimizer=optimizer, accumulate=5, loss=StopAt(23, raise_interrupt))
     model, optimizer = build(2)
 

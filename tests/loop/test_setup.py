@@ -124,7 +124,9 @@ CASES = [
         lambda: (model(), small_loader(), {"lr": -1}), ConfigurationError, r"`lr` must be .* got -1", id="bad-rate"
     ),
     pytest.param(
-        lambda: (lambda m: (m, small_loader(), {"optimizer": torch.optim.SGD(m.parameters(), lr=0.1), "lr": 0.2}))(model()),
+        lambda: (lambda m: (m, small_loader(), {"optimizer": torch.optim.SGD(m.parameters(), lr=0.1), "lr": 0.2}))(
+            model()
+        ),
         ConfigurationError,
         r"`lr=0.2` is given beside an `optimizer` that has its own rate",
         id="two-rates",
@@ -145,26 +147,39 @@ CASES = [
         lambda: (model(), small_loader(), {"autofix": "yes"}), ConfigurationError, r"`autofix` must be", id="bad-mode"
     ),
     pytest.param(
-        lambda: (model(), small_loader(), {"allow": {"weather"}}), ConfigurationError, r"`allow` must be", id="bad-leave"
+        lambda: (model(), small_loader(), {"allow": {"weather"}}),
+        ConfigurationError,
+        r"`allow` must be",
+        id="bad-leave",
     ),
     pytest.param(
-        lambda: (model(), small_loader(), {"name": "../elsewhere"}), ConfigurationError, r"`name` must be", id="path-as-name"
+        lambda: (model(), small_loader(), {"name": "../elsewhere"}),
+        ConfigurationError,
+        r"`name` must be",
+        id="path-as-name",
     ),
     pytest.param(
-        lambda: (model(), small_loader(), {"device": "tpu9"}), ConfigurationError, r"`device='tpu9'`", id="no-such-device"
+        lambda: (model(), small_loader(), {"device": "tpu9"}),
+        ConfigurationError,
+        r"`device='tpu9'`",
+        id="no-such-device",
     ),
     pytest.param(
-        lambda: (model(), small_loader(), {"precision": "int8"}), ConfigurationError, r"`precision` must be", id="precision"
+        lambda: (model(), small_loader(), {"precision": "int8"}),
+        ConfigurationError,
+        r"`precision` must be",
+        id="precision",
     ),
     pytest.param(
         lambda: (model(), small_loader(), {"seed": "abc"}), ConfigurationError, r"`seed` must be", id="seed-of-letters"
     ),
     pytest.param(
-        lambda: (model(), small_loader(), {"accumulate": 0}), ConfigurationError, r"`accumulate` must be", id="accumulate"
+        lambda: (model(), small_loader(), {"accumulate": 0}),
+        ConfigurationError,
+        r"`accumulate` must be",
+        id="accumulate",
     ),
-    pytest.param(
-        lambda: (model(), small_loader(), {"show": "loud"}), ConfigurationError, r"`show` must be", id="show"
-    ),
+    pytest.param(lambda: (model(), small_loader(), {"show": "loud"}), ConfigurationError, r"`show` must be", id="show"),
     pytest.param(
         lambda: (model(), (batch for batch in small_loader()), {}),
         ConfigurationError,
@@ -178,10 +193,16 @@ CASES = [
         id="no-targets",
     ),
     pytest.param(
-        lambda: (model(), small_loader(), {"scheduler": "cosine"}), ConfigurationError, r"`scheduler` is a str", id="scheduler"
+        lambda: (model(), small_loader(), {"scheduler": "cosine"}),
+        ConfigurationError,
+        r"`scheduler` is a str",
+        id="scheduler",
     ),
     pytest.param(
-        lambda: (model(), small_loader(), {"metrics": ["f1"]}), ConfigurationError, r"`metrics` must be a dict", id="metrics"
+        lambda: (model(), small_loader(), {"metrics": ["f1"]}),
+        ConfigurationError,
+        r"`metrics` must be a dict",
+        id="metrics",
     ),
 ]
 
@@ -190,7 +211,11 @@ CASES = [
 def test_what_does_not_fit_is_said_before_training(fit, tmp_path, make, kind, text):
     """The right error with the right words, no weight changed, and no run begun."""
     what, train, options = make()
-    before = [part.clone() for part in what.parameters()] if isinstance(what, nn.Module) and "Lazy" not in str(type(what)) else []
+    before = (
+        [part.clone() for part in what.parameters()]
+        if isinstance(what, nn.Module) and "Lazy" not in str(type(what))
+        else []
+    )
 
     with pytest.raises(kind, match=text) as caught:
         fit(what, train, small_loader() if "metrics" in options else None, **({"epochs": 1} | options))

@@ -18,50 +18,85 @@ LOGITS = torch.linspace(-2, 2, 40).reshape(10, 4)
     [
         pytest.param(LOGITS, torch.arange(10) % 4, "classification", functional.cross_entropy, id="class-numbers"),
         pytest.param(
-            LOGITS, (torch.arange(10) % 4).to(torch.int32), "classification",
-            lambda o, t: functional.cross_entropy(o, t.long()), id="int32-class-numbers",
+            LOGITS,
+            (torch.arange(10) % 4).to(torch.int32),
+            "classification",
+            lambda o, t: functional.cross_entropy(o, t.long()),
+            id="int32-class-numbers",
         ),
         pytest.param(
-            LOGITS, (torch.arange(10) % 4)[:, None], "classification",
-            lambda o, t: functional.cross_entropy(o, t[:, 0]), id="class-numbers-in-a-column",
+            LOGITS,
+            (torch.arange(10) % 4)[:, None],
+            "classification",
+            lambda o, t: functional.cross_entropy(o, t[:, 0]),
+            id="class-numbers-in-a-column",
         ),
         pytest.param(
-            LOGITS, functional.one_hot(torch.arange(10) % 4, 4).float(), "classification",
-            functional.cross_entropy, id="one-hot",
+            LOGITS,
+            functional.one_hot(torch.arange(10) % 4, 4).float(),
+            "classification",
+            functional.cross_entropy,
+            id="one-hot",
         ),
         pytest.param(
-            LOGITS.softmax(1), torch.arange(10) % 4, "classification",
-            lambda o, t: functional.nll_loss(o.log(), t), id="softmax-outputs",
-        ),
-        pytest.param(LOGITS.log_softmax(1), torch.arange(10) % 4, "classification", functional.nll_loss, id="log-softmax"),
-        pytest.param(
-            torch.randn(4, 3, 5, 5), torch.zeros(4, 5, 5, dtype=torch.long), "classification",
-            functional.cross_entropy, id="segmentation",
+            LOGITS.softmax(1),
+            torch.arange(10) % 4,
+            "classification",
+            lambda o, t: functional.nll_loss(o.log(), t),
+            id="softmax-outputs",
         ),
         pytest.param(
-            LOGITS[:, :1], torch.arange(10) % 2, "binary",
-            lambda o, t: functional.binary_cross_entropy_with_logits(o[:, 0], t.float()), id="yes-or-no-column",
+            LOGITS.log_softmax(1), torch.arange(10) % 4, "classification", functional.nll_loss, id="log-softmax"
         ),
         pytest.param(
-            LOGITS[:, 0], (torch.arange(10) % 2).float(), "binary",
-            functional.binary_cross_entropy_with_logits, id="yes-or-no",
+            torch.randn(4, 3, 5, 5),
+            torch.zeros(4, 5, 5, dtype=torch.long),
+            "classification",
+            functional.cross_entropy,
+            id="segmentation",
         ),
         pytest.param(
-            LOGITS[:, 0].sigmoid(), (torch.arange(10) % 2).float(), "binary",
-            functional.binary_cross_entropy, id="sigmoid-outputs",
+            LOGITS[:, :1],
+            torch.arange(10) % 2,
+            "binary",
+            lambda o, t: functional.binary_cross_entropy_with_logits(o[:, 0], t.float()),
+            id="yes-or-no-column",
         ),
         pytest.param(
-            LOGITS, (torch.arange(40).reshape(10, 4) % 3 == 0).float(), "multi-label",
-            functional.binary_cross_entropy_with_logits, id="several-labels",
+            LOGITS[:, 0],
+            (torch.arange(10) % 2).float(),
+            "binary",
+            functional.binary_cross_entropy_with_logits,
+            id="yes-or-no",
         ),
         pytest.param(
-            LOGITS[:, :1], torch.linspace(0, 5, 10), "regression",
-            lambda o, t: functional.mse_loss(o[:, 0], t), id="numbers-never-broadcast",
+            LOGITS[:, 0].sigmoid(),
+            (torch.arange(10) % 2).float(),
+            "binary",
+            functional.binary_cross_entropy,
+            id="sigmoid-outputs",
+        ),
+        pytest.param(
+            LOGITS,
+            (torch.arange(40).reshape(10, 4) % 3 == 0).float(),
+            "multi-label",
+            functional.binary_cross_entropy_with_logits,
+            id="several-labels",
+        ),
+        pytest.param(
+            LOGITS[:, :1],
+            torch.linspace(0, 5, 10),
+            "regression",
+            lambda o, t: functional.mse_loss(o[:, 0], t),
+            id="numbers-never-broadcast",
         ),
         pytest.param(LOGITS, LOGITS * 3, "regression", functional.mse_loss, id="several-numbers"),
         pytest.param(
-            LOGITS[:, :1], torch.arange(10), "regression",
-            lambda o, t: functional.mse_loss(o[:, 0], t.float()), id="counts",
+            LOGITS[:, :1],
+            torch.arange(10),
+            "regression",
+            lambda o, t: functional.mse_loss(o[:, 0], t.float()),
+            id="counts",
         ),
     ],
 )
@@ -126,6 +161,8 @@ def test_accuracy_equals_counting(classes, rows, random):
     outputs = torch.tensor([[random.gauss(0, 1) for _ in range(classes)] for _ in range(rows)])
     targets = torch.tensor([random.randrange(classes) for _ in range(rows)])
     task = task_of(nn.CrossEntropyLoss(), outputs, targets)
-    right = sum(max(range(classes), key=lambda k: float(row[k])) == int(t) for row, t in zip(outputs, targets, strict=True))
+    right = sum(
+        max(range(classes), key=lambda k: float(row[k])) == int(t) for row, t in zip(outputs, targets, strict=True)
+    )
 
     assert right / rows == pytest.approx(task.metric[1](outputs, targets))

@@ -161,7 +161,12 @@ def test_masks_of_minus_infinity_are_left_alone(fit):
             return self.net(rows[:, :64]) + rows[:, 64:].exp()
 
     model = Masking()
-    run = fit(model, DataLoader(TensorDataset(masked, targets[:512]), batch_size=32, shuffle=True), epochs=2, optimizer=adam(model))
+    run = fit(
+        model,
+        DataLoader(TensorDataset(masked, targets[:512]), batch_size=32, shuffle=True),
+        epochs=2,
+        optimizer=adam(model),
+    )
 
     assert [] == run.findings
     assert 0 == len(run.quarantine)
@@ -183,7 +188,12 @@ def test_rows_with_harmless_and_harmful_nan_are_told_apart(fit):
             return self.net(torch.cat([rows[:, :1].nan_to_num(), rows[:, 1:]], 1))
 
     model = Cleaning()
-    run = fit(model, DataLoader(TensorDataset(rows, targets[:256]), batch_size=32, shuffle=True), epochs=2, optimizer=adam(model))
+    run = fit(
+        model,
+        DataLoader(TensorDataset(rows, targets[:256]), batch_size=32, shuffle=True),
+        epochs=2,
+        optimizer=adam(model),
+    )
 
     assert [99] == run.quarantine.indices()
 
@@ -196,7 +206,9 @@ def test_finite_rows_that_overflow_the_loss_are_set_aside(fit):
     torch.manual_seed(0)
     model = nn.Sequential(nn.Linear(8, 16), nn.ReLU(), nn.Linear(16, 1))
 
-    run = fit(model, DataLoader(TensorDataset(rows, targets), batch_size=16, shuffle=True), epochs=3, optimizer=adam(model))
+    run = fit(
+        model, DataLoader(TensorDataset(rows, targets), batch_size=16, shuffle=True), epochs=3, optimizer=adam(model)
+    )
 
     assert [17] == run.quarantine.indices()
     assert "the loss" in next(iter(run.quarantine)).reason
@@ -241,7 +253,7 @@ def test_a_model_that_always_raises_is_the_users_bug(fit, tmp_path):
     """The error comes out as it is, with a sentence on what was saved; no sample is blamed."""
     model = Picky(always=True)
 
-    with pytest.raises(AssertionError, match="not to my taste") as caught:
+    with pytest.raises(AssertionError, match=r"not to my taste") as caught:
         fit(model, marked([]), epochs=1, optimizer=adam(model))
 
     notes = "\n".join(caught.value.__notes__)
@@ -283,7 +295,7 @@ def test_a_loss_that_is_nan_for_everything_is_said_with_its_place(fit):
             return (self.net(rows) - 1e3).log()
 
     model = Logging()
-    with pytest.raises(TrainingFailed, match="loss is nan.*output of the model"):
+    with pytest.raises(TrainingFailed, match=r"loss is nan.*output of the model"):
         fit(model, marked([]), epochs=1, optimizer=adam(model))
 
 
@@ -312,11 +324,11 @@ def test_other_modes_leave_errors_to_the_user(fit, mode):
     """A raising sample and a raising model come out as the user's own exception."""
     train, _ = digits_loaders(raising=(5,))
     model = mlp()
-    with pytest.raises(ValueError, match="sample 5 is broken"):
+    with pytest.raises(ValueError, match=r"sample 5 is broken"):
         fit(model, train, epochs=1, optimizer=adam(model), autofix=mode)
 
     model = Picky()
-    with pytest.raises(AssertionError, match="not to my taste"):
+    with pytest.raises(AssertionError, match=r"not to my taste"):
         fit(model, marked([3]), epochs=1, optimizer=adam(model), autofix=mode, name="other")
 
 
@@ -366,7 +378,7 @@ def test_out_of_memory_splits_the_batch_and_keeps_its_gradient(fit):
 def test_out_of_memory_for_a_single_sample_is_not_hidden(fit):
     """Halving ends at one row; then the user must know."""
     model = Greedy(most=0)
-    with pytest.raises(RuntimeError, match="out of memory"):
+    with pytest.raises(RuntimeError, match=r"out of memory"):
         fit(model, marked([]), epochs=1, optimizer=adam(model))
 
 
