@@ -6,9 +6,9 @@ sound, a batch left out) are kept at once.
 """
 
 import re
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 
@@ -16,7 +16,7 @@ from autofix_nb.detectors import DETECTORS, Detector, NotApplicable
 from autofix_nb.errors import ConfigurationError
 from autofix_nb.finding import Finding, Severity
 from autofix_nb.fixes import FIXES, Change, Fix, Trainee
-from autofix_nb.journal import Journal
+from autofix_nb.journal import Journal, plain
 
 Mode = Literal["auto", "suggest", "off"]
 ALLOWED = frozenset({"loop", "data", "model"})
@@ -95,6 +95,39 @@ class Policy:
         self._silent: set[str] = set()
         """Codes of detectors that were asked since they last fired, and had nothing to say."""
 
+
+    def state(self) -> dict[str, Any]:
+        """Return plain values for a checkpoint: what was found and changed, and the trials that are running."""
+        return {
+            "findings": [finding.to_dict() for finding in self.findings],
+            "changes": [plain(asdict(change)) for change in self.changes],
+            "trials": [
+                {
+                    "change": plain(asdict(trial.change)),
+                    "finding": trial.finding.to_dict(),
+                    "until": trial.until,
+                    "loss_before": trial.loss_before,
+                }
+                for trial in self.trials
+            ],
+        }
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Put back what `state` returned."""
+        self.findings[:] = [Finding.from_dict(finding) for finding in state["findings"]]
+        self.changes[:] = [Change(**change) for change in state["changes"]]
+        self.trials[:] = [
+            Trial(
+                change=Change(**trial["change"]),
+                fix=FIXES[trial["change"]["fix"]](),
+                finding=Finding.from_dict(trial["finding"]),
+                until=trial["until"],
+                loss_before=trial["loss_before"],
+            )
+            for trial in state["trials"]
+        ]
+        for finding in self.findings:
+            self._is_new(finding)
 
     def may(self, fix: str) -> bool:
         """Tell whether a fix may be applied without asking."""
@@ -216,9 +249,9 @@ class Policy:
         if kept:
             trial.fix.forget()
             return
-        done = " It is undone." if undone == "undone" else ""
-        self._say(f"{trial.change.fix} did not help: the loss is {loss_after:.4g}, it was {trial.loss_before:.4g}.{done}")
-        if done:
+        numbers = f"the loss is {loss_after:.4g}, it was {trial.loss_before:.4g}"
+        self._say(f"{trial.change.fix} did not help: {numbers}.{' It is undone.' if undone == 'undone' else ''}")
+        if undone == "undone":
             trial.fix.undo(trial.change, run)
         else:
             trial.fix.forget()

@@ -55,7 +55,7 @@ def fit(
     a metric or `(metric, "min" | "max")`; by default the first metric, else the validation loss.
 
     `optimizer` is one made from the model, a class, a name, or None (AdamW). `scheduler` is one made from it, a
-    function that makes one, or `(scheduler, "step" | "epoch")`; the rate it sets is multiplied by fixes, never replaced.
+    function that makes one, or `(scheduler, "step" | "epoch")`; fixes multiply the rate it sets, and never replace it.
 
     `seed` decides order and augmentation; None takes torch's own seed. The random stream of the training is not
     touched: call `torch.manual_seed` before making the model for a run that can be repeated.

@@ -10,7 +10,7 @@ run = guard.run
 
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import replace
 from math import hypot, isfinite
 from types import TracebackType
 from typing import Any
@@ -21,18 +21,20 @@ from torch import nn
 from autofix_nb.checkpoints import Snapshot
 from autofix_nb.data import Batch, Fault, GuardedLoader, IterableGuard, Quarantine, guard_loader, structure
 from autofix_nb.detectors import DETECTORS, Detector
-from autofix_nb.environment import snapshot as environment
 from autofix_nb.errors import ConfigurationError, DataError
 from autofix_nb.finding import Finding, Severity
 from autofix_nb.fixes import Controls
 from autofix_nb.history import History
 from autofix_nb.loop import setup
+from autofix_nb.loop.closing import finish, save_after
 from autofix_nb.loop.interrupt import StopButton
-from autofix_nb.loop.keeper import Keeper, identity_of
+from autofix_nb.loop.keeper import Keeper
+from autofix_nb.loop.opening import begin_or_resume
 from autofix_nb.loop.stepper import Attempt, Stepper, left_behind
 from autofix_nb.loop.sums import EpochSums
 from autofix_nb.loop.tasks import Task
 from autofix_nb.loop.trouble import Trouble
+from autofix_nb.loop.window import Window
 from autofix_nb.policy import ALLOWED, Mode, Policy
 from autofix_nb.run import Run
 from autofix_nb.signals import EVERY, Measured, Recorder
@@ -127,9 +129,9 @@ class Guard:
         self.suspects: list[Fault] = []
         self.has_batch_norm = any(isinstance(part, nn.modules.batchnorm._BatchNorm) for part in model.modules())
         self.run = Run(self.keeper.folder, model=model, journal=self.journal, quarantine=self.quarantine)
-        self._settings = dict(settings or {})
-        self._trouble = Trouble(self)
-        self._window: list[tuple[Any, Any]] = []
+        self.settings = dict(settings or {})
+        self.trouble = Trouble(self)
+        self.window = Window(self.stepper)
         self._sources: dict[int, GuardedLoader | IterableGuard] = {}
         self._late: dict[int, tuple[Batch, Any]] = {}
         """By step: batches whose numbers were not waited for."""
@@ -138,12 +140,9 @@ class Guard:
         self._loaded_seconds = 0.0
         self._loaders: list[Any] = []
         self._samples = 0
-        self._epochs = 0
+        self.epochs_asked = 0
         self.epoch_done: bool | None = None
         """Whether all batches of this epoch were used; None before the first one is asked for."""
-
-        self._step_began_at: int | None = None
-        """Position of the first batch of the step at hand; None between steps."""
 
         self._updating = False
         self._button: StopButton | None = None
@@ -151,40 +150,21 @@ class Guard:
     # --- the loop's own words -------------------------------------------------------------------------------------
 
     def __enter__(self) -> "Guard":
-        self._began = time.monotonic()
+        self.entered_at = time.monotonic()
         self._button = StopButton(self._on_stop_button)
         self._button.__enter__()
         return self
 
     def open(self, loss: str = "", epochs: int = 0) -> None:
         """Begin the run, or go on with the one that the folder holds; `epochs()` does it by itself."""
-        if self.status != "new":
-            return
-        self._epochs = epochs
-        identity = identity_of(self.model, self.optimizer, loss)
-        if self.keeper.can_resume:
-            state = self.keeper.resume(self, identity)
-            self.epoch, self.position, self.step_count = state["epoch"], state["position"], state["step"]
-            self.seed, self.seconds, self.status = state["seed"], state["seconds"], state["status"]
-            self.sums.restore(state["epoch_sums"])
-            self._trouble.ever_passed = self.step_count > 0
-        self.run.attach(self)
-        if self.status == "finished" and self.epoch >= epochs:
-            return
         if self.status == "new":
-            self._write_settings(identity)
-            self.journal.append("start", name=self.name, seed=self.seed, epochs=epochs)
-        else:
-            self._say_resumed()
-        if self.keeper.moved_to is not None:
-            self.progress.say(f"The earlier run of this name is kept in {self.keeper.moved_to}.")
-        self.status = "running"
-        self.snapshot = Snapshot(self.step_count, self.model, self.optimizer)
+            self.epochs_asked = epochs
+            begin_or_resume(self, loss, epochs)
 
     def epochs(self, count: int) -> Iterator[int]:
         """Yield the numbers of the epochs that are left, counted from 0, and close each one after its turn."""
         self.open(epochs=setup.check_epochs(count))
-        self._epochs = count
+        self.epochs_asked = count
         while self.epoch < count and self.controls.stop is None and self.status != "finished":
             self.epoch_done = None
             yield self.epoch
@@ -205,11 +185,11 @@ class Guard:
             self._loaded_seconds = time.perf_counter() - began
             yield batch
             self.position = batch.position + 1
-            if self.controls.stop is not None and not self._window:
+            if self.controls.stop is not None and not self.window:
                 return
             began = time.perf_counter()
-        if self._window:
-            self._finish_window(Attempt(), None, 0.0)
+        if self.window:
+            self._take_what_is_left()
         if not came and not start:
             raise DataError("`train` gave no batch: wanted at least one")
         self.epoch_done = True
@@ -225,27 +205,21 @@ class Guard:
             self._take_note(batch)
         if batch.data is None:
             return None
-        stepper = self.stepper
-        if not self._window:
-            stepper.before.take()
-            self._step_began_at = batch.position
-        data = structure.to_device(batch.data, stepper.device)
-        attempt = self.attempt(data, objective)
+        self.window.begin(batch.position)
+        data = structure.to_device(batch.data, self.stepper.device)
+        attempt = self.window.attempt(data, objective)
         if not attempt.fine:
-            attempt = self._trouble.mend(batch, objective, attempt)
+            attempt = self.trouble.mend(batch, objective, attempt)
             if attempt is None:
                 self.sums.skipped += 1
-                self._step_began_at = self._step_began_at if self._window else None
                 return None
-        self._trouble.passed()
+        self.trouble.passed()
         self.position = batch.position + 1
-        if stepper.accumulate > 1:
-            self._window.append((data, objective))
-            if len(self._window) < stepper.accumulate:
-                return None
+        if not self.window.add(data, objective):
+            return None
         if attempt.waiting is not None:
-            self._late[self.step_count + 1] = (batch, objective)
-        return self._finish_window(attempt, objective, began)
+            self._late[self.step_count + 1] = (replace(batch, data=None), objective)
+        return self._take_step(attempt, objective, began)
 
     def tell(self, sentences: Sequence[str]) -> None:
         """Say what was chosen for the user, unless nothing is trained this time."""
@@ -272,10 +246,10 @@ class Guard:
             self._button.__exit__()
         if self.status == "new":
             return
-        if kind is None:
-            self._finish()
-            return
-        self._save_what_is_there(error)
+        if error is None:
+            finish(self)
+        else:
+            save_after(self, error)
 
     # --- for the parts of the loop --------------------------------------------------------------------------------
 
@@ -290,48 +264,14 @@ class Guard:
             self._samples = source.samples or 0
         return self._sources[id(loader)]
 
-    def attempt(self, data: Any, objective: Callable[[Any], Any], *, again: bool = False) -> Attempt:
-        """Run a batch forward and backward, on top of what was accumulated; in parts where memory asks for it."""
-        weight = 1.0 / self.stepper.accumulate
-        if again:
-            for place, (earlier, its) in enumerate(self._window):
-                self.pieces(earlier, its, weight, first=place == 0)
-        if weight == 1.0 and self.controls.micro_batch is None:
-            return self.stepper.attempt(data, objective, first=True)
-        return self.pieces(data, objective, weight, first=not self._window)
-
-    def pieces(self, data: Any, objective: Callable[[Any], Any], weight: float, *, first: bool) -> Attempt:
-        """Run data on the device forward and backward, in parts where memory asks for it."""
-        most = self.controls.micro_batch
-        try:
-            rows = structure.rows(data) if most else 0
-        except structure.NotSliceable:
-            rows = 0
-        if not most or rows <= most:
-            return self.stepper.attempt(data, objective, first=first, weight=weight)
-        whole = Attempt(loss=0.0)
-        for start in range(0, rows, most):
-            part = list(range(start, min(rows, start + most)))
-            share = len(part) / rows
-            piece = structure.take(data, part, rows)
-            attempt = self.stepper.attempt(piece, objective, first=first and start == 0, weight=weight * share)
-            if attempt.error is not None:
-                return attempt
-            loss = attempt.loss if attempt.waiting is None else float(attempt.waiting[0])
-            whole.loss += loss * share
-            for name, value in attempt.parts.items():
-                whole.parts[name] = whole.parts.get(name, 0.0) + value.detach() * share
-            whole.norm = attempt.norm if attempt.waiting is None else float(attempt.waiting[1])
-            whole.norms, whole.owners, whole.grads = attempt.norms, attempt.owners, attempt.grads
-        return whole
-
-    def forget_batch(self) -> None:
-        """Make things as they were before the batch at hand; what was accumulated before it is kept."""
-        self.optimizer.zero_grad(set_to_none=True)
-        self.stepper.before.restore()
-        weight = 1.0 / self.stepper.accumulate
-        for place, (earlier, its) in enumerate(self._window):
-            self.pieces(earlier, its, weight, first=place == 0)
+    def undo_half_a_step(self) -> bool:
+        """Make things as they were before the step at hand. Returns whether that state may be saved."""
+        if self._updating:
+            return False  # the optimizer was interrupted between two weights: what was saved before is whole
+        if self.window.began_at is not None:
+            self.position = self.window.began_at
+            self.window.forget_step()
+        return True
 
     def set_aside(self, fault: Fault) -> None:
         """Put one sample into quarantine and write it down."""
@@ -367,20 +307,14 @@ class Guard:
 
     # --- what happens behind --------------------------------------------------------------------------------------
 
-    def _finish_window(self, attempt: Attempt, objective: Any, began: float) -> Measured | None:
+    def _take_step(self, attempt: Attempt, objective: Any, began: float) -> Measured:
         """Let the optimizer step, record the step, and now and then hand over, look, snapshot and save."""
-        if objective is None:  # the epoch ended with gradients still waiting
-            norms, attempt.owners, attempt.grads = self.stepper.norms.measure()
-            attempt.loss, attempt.norm = 0.0, hypot(*norms.tolist())
-        self._window.clear()
         rate = self.stepper.rate()
         self._updating = True
         clipped = self.stepper.take(attempt)
         self._updating = False
-        self._step_began_at = None
+        self.window.close()
         self.step_count += 1
-        if objective is None:
-            return None
         measured = left_behind(
             self.step_count,
             attempt,
@@ -392,23 +326,34 @@ class Guard:
             load=self._loaded_seconds,
         )
         self.recorder.add(measured)
-        self.progress.step(self.position + 1, measured.loss)
+        self.progress.step(self.position, measured.loss)
         if self.step_count % EVERY == 0:
             self._hand_over()
         return measured
 
-    def _read_back(self) -> list[Measured]:
+    def _take_what_is_left(self) -> None:
+        """The epoch ended with gradients still waiting for more: they are a step too, as in a plain loop."""
+        norms, owners, grads = self.stepper.norms.measure()
+        attempt = Attempt(loss=0.0, norms=norms.tolist(), owners=owners, grads=grads)
+        attempt.norm = hypot(*attempt.norms)
+        self._updating = True
+        self.stepper.take(attempt)
+        self._updating = False
+        self.window.close()
+        self.step_count += 1
+
+    def read_back(self) -> list[Measured]:
         """Write what the steps left behind to the history, and look into those that the device left out by itself."""
         waiting = self.recorder.flush()
         self.sums.add(waiting)
         late, self._late = self._late, {}
         for one in waiting:
             if one.step in late and not (isfinite(float(one.loss)) and isfinite(float(one.grad_norm))):
-                self._trouble.look_back(*late[one.step], one.step)
+                self.trouble.look_back(*late[one.step], one.step)
         return waiting
 
     def _hand_over(self) -> None:
-        waiting = self._read_back()
+        waiting = self.read_back()
         self.policy.look(self, "step", self.step_count)
         if self.step_count % SNAPSHOT_STEPS == 0 and self._is_healthy(waiting):
             self.snapshot = Snapshot(self.step_count, self.model, self.optimizer)
@@ -429,7 +374,7 @@ class Guard:
             return
         if batch.data is None:
             error = faults[0].error or DataError(f"`train[{faults[0].index}]` {faults[0].reason}\n{faults[0].trace}")
-            self._trouble._left_out(batch, Attempt(error=error), faults)
+            self.trouble.leave_out(batch, Attempt(error=error), faults)
             return
         self.suspects = faults
         self.policy.act(self.sample_finding(faults), self, ["quarantine"])
@@ -441,40 +386,8 @@ class Guard:
         if self._samples:
             self.history.record(self.step_count, quarantined_share=count / self._samples)
 
-    def _write_settings(self, identity: dict[str, Any]) -> None:
-        self.keeper.write_settings(
-            self._settings
-            | {
-                "name": self.name,
-                "seed": self.seed,
-                "identity": identity,
-                "environment": environment().to_dict(),
-                "autofix": self.policy.mode,
-                "allow": sorted(self.policy.allow),
-                "ignore": sorted(self.policy.ignore),
-                "goal": self.goal,
-                "thresholds": {detector.code: asdict(detector) for detector in self.policy.detectors},
-            }
-        )
-
-    def _say_resumed(self) -> None:
-        where = f"epoch {self.epoch + 1}" + (f", batch {self.position}" if self.position else "")
-        self.journal.append("resume", step=self.step_count, epoch=self.epoch, position=self.position)
-        self.policy.note(
-            Finding(
-                code="R05",
-                title="Resumed",
-                severity=Severity.NOTE,
-                step=self.step_count,
-                measured=self.step_count,
-                limit=0,
-                says=f"went on at {where} with what was saved at step {self.step_count}",
-            )
-        )
-        self.progress.say(f"Resumed {self.name!r} at {where}, step {self.step_count}.")
-
     def _close_epoch(self) -> None:
-        self._read_back()
+        self.read_back()
         row = {"epoch": self.epoch + 1, "step": self.step_count} | self.sums.row() | self._row
         row |= {"lr": self.stepper.rate(), "quarantined": len(self.quarantine)}
         if self.goal in row:
@@ -490,7 +403,7 @@ class Guard:
         self.epoch, self.position = self.epoch + 1, 0
         self.policy.look(self, "step", self.step_count)
         self.policy.look(self, "epoch", self.step_count)
-        self.progress.epoch(row, self._epochs)
+        self.progress.epoch(row, self.epochs_asked)
         self.keeper.save_if_due(self)
 
     def _step_scheduler(self, row: dict[str, Any]) -> None:
@@ -504,71 +417,8 @@ class Guard:
             batches = len(source)
         except TypeError:
             batches = None
-        self.progress.begin(self.epoch + 1, self._epochs, batches, self.position)
+        self.progress.begin(self.epoch + 1, self.epochs_asked, batches, self.position)
 
     def _on_stop_button(self) -> None:
         self.controls.stop = "the stop button was pressed"
         self.progress.say("Stopping after this step and saving. Press stop again to interrupt at once.")
-
-    def _finish(self) -> None:
-        """The loop ended in good order: best weights back, everything saved, the report written."""
-        if self.status == "finished":
-            self._put_best_back()
-            self.run.attach(self)
-            self.progress.close(
-                f"{self.run.headline()}\nNothing was trained: `resume=False` begins anew, more `epochs` go on."
-            )
-            return
-        self._read_back()
-        done = self.epoch >= self._epochs or (self.controls.stop or "").startswith("L03")
-        self.status = "finished" if done else "stopped"
-        self.seconds += time.monotonic() - self._began
-        self.keeper.save(self)
-        restored = done and self._put_best_back()
-        self.journal.append("end", status=self.status, step=self.step_count, why=self.controls.stop, restored=restored)
-        self.run.close(self, restored=restored)
-        self.progress.close(self.run.headline())
-
-    def _put_best_back(self) -> bool:
-        """Load the weights of the best epoch, unless it was the last one; returns whether they were loaded."""
-        best = self.keeper.best
-        if best.weights is None or best.epoch == self.epoch:
-            return False
-        self.model.load_state_dict(best.weights)
-        return True
-
-    def _save_what_is_there(self, error: BaseException | None) -> None:
-        """The loop ended with an exception: save, and say in the exception what was saved where."""
-        self._flush_quietly()
-        self.status = "failed" if isinstance(error, Exception) else "interrupted"
-        self.seconds += time.monotonic() - self._began
-        self.journal.append("error", step=self.step_count, error=f"{type(error).__name__}: {error}")
-        try:
-            if self._undo_half_a_step():
-                self.keeper.save(self)
-        except Exception as problem:  # noqa: BLE001 - the user's own exception must come out, whatever happens here
-            self.journal.append("save failed", step=self.step_count, why=str(problem))
-        self.run.close(self, restored=False)
-        self.progress.close("")
-        if error is not None:
-            step = self.keeper.last_saved_step
-            what = f"everything up to step {step}" if step >= 0 else "the journal"
-            again = " Run the same cell again to go on from there." if step >= 0 else ""
-            error.add_note(f"autofix_nb: saved {what} in {str(self.keeper.folder)!r}.{again}")
-
-    def _undo_half_a_step(self) -> bool:
-        """Make things as they were before the step at hand. Returns whether that state may be saved."""
-        if self._updating:
-            return False  # the optimizer was interrupted between two weights: what was saved before is whole
-        if self._step_began_at is not None:
-            self.position = self._step_began_at
-            self.optimizer.zero_grad(set_to_none=True)
-            self.stepper.before.restore()
-        return True
-
-    def _flush_quietly(self) -> None:
-        """Hand over what is there; on a lost device it cannot be read any more."""
-        try:
-            self.sums.add(self.recorder.flush())
-        except RuntimeError as problem:
-            self.journal.append("note", text=f"the last signals could not be read: {problem}")

@@ -3,7 +3,6 @@
 import json
 import time
 from collections.abc import Callable
-from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,8 +11,6 @@ import torch
 
 from autofix_nb.checkpoints import Store, portable_or_dropped, random_state, set_random_state, write_atomically
 from autofix_nb.errors import ConfigurationError, ResumeError, StoreError
-from autofix_nb.finding import Finding
-from autofix_nb.fixes import Change
 from autofix_nb.history import History
 from autofix_nb.journal import Journal, plain
 
@@ -139,8 +136,11 @@ class Keeper:
         guard.history = History.from_state(state["history"])
         guard.recorder.history = guard.history
         guard.quarantine.restore(state["quarantine"])
-        guard.policy.findings[:] = [Finding.from_dict(finding) for finding in state["findings"]]
-        guard.policy.changes[:] = [Change(**change) for change in state["changes"]]
+        guard.policy.restore(state["policy"])
+        guard.trouble.restore(state["trouble"])
+        guard.epoch, guard.position, guard.step_count = state["epoch"], state["position"], state["step"]
+        guard.seed, guard.seconds, guard.status = state["seed"], state["seconds"], state["status"]
+        guard.sums.restore(state["epoch_sums"])
         best = self.store.load("best") if self.store.has("best") else None
         if best is not None:
             self.best.epoch, self.best.value = int(best["epoch"]), float(best["value"])
@@ -212,13 +212,14 @@ class Keeper:
             "position": guard.position,
             "step": guard.step_count,
             "status": guard.status,
+            "epochs": guard.epochs_asked,
             "seed": guard.seed,
             "seconds": guard.seconds,
             "epoch_sums": guard.sums.state(),
             "history": guard.history.state(),
             "quarantine": guard.quarantine.state(),
-            "findings": [finding.to_dict() for finding in guard.policy.findings],
-            "changes": [plain(asdict(change)) for change in guard.policy.changes],
+            "policy": guard.policy.state(),
+            "trouble": guard.trouble.state(),
         }
 
     def _write_tables(self, history: History) -> None:

@@ -38,6 +38,13 @@ class Attempt:
         """Whether a step may be taken."""
         return self.error is None and (self.waiting is not None or (isfinite(self.loss) and isfinite(self.norm)))
 
+    def read(self) -> "Attempt":
+        """Wait for the numbers: where something failed before, certainty is worth the wait."""
+        if self.waiting is not None:
+            self.loss, self.norm = (float(value) for value in self.waiting)
+            self.waiting = None
+        return self
+
 
 class Stepper:
     """Runs batches through model and optimizer. It knows nothing of samples, findings or files."""

@@ -53,8 +53,21 @@ class Trouble:
         self.failed_in_a_row = 0
         self.rollbacks_in_a_row = 0
         self._held: list[tuple[Batch, list[Fault]]] = []
-        self._last_rollback = -1
+        self.last_rollback = -1
         self._said_non_finite = False
+
+    def state(self) -> dict[str, Any]:
+        """Return plain values for a checkpoint."""
+        return {
+            "ever_passed": self.ever_passed,
+            "failed_in_a_row": self.failed_in_a_row,
+            "rollbacks_in_a_row": self.rollbacks_in_a_row,
+            "last_rollback": self.last_rollback,
+        }
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Put back what `state` returned."""
+        vars(self).update(state)
 
     def passed(self) -> None:
         """Take note that a batch passed. Samples of batches that failed as a whole are now known to be the odd ones."""
@@ -93,32 +106,37 @@ class Trouble:
             weight = first_bad_weight(guard.model)
             if weight is not None:
                 if not self._go_back(batch, attempt, weight):
-                    return self._left_out(batch, attempt, [])
+                    return self.leave_out(batch, attempt, [])
                 attempt = self._again(batch, objective)
                 continue
             culprits = self._culprits(batch, objective)
             if self._passes_with_good_weights(batch, objective, culprits):
                 where = self._where(batch, objective, culprits)
                 if not self._go_back(batch, attempt, where):
-                    return self._left_out(batch, attempt, [])
+                    return self.leave_out(batch, attempt, [])
                 attempt = self._again(batch, objective)
                 continue
             faults = [self._fault(batch, objective, row) for row in culprits]
             if not faults or len(faults) == len(self._rows(batch)):
-                return self._left_out(batch, attempt, faults)
+                return self.leave_out(batch, attempt, faults)
             if not guard.policy.may("quarantine"):
-                return self._left_out(batch, attempt, [])
+                return self.leave_out(batch, attempt, [])
             self._set_aside(batch, faults)
             rest = self._without(batch, culprits)
             if rest is None:
                 return None
             batch.data, batch.indices = rest.data, rest.indices
             attempt = self._again(batch, objective)
-        return attempt if attempt.fine else self._left_out(batch, attempt, [])
+        return attempt if attempt.fine else self.leave_out(batch, attempt, [])
 
     def look_back(self, batch: Batch, objective: Objective, step: int) -> None:
         """Look into a step that the device left out by itself some steps ago (nothing was waited for then)."""
         guard = self._guard
+        again = batch.reload(batch.indices) if batch.indices else None
+        if again is None:
+            guard.policy.act(self._finding(Attempt(), f"the batch of step {step}", ()), guard, ["skip_batch"])
+            return
+        batch = again
         guard.stepper.before.take()
         attempt = self._again(batch, objective)
         if attempt.fine and first_bad_weight(guard.model) is None:
@@ -126,24 +144,24 @@ class Trouble:
             guard.policy.act(finding, guard, ["skip_batch"])
         else:
             self.mend(batch, objective, attempt)
-        guard.forget_batch()
+        guard.window.forget_batch()
 
     def _again(self, batch: Batch, objective: Objective) -> Attempt:
         """Run the batch again as if for the first time. On a copy: it may have to be run once more."""
         self._guard.stepper.before.restore()
         data = self._guard.stepper.to_device(structure.map_tensors(torch.clone, batch.data))
-        return _read(self._guard.attempt(data, objective, again=True))
+        return self._guard.window.attempt(data, objective, again=True).read()
 
     def _try_rows(self, batch: Batch, objective: Objective, rows: list[int]) -> Attempt:
         """Run some rows of a batch, filled up to a full batch."""
         stepper = self._guard.stepper
         stepper.before.restore()
         data = self._take(batch, fill_up(rows, len(self._rows(batch))))
-        attempt = self._guard.pieces(data, objective, 1.0, first=True)
+        attempt = self._guard.window.pieces(data, objective, 1.0, first=True)
         error = attempt.error
         if error is not None and (is_device_lost(error) or is_out_of_memory(error)):
             raise error
-        return _read(attempt)
+        return attempt.read()
 
     def _culprits(self, batch: Batch, objective: Objective) -> list[int]:
         """Return the rows that fail alone. Leaves gradients cleared and everything else as before the step."""
@@ -178,12 +196,12 @@ class Trouble:
         """Roll back and lower the rate, unless that is not allowed or has not helped often enough."""
         guard = self._guard
         step = guard.step_count
-        if step - self._last_rollback > guard.HEALTHY_STRETCH:
+        if step - self.last_rollback > guard.HEALTHY_STRETCH:
             self.rollbacks_in_a_row = 0
         elif self.rollbacks_in_a_row:
             guard.policy.give_up("G03", guard, step, "the numbers went bad again before the trial was over")
         self.rollbacks_in_a_row += 1
-        self._last_rollback = step
+        self.last_rollback = step
         finding = self._finding(attempt, where, ())
         if self.rollbacks_in_a_row > ROLLBACKS_IN_A_ROW:
             guard.policy.note(finding)
@@ -210,11 +228,11 @@ class Trouble:
         guard.policy.act(finding, guard, ["quarantine"])
         guard.suspects = []
 
-    def _left_out(self, batch: Batch, attempt: Attempt, faults: list[Fault]) -> None:
+    def leave_out(self, batch: Batch, attempt: Attempt, faults: list[Fault]) -> None:
         """Leave a batch out, or, when that cannot be bad luck any more, let the error out."""
         guard = self._guard
         self.failed_in_a_row += 1
-        guard.forget_batch()
+        guard.window.forget_batch()
         error = attempt.error
         rows = len(faults)
         hopeless = not self.ever_passed and rows >= FEW_ROWS
@@ -380,11 +398,3 @@ class Trouble:
         if batch.indices is not None:
             return batch.reload([batch.indices[row] for row in rest])
         return replace(batch, data=structure.take(batch.data, rest, len(self._rows(batch))))
-
-
-def _read(attempt: Attempt) -> Attempt:
-    """Wait for the numbers of an attempt: where something failed before, certainty is worth the wait."""
-    if attempt.waiting is not None:
-        attempt.loss, attempt.norm = (float(value) for value in attempt.waiting)
-        attempt.waiting = None
-    return attempt

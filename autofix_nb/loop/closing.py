@@ -1,0 +1,58 @@
+"""How a run ends: in good order, or with an exception. Either way everything is saved and said."""
+
+import time
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from autofix_nb.loop.guard import Guard
+
+
+def finish(guard: "Guard") -> None:
+    """The loop ended in good order: save, put the best weights back, write the report."""
+    if guard.status == "finished":
+        _put_best_back(guard)
+        guard.run.attach(guard)
+        way_on = "Nothing was trained: `resume=False` begins anew, more `epochs` go on."
+        guard.progress.close(f"{guard.run.headline()}\n{way_on}")
+        return
+    guard.read_back()
+    why = guard.controls.stop
+    done = guard.epoch >= guard.epochs_asked or (why or "").startswith("L03")
+    guard.status = "finished" if done else "stopped"
+    guard.seconds += time.monotonic() - guard.entered_at
+    guard.keeper.save(guard)
+    restored = done and _put_best_back(guard)
+    guard.journal.append("end", status=guard.status, step=guard.step_count, why=why, restored=restored)
+    guard.run.close(guard, restored=restored)
+    guard.progress.close(guard.run.headline())
+
+
+def save_after(guard: "Guard", error: BaseException) -> None:
+    """The loop ended with an exception: save what is whole, and say in the exception what was saved where."""
+    try:
+        guard.sums.add(guard.recorder.flush())
+    except RuntimeError as problem:  # a lost device cannot be read any more
+        guard.journal.append("note", text=f"the last signals could not be read: {problem}")
+    guard.status = "failed" if isinstance(error, Exception) else "interrupted"
+    guard.seconds += time.monotonic() - guard.entered_at
+    guard.journal.append("error", step=guard.step_count, error=f"{type(error).__name__}: {error}")
+    try:
+        if guard.undo_half_a_step():
+            guard.keeper.save(guard)
+    except Exception as problem:  # noqa: BLE001 - the user's own exception must come out, whatever happens here
+        guard.journal.append("save failed", step=guard.step_count, why=str(problem))
+    guard.run.close(guard, restored=False)
+    guard.progress.close("")
+    step = guard.keeper.last_saved_step
+    what = f"everything up to step {step}" if step >= 0 else "the journal"
+    again = " Run the same cell again to go on from there." if step >= 0 else ""
+    error.add_note(f"autofix_nb: saved {what} in {str(guard.keeper.folder)!r}.{again}")
+
+
+def _put_best_back(guard: "Guard") -> bool:
+    """Load the weights of the best epoch, unless it was the last one; returns whether they were loaded."""
+    best = guard.keeper.best
+    if best.weights is None or best.epoch == guard.epoch:
+        return False
+    guard.model.load_state_dict(best.weights)
+    return True

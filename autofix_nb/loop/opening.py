@@ -1,0 +1,71 @@
+"""How a run begins, or goes on where it stopped."""
+
+from dataclasses import asdict
+from typing import TYPE_CHECKING
+
+from autofix_nb.checkpoints import Snapshot
+from autofix_nb.environment import snapshot as environment
+from autofix_nb.finding import Finding, Severity
+from autofix_nb.loop.keeper import identity_of
+
+if TYPE_CHECKING:
+    from autofix_nb.loop.guard import Guard
+
+
+def begin_or_resume(guard: "Guard", loss: str, epochs: int) -> None:
+    """Begin the run, or put everything back as it was at the last save.
+
+    Raises:
+        ResumeError: when the folder holds another training.
+        StoreError: when it holds no whole checkpoint any more.
+    """
+    identity = identity_of(guard.model, guard.optimizer, loss)
+    asked = 0
+    if guard.keeper.can_resume:
+        state = guard.keeper.resume(guard, identity)
+        asked = state["epochs"]
+    guard.run.attach(guard)
+    if guard.status == "finished" and (guard.epoch >= epochs or epochs <= asked):
+        return
+    if guard.status == "new":
+        _write_settings(guard, identity)
+        guard.journal.append("start", name=guard.name, seed=guard.seed, epochs=epochs)
+    else:
+        _say_resumed(guard)
+    if guard.keeper.moved_to is not None:
+        guard.progress.say(f"The earlier run of this name is kept in {guard.keeper.moved_to}.")
+    guard.status = "running"
+    guard.snapshot = Snapshot(guard.step_count, guard.model, guard.optimizer)
+
+
+def _write_settings(guard: "Guard", identity: dict) -> None:
+    guard.keeper.write_settings(
+        guard.settings
+        | {
+            "name": guard.name,
+            "seed": guard.seed,
+            "identity": identity,
+            "environment": environment().to_dict(),
+            "autofix": guard.policy.mode,
+            "allow": sorted(guard.policy.allow),
+            "ignore": sorted(guard.policy.ignore),
+            "goal": guard.goal,
+            "thresholds": {detector.code: asdict(detector) for detector in guard.policy.detectors},
+        }
+    )
+
+
+def _say_resumed(guard: "Guard") -> None:
+    where = f"epoch {guard.epoch + 1}" + (f", batch {guard.position}" if guard.position else "")
+    guard.journal.append("resume", step=guard.step_count, epoch=guard.epoch, position=guard.position)
+    finding = Finding(
+        code="R05",
+        title="Resumed",
+        severity=Severity.NOTE,
+        step=guard.step_count,
+        measured=guard.step_count,
+        limit=0,
+        says=f"went on at {where} with what was saved at step {guard.step_count}",
+    )
+    guard.policy.note(finding)
+    guard.progress.say(f"Resumed {guard.name!r} at {where}, step {guard.step_count}.")
