@@ -21,8 +21,8 @@ from autofix_nb.journal import Journal, plain
 Mode = Literal["auto", "suggest", "off"]
 ALLOWED = frozenset({"loop", "data", "model"})
 
-LOOP_CODES = frozenset({"B02", "R01", "R05"})
-"""Findings that the loop makes itself, without a detector."""
+LOOP_CODES = frozenset({"B02", "G03", "R01", "R05"})
+"""Findings that the loop makes itself: G03 at once at every step, with its place; detectors look every 50 steps."""
 
 HORIZON_STEPS = 50
 """Steps a change is watched before the verdict."""
@@ -136,7 +136,7 @@ class Policy:
     def look(self, run: Trainee, when: Literal["step", "epoch"], step: int) -> None:
         """Ask the detectors, act on what they say, and judge the trials that are due."""
         for detector in self.detectors:
-            if detector.when != when or detector.code in self.ignore:
+            if detector.when != when or detector.code in self.ignore | LOOP_CODES:
                 continue
             try:
                 finding = detector.check(run.history)

@@ -213,7 +213,9 @@ class Guard:
             if attempt is None:
                 self.sums.skipped += 1
                 return None
-        self.trouble.passed()
+            data = structure.to_device(batch.data, self.stepper.device)  # some rows may be gone
+        if attempt.fine:
+            self.trouble.passed()
         self.position = batch.position + 1
         if not self.window.add(data, objective):
             return None
