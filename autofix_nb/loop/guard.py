@@ -224,8 +224,8 @@ class Guard:
         return self._take_step(attempt, objective, began)
 
     def tell(self, sentences: Sequence[str]) -> None:
-        """Say what was chosen for the user, unless nothing is trained this time."""
-        if self.status == "running":
+        """Say what was chosen for the user, once: a resumed run was told before."""
+        if self.status == "running" and self.step_count == 0:
             for sentence in sentences:
                 self.progress.say(sentence)
 
@@ -331,6 +331,9 @@ class Guard:
         self.progress.step(self.position, measured.loss)
         if self.step_count % EVERY == 0:
             self._hand_over()
+        elif self.keeper.asked_every and self.step_count % self.keeper.asked_every == 0:
+            self.read_back()
+            self.keeper.save_if_due(self)
         return measured
 
     def _take_what_is_left(self) -> None:

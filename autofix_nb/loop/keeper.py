@@ -69,7 +69,9 @@ class Keeper:
         self.last_saved_step = -1
         self.problems: list[str] = []
         self._resume = resume
-        self._every = save_every
+        self.asked_every = 0 if save_every == "auto" else int(save_every)
+        """Steps between two saves, on request; 0 saves as often as it costs next to nothing."""
+
         self._clock = clock
         self._next_save = clock() + LEAST_SECONDS
         self._dropped_said = False
@@ -81,8 +83,8 @@ class Keeper:
 
     def save_if_due(self, guard: "Guard") -> None:
         """Save when enough time (or, on request, enough steps) went by."""
-        if self._every != "auto":
-            if guard.step_count - self.last_saved_step >= self._every:
+        if self.asked_every:
+            if guard.step_count - self.last_saved_step >= self.asked_every:
                 self.save(guard)
         elif self._clock() >= self._next_save:
             self.save(guard)

@@ -107,7 +107,7 @@ def make_optimizer(model: nn.Module, optimizer: Any, lr: float | None) -> tuple[
             f"`optimizer`: {kind.__name__} cannot be made with `lr` alone ({error}); make it yourself"
         ) from error
     _check_optimizer(model, made)
-    return made, f"optimizer {kind.__name__} with lr={rate:g}" + (" (the default)" if lr is None else "")
+    return made, f"Optimizer: {kind.__name__}, lr={rate:g}{' (the default)' if lr is None else ''}."
 
 
 def _optimizer_class(optimizer: Any) -> type[torch.optim.Optimizer]:

@@ -345,3 +345,17 @@ def test_an_interrupt_inside_the_optimizer_keeps_the_save_before(fit, whole):
 
     assert "up to step 50" in "\n".join(caught.value.__notes__)
     assert same_weights(whole.last_weights, run.last_weights)
+
+
+@pytest.mark.parametrize("every", [7, 50, 60])
+def test_saving_every_so_many_steps_is_kept_to_the_step(fit, every):
+    """`save_every=7` saves at step 7, 14, ..., and once more at the end; also when it is less than a hand-over."""
+    train, _ = digits_loaders()
+    model, optimizer = build()
+
+    run = fit(model, train, epochs=2, optimizer=optimizer, save_every=every)
+
+    saved = [entry["step"] for entry in run.journal.entries("save")]
+    assert list(range(every, 89, every)) == [step for step in saved if step % every == 0]
+    assert 88 == saved[-1]
+    assert same_weights(run.last_weights, {name: value.cpu() for name, value in model.state_dict().items()})

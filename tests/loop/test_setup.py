@@ -270,7 +270,7 @@ def test_optimizers_are_made_by_name_class_or_default(fit, optimizer):
     run = fit(model(), small_loader(), epochs=1, optimizer=optimizer, lr=None if optimizer is None else 0.01)
 
     assert (1e-3 if optimizer is None else 0.01) == run.history.last("lr")
-    assert any("optimizer" in sentence for sentence in run.report().to_dict()["told"])
+    assert any("Optimizer" in sentence for sentence in run.report().to_dict()["told"])
 
 
 def test_public_names_are_importable():
