@@ -11,28 +11,31 @@ from autofix_nb.signals import GradientNorms
 
 
 def first_bad_weight(model: nn.Module) -> str | None:
-    """Return the name of the first parameter that holds NaN or Inf, or buffer that holds NaN; None if none does."""
+    """Say which parameter first holds NaN or Inf, or which buffer NaN; None where all are well."""
     for name, parameter in model.named_parameters():
         if not bool(torch.isfinite(parameter).all()):
-            return f"weight {name}"
+            return f"weight {name} is not finite"
     for name, buffer in model.named_buffers():
         # Buffers may hold -inf for good reason: attention masks.
         if buffer.is_floating_point() and bool(torch.isnan(buffer).any()):
-            return f"buffer {name}"
+            return f"buffer {name} holds NaN"
     return None
 
 
 def bad_inputs(data: Any) -> list[str]:
-    """Return the paths of the tensors in a batch that hold NaN or Inf."""
-    return [
-        f"input{path}"
-        for path, tensor in structure.tensors(data)
-        if tensor.is_floating_point() and not bool(torch.isfinite(tensor).all())
-    ]
+    """Return a sentence for each tensor in a batch that holds NaN or Inf: its path, which, and in how many values."""
+    said = []
+    for path, tensor in structure.tensors(data):
+        if not tensor.is_floating_point() or bool(torch.isfinite(tensor).all()):
+            continue
+        nan, inf = int(torch.isnan(tensor).sum()), int(torch.isinf(tensor).sum())
+        what = "NaN and Inf" if nan and inf else "NaN" if nan else "Inf"
+        said.append(f"input{path} holds {what} in {(nan + inf) / tensor.numel():.0%} of its values")
+    return said
 
 
 def locate(model: nn.Module, data: Any, forward: Callable[[Any], torch.Tensor], norms: GradientNorms) -> str:
-    """Run one forward and backward pass that is known to fail and return where it went wrong first."""
+    """Run one forward and backward pass that is known to fail and say where it went wrong first."""
     inputs = bad_inputs(data)
     trail = _Trail(model)
     error: Exception | None = None
@@ -43,15 +46,15 @@ def locate(model: nn.Module, data: Any, forward: Callable[[Any], torch.Tensor], 
         except Exception as caught:  # noqa: BLE001 - the error was seen before; here only its place is asked for
             error = caught
     if error is not None:
-        return f"{trail.inside} raises" if trail.inside else "the loss or step function raises"
+        return f"{trail.inside or 'the loss or step function'} raises {type(error).__name__}"
     if inputs:
         return inputs[0]
     if trail.first_bad:
-        return trail.first_bad
+        return f"{trail.first_bad} is not finite"
     if not bool(torch.isfinite(loss).all()):
-        return "the loss"
+        return "the loss is not finite"
     name = norms.first_bad()
-    return f"gradient of {name}" if name else "nowhere any more"
+    return f"the gradient of {name} is not finite" if name else "everything is finite again"
 
 
 class _Trail:
@@ -90,7 +93,7 @@ class _Trail:
             self._stack.pop()
             # -inf may be a mask; what a mask leaves behind is never NaN or +inf.
             if not self.first_bad and any(_is_bad(tensor) for _, tensor in structure.tensors(outputs)):
-                self.first_bad = f"output of {said}"
+                self.first_bad = f"the output of {said}"
 
         return hook
 

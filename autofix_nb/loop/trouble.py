@@ -249,7 +249,7 @@ class Trouble:
             )
         if faults:
             self._held.append((replace(batch), faults))
-        what = f"raises {type(error).__name__}: {error}" if error is not None else "the whole batch"
+        what = f"raises {type(error).__name__}: {error}" if error is not None else "it fails as a whole"
         guard.policy.act(
             self._finding(attempt, what, (f"batch {batch.position} of epoch {batch.epoch}",)), guard, ["skip_batch"]
         )
@@ -352,11 +352,12 @@ class Trouble:
 
     def _finding(self, attempt: Attempt, where: str, samples: tuple[str, ...]) -> Finding:
         """Return G03 with where it arose first."""
-        said = f"first in {where}"
-        if not isfinite(attempt.loss) or not isfinite(attempt.norm):
-            numbers = {"loss": attempt.loss, "gradient norm": attempt.norm}
-            bad = [f"{name} is {value}" for name, value in numbers.items() if not isfinite(value)]
-            said = f"{' and '.join(bad)}, {said}" if attempt.error is None and not samples else said
+        said = where
+        if samples:
+            more = f"; {len(samples) - 1} more in this batch like it" if len(samples) > 1 else ""
+            said = f"{samples[0]}: {where}{more}"
+        elif attempt.error is None and not (isfinite(attempt.loss) and isfinite(attempt.norm)):
+            said = f"{where} (loss {attempt.loss:.3g}, gradient norm {attempt.norm:.3g})"
         return Finding(
             code=NonFinite.code,
             title=NonFinite.title,

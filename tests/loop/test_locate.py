@@ -27,24 +27,28 @@ def run_it(model, loss=lambda outputs: outputs.sum()):
 @pytest.mark.parametrize(
     ("model", "data", "loss", "expected"),
     [
-        pytest.param(mlp(), torch.full((2, 64), torch.nan), torch.sum, "input[0]", id="input"),
+        pytest.param(
+            mlp(), torch.full((2, 64), torch.nan), torch.sum, "input[0] holds NaN in 100% of its values", id="input"
+        ),
         pytest.param(
             nn.Sequential(nn.Linear(4, 4), nn.Sequential(nn.Identity(), nn.Threshold(9e9, torch.nan))),
             torch.ones(2, 4),
             torch.sum,
-            "output of 1.1 (Threshold)",
+            "the output of 1.1 (Threshold) is not finite",
             id="inner-module",
         ),
-        pytest.param(mlp(), torch.ones(2, 64), lambda out: (out.sum() * 0 - 1).log(), "the loss", id="loss"),
-        pytest.param(SqrtAtZero(), torch.ones(2, 1), torch.sum, "gradient of scale", id="gradient"),
+        pytest.param(
+            mlp(), torch.ones(2, 64), lambda out: (out.sum() * 0 - 1).log(), "the loss is not finite", id="loss"
+        ),
+        pytest.param(SqrtAtZero(), torch.ones(2, 1), torch.sum, "the gradient of scale is not finite", id="gradient"),
         pytest.param(
             nn.Sequential(nn.Linear(4, 4), nn.Linear(5, 5)),
             torch.ones(2, 4),
             torch.sum,
-            "1 (Linear) raises",
+            "1 (Linear) raises RuntimeError",
             id="raises",
         ),
-        pytest.param(mlp(), torch.ones(2, 64), torch.sum, "nowhere any more", id="well"),
+        pytest.param(mlp(), torch.ones(2, 64), torch.sum, "everything is finite again", id="well"),
     ],
 )
 def test_place_of_the_first_bad_number(model, data, loss, expected):
@@ -63,11 +67,11 @@ def test_bad_weights_are_named():
     assert first_bad_weight(model) is None
 
     model[1].running_var[0] = torch.nan
-    assert "buffer 1.running_var" == first_bad_weight(model)
+    assert "buffer 1.running_var holds NaN" == first_bad_weight(model)
 
     with torch.no_grad():
         model[0].bias[1] = torch.inf
-    assert "weight 0.bias" == first_bad_weight(model)
+    assert "weight 0.bias is not finite" == first_bad_weight(model)
 
 
 def test_minus_infinity_in_an_output_is_no_fault():
@@ -80,4 +84,4 @@ def test_minus_infinity_in_an_output_is_no_fault():
     model = nn.Sequential(nn.Linear(2, 2), Masked(), nn.Softmax(1), nn.Threshold(9e9, torch.nan))
     norms = GradientNorms(model, list(model.parameters()))
 
-    assert "output of 3 (Threshold)" == locate(model, (torch.ones(1, 2),), run_it(model), norms)
+    assert "the output of 3 (Threshold) is not finite" == locate(model, (torch.ones(1, 2),), run_it(model), norms)
