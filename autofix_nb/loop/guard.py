@@ -294,7 +294,7 @@ class Guard:
     def sample_finding(self, faults: Sequence[Fault]) -> Finding:
         """Return the note that samples could not be used, and why."""
         first = faults[0]
-        more = f" and {len(faults) - 1} more" if len(faults) > 1 else ""
+        more = f"; {len(faults) - 1} more in this batch" if len(faults) > 1 else ""
         return Finding(
             code="B02",
             title="A batch cannot be built or run",
@@ -302,8 +302,8 @@ class Guard:
             step=self.step_count,
             measured=len(faults),
             limit=0,
-            says=f"sample {first.index} {first.kind}: {first.reason}{more}",
-            where=tuple(f"sample {fault.index}" for fault in faults),
+            says=f"{_named(first)} {first.kind}: {first.reason}{more}",
+            where=tuple(map(_named, faults)),
             fixes=("quarantine",),
         )
 
@@ -427,3 +427,8 @@ class Guard:
     def _on_stop_button(self) -> None:
         self.controls.stop = "the stop button was pressed"
         self.progress.say("Stopping after this step and saving. Press stop again to interrupt at once.")
+
+
+def _named(fault: Fault) -> str:
+    """Return `sample 345`; what has no index in the data set has a name already."""
+    return f"sample {fault.index}" if isinstance(fault.index, int) else str(fault.index)

@@ -16,7 +16,6 @@ import torch
 from autofix_nb.checkpoints import WeightsOnLoan
 from autofix_nb.data import Batch, Fault, structure
 from autofix_nb.data.fetch import describe_error
-from autofix_nb.data.loader import is_worker_death
 from autofix_nb.detectors.non_finite import NonFinite
 from autofix_nb.errors import DataError, TrainingFailed
 from autofix_nb.finding import Finding, Severity
@@ -89,16 +88,20 @@ class Trouble:
         guard = self._guard
         if guard.policy.mode != "auto":
             return self._only_watch(batch, objective, attempt)
+        if attempt.error is not None and is_device_lost(attempt.error):
+            raise attempt.error
         self._refresh(batch)
+        if attempt.error is None or not is_out_of_memory(attempt.error):
+            attempt = self._again(batch, objective)
+            if attempt.fine:
+                text = f"batch {batch.position} of epoch {batch.epoch} failed once and passed when it was run again"
+                guard.journal.append("note", step=guard.step_count, text=text)
         for _ in range(ROUNDS):
             if attempt.fine:
                 return attempt
             error = attempt.error
             if error is not None and is_device_lost(error):
                 raise error
-            if error is not None and is_worker_death(error):
-                attempt = self._again(batch, objective)
-                continue
             if error is not None and is_out_of_memory(error):
                 attempt = self._in_parts(batch, objective, attempt)
                 continue
@@ -249,11 +252,12 @@ class Trouble:
             )
         if faults:
             self._held.append((replace(batch), faults))
-        what = f"raises {type(error).__name__}: {error}" if error is not None else "it fails as a whole"
-        guard.policy.act(
-            self._finding(attempt, what, (f"batch {batch.position} of epoch {batch.epoch}",)), guard, ["skip_batch"]
-        )
-        return
+        name = f"batch {batch.position} of epoch {batch.epoch}"
+        if error is None:
+            finding = self._finding(attempt, "it is not finite, and no single sample is to blame", (name,))
+        else:
+            finding = guard.sample_finding([Fault(name, "raises", describe_error(error)[0])])
+        guard.policy.act(finding, guard, ["skip_batch"])
 
     def _in_parts(self, batch: Batch, objective: Objective, attempt: Attempt) -> Attempt:
         """Run a batch that did not fit into memory in halves, weighted so that the gradient is that of the whole."""

@@ -439,3 +439,29 @@ def test_a_sick_sample_in_every_batch_size(fit):
 
     assert [0, 17] == sorted(run.quarantine.indices())
     assert "finished" == run.status
+
+
+def test_a_failure_that_does_not_come_back_costs_nothing(fit):
+    """A step that fails once and passes when run again blames nobody: no sample, no weight, no rate."""
+    train, _ = digits_loaders()
+
+    class Flaky(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.net, self.calls = mlp(), 0
+
+        def forward(self, rows):
+            self.calls += self.training
+            if self.training and self.calls in (30, 120):
+                raise RuntimeError("cuBLAS had a bad moment")
+            return self.net(rows)
+
+    model, twin = Flaky(), mlp()
+    plain_loop(twin, adam(twin), train, 4, seed=3)
+
+    run = fit(model, train, epochs=4, optimizer=adam(model))
+
+    assert [] == run.fixes
+    assert 0 == len(run.quarantine)
+    assert 2 == sum("passed when it was run again" in entry["text"] for entry in run.journal.entries("note"))
+    assert same_weights({f"net.{name}": value for name, value in twin.state_dict().items()}, run.last_weights)
