@@ -119,15 +119,15 @@ if ! "$python" -m pip --version >/dev/null 2>&1; then
     "$python" -m ensurepip --upgrade >&3
 fi
 
-kept="$(mktemp)"
-trap 'rm -f "$kept"' EXIT
+kept="$(mktemp)" output="$(mktemp)"
+trap 'rm -f "$kept" "$output"' EXIT
 
 # Each round looks again, as one repair can bring the next fault to light.
-plan="" changed=false
+plan="" changed=false start=autofix_nb/environment/__main__.py
 for round in 1 2 3 4 5; do
     options=(--extras "$extras")
     if ! "$check_only"; then options+=(--remember); fi
-    plan="$("$python" -P autofix_nb/environment.py plan "${options[@]}")" || fail "looking at \`$python\` failed"
+    plan="$("$python" -P "$start" plan "${options[@]}")" || fail "looking at \`$python\` failed"
     whys=() problems=() summary=()
     : >"$kept"
     while IFS=$'\t' read -r kind rest; do
@@ -155,14 +155,20 @@ for round in 1 2 3 4 5; do
         fail "still not in order after $((round - 1)) rounds of repairs. Make a fresh environment: deactivate this" \
             "one, or delete \`.venv\`, and run this script again"
     fi
+    if ! "$changed"; then
+        say "pip is quiet while it works: 2 to 4 minutes if torch is fetched, less if not."
+    fi
     changed=true
     while IFS=$'\t' read -r -a row; do
         if [[ "${row[0]:-}" != pip ]]; then continue; fi
         arguments=("${row[@]:1}")
         if [[ -s "$kept" ]]; then arguments+=(--constraint "$kept"); fi
         say "Running: pip ${arguments[*]}"
-        "$python" -m pip "${arguments[@]}" >&3 </dev/null ||
+        # Making an environment would fill hundreds of lines; what pip says is of use when it fails.
+        "$python" -m pip install --quiet --progress-bar off "${arguments[@]:1}" >"$output" 2>&1 </dev/null || {
+            tail -n 40 "$output" >&2
             fail "pip could not do this; the reason stands above. Nothing else was changed after it"
+        }
     done <<<"$plan"
 done
 

@@ -1,6 +1,8 @@
 """What `fit` returns and `open_run` reads back: model, history, findings, fixes, quarantine, report."""
 
 import json
+import zipfile
+import zlib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -56,9 +58,7 @@ class Run:
     `model` has the weights of the best epoch where there was a validation goal, else the last ones.
     """
 
-    def __init__(
-        self, folder: Path, *, model: nn.Module | None, journal: Journal, quarantine: Quarantine
-    ) -> None:
+    def __init__(self, folder: Path, *, model: nn.Module | None, journal: Journal, quarantine: Quarantine) -> None:
         self.folder = folder
         self.model = model
         self.journal = journal
@@ -83,7 +83,7 @@ class Run:
     @property
     def best_weights(self) -> dict[str, torch.Tensor] | None:
         """Weights and buffers of the best epoch, on the CPU; None where there was no validation goal."""
-        store = Store(self.folder / "checkpoints")
+        store = Store(self.folder / "checkpoints", writable=False)
         return self._weights("best") if store.has("best") else None
 
     def report(self) -> Report:
@@ -121,9 +121,11 @@ class Run:
             ImportError: when pandas is not installed.
         """
         try:
-            import pandas  # noqa: PLC0415 - optional
+            import pandas  # optional
         except ImportError as error:
-            raise ImportError("`run.to_frame()` needs pandas: `pip install pandas`. `run.history.epochs` has the same rows") from error
+            raise ImportError(
+                "`run.to_frame()` needs pandas: `pip install pandas`. `run.history.epochs` has the same rows"
+            ) from error
         return pandas.DataFrame(self.history.epochs)
 
     def __repr__(self) -> str:
@@ -158,8 +160,8 @@ class Run:
         guard.keeper.write_summary(self._ending | {"headline": self.headline()})
         try:
             write_atomically(self.folder / "report.html", self.report().to_html())
-        except OSError as error:
-            self.journal.append("note", text=f"the report could not be written: {error}")
+        except Exception as error:  # noqa: BLE001 - a report that cannot be drawn must not cost the run, nor hide its error
+            self.journal.append("note", text=f"the report could not be written: {type(error).__name__}: {error}")
 
     def _settings(self) -> dict[str, Any]:
         return _read_json(self.folder / "run.json")
@@ -168,7 +170,7 @@ class Run:
         return _read_json(self.folder / "summary.json")
 
     def _weights(self, name: str) -> dict[str, torch.Tensor]:
-        state = Store(self.folder / "checkpoints").load(name)
+        state = Store(self.folder / "checkpoints", writable=False).load(name)
         if state is None:
             raise StoreError(f"`{self.folder}` holds no checkpoint named {name!r}")
         return state["model"]
@@ -182,21 +184,61 @@ def open_run(folder: str | Path) -> Run:
     """
     folder = Path(folder).expanduser()
     if not (folder / "journal.jsonl").exists():
-        near = [path.parent.name for path in folder.glob("*/journal.jsonl")]
-        hint = f"; it holds the runs {sorted(near)}" if near else ""
+        around, what = (folder, "it") if folder.is_dir() else (folder.parent, repr(str(folder.parent)))
+        near = [path.parent.name for path in around.glob("*/journal.jsonl")]
+        hint = f"; {what} holds the runs {sorted(near)}" if near else ""
         raise StoreError(f"`folder` {str(folder)!r} is not that of a run (it has no journal.jsonl){hint}")
     quarantine = Quarantine(folder / "quarantine" / "samples.jsonl")
     run = Run(folder, model=None, journal=Journal(folder / "journal.jsonl"), quarantine=quarantine)
-    if (folder / "signals.npz").exists():
-        with np.load(folder / "signals.npz", allow_pickle=False) as signals:
-            run.history = History.from_arrays((name, signals[name]) for name in signals.files)
-    rows = (folder / "history.jsonl").read_text(encoding="utf-8") if (folder / "history.jsonl").exists() else ""
-    run.history.epochs = [_numbers(json.loads(line)) for line in rows.splitlines()]
-    run.findings = [Finding.from_dict(entry) for entry in run.journal.entries("finding")]
-    run.fixes = [_change_of(entry) for entry in run.journal.entries("change") if "touches" in entry]
-    run._ending = run._summary()
+    run.history = _signals(folder / "signals.npz")
+    run.history.epochs = _rows(folder / "history.jsonl")
+    entries = _lasting(run.journal)
+    run.findings = [Finding.from_dict(entry) for entry in entries if entry["kind"] == "finding"]
+    run.fixes = [_change_of(entry) for entry in entries if entry["kind"] == "change" and "touches" in entry]
+    turns = [entry for entry in entries if entry["kind"] in ("start", "resume", "end", "error")]
+    if turns and turns[-1]["kind"] in ("end", "error"):
+        run._ending = run._summary()
+    # Where it goes on, or its kernel died, the summary is missing or that of an earlier turn.
+    saved = [entry["step"] for entry in entries if entry["kind"] == "save"]
+    run._ending = run._ending or {"steps": max(saved, default=0)}
     run.status = run._ending.get("status", "running")
     return run
+
+
+def _lasting(journal: Journal) -> list[dict[str, Any]]:
+    """Return the entries of a journal, without what happened after a save that the run later went on from: it
+    happened again, or never."""
+    entries: list[dict[str, Any]] = []
+    saves: dict[int, int] = {}
+    for entry in journal:
+        if entry["kind"] == "resume":
+            del entries[saves.get(entry["step"], len(entries)) :]
+        entries.append(entry)
+        if entry["kind"] == "save":
+            saves[entry["step"]] = len(entries)
+    return entries
+
+
+def _signals(path: Path) -> History:
+    """Return the signals of a file, none where it is missing or damaged."""
+    try:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as signals:
+            return History.from_arrays([(name, signals[name]) for name in signals.files])
+    except (OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile, zlib.error):
+        return History()
+
+
+def _rows(path: Path) -> list[dict[str, Any]]:
+    """Return the rows of a JSON lines file, without those that are damaged."""
+    rows = []
+    for line in path.read_text(encoding="utf-8", errors="replace").splitlines() if path.exists() else ():
+        try:
+            row = json.loads(line)
+        except ValueError:
+            continue
+        if isinstance(row, dict):
+            rows.append(_numbers(row))
+    return rows
 
 
 def _change_of(entry: dict[str, Any]) -> Change:
@@ -210,6 +252,7 @@ def _numbers(row: dict[str, Any]) -> dict[str, Any]:
 
 def _read_json(path: Path) -> dict[str, Any]:
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
+        value = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return {}
+    return value if isinstance(value, dict) else {}

@@ -186,7 +186,7 @@ def memory_bytes(device: torch.device) -> float:
 
 def _peak_memory_bytes() -> float:
     try:
-        import resource  # noqa: PLC0415 - not on Windows
+        import resource  # not on Windows
     except ImportError:
         return float("nan")
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
@@ -236,10 +236,7 @@ def _components(model: nn.Module, parameters: Sequence[torch.Tensor]) -> tuple[l
     belongs = []
     for parameter in parameters:
         name = name_of.get(id(parameter))
-        if name is None:
-            component = "outside the model"
-        else:
-            component = prefix + name.removeprefix(prefix).split(".")[0]
+        component = "outside the model" if name is None else prefix + name.removeprefix(prefix).split(".")[0]
         if component not in components:
             if len(components) >= MOST_COMPONENTS - 1:
                 component = "the rest"

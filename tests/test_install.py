@@ -1,6 +1,5 @@
 """The install part: what it declares in two places agrees, and `fix_environment.sh` does what it says."""
 
-import importlib
 import os
 import re
 import shutil
@@ -14,8 +13,9 @@ from pathlib import Path
 import pytest
 import yaml
 
-# By its full name: the package passes on a function under the same name.
-environment = importlib.import_module("autofix_nb.environment")
+from autofix_nb.environment import installed_folders, unmet_requirements
+from autofix_nb.environment.modules import MODULES
+
 ROOT = Path(__file__).resolve().parent.parent
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
 CONDA = yaml.safe_load((ROOT / "environment.yml").read_text("utf-8"))
@@ -34,12 +34,10 @@ def run(*arguments: str, root: Path = ROOT, **environ: str) -> subprocess.Comple
 
 def test_environment_yml_equals_pyproject():
     """conda's list is pyproject's for conda's Python, plus the project itself."""
-    [python] = [
-        entry.removeprefix("python=") for entry in CONDA["dependencies"] if str(entry).startswith("python=")
-    ]
+    [python] = [entry.removeprefix("python=") for entry in CONDA["dependencies"] if str(entry).startswith("python=")]
     [listed] = [entry["pip"] for entry in CONDA["dependencies"] if isinstance(entry, dict)]
     numbers = tuple(map(int, python.split(".")))
-    expected = environment.unmet_requirements(PROJECT["dependencies"], {}, numbers)
+    expected = unmet_requirements(PROJECT["dependencies"], {}, numbers)
 
     assert [*expected.values(), "-e ."] == listed
     assert PROJECT["name"] == CONDA["name"]
@@ -50,16 +48,16 @@ def test_every_requirement_can_be_read():
     everything = [*PROJECT["dependencies"], *chain.from_iterable(PROJECT["optional-dependencies"].values())]
 
     for minor in range(11, 15):
-        unmet = environment.unmet_requirements(everything, {}, (3, minor))
+        unmet = unmet_requirements(everything, {}, (3, minor))
 
         assert ("numpy<2" if minor < 12 else "numpy>=1.26") == unmet["numpy"]
 
 
 def test_what_must_import_is_declared():
     """Each module that is checked comes from a dependency; torchvision is brought by timm."""
-    declared = environment.unmet_requirements(PROJECT["dependencies"], {}, (3, 11))
+    declared = unmet_requirements(PROJECT["dependencies"], {}, (3, 11))
 
-    assert set(environment.MODULES) == set(declared) | {"torchvision", "autofix-nb"}
+    assert set(MODULES) == set(declared) | {"torchvision", "autofix-nb"}
 
 
 @pytest.mark.parametrize("name", ["fix_environment.sh", "scripts/test", ".ci/run"])
@@ -94,9 +92,10 @@ def test_an_unknown_option_is_named():
 @pytest.fixture
 def clone(tmp_path):
     """A copy of what installing needs, with no environment in it."""
-    (tmp_path / "autofix_nb").mkdir()
-    for name in ("fix_environment.sh", "pyproject.toml", "autofix_nb/environment.py"):
+    for name in ("fix_environment.sh", "pyproject.toml"):
         shutil.copy(ROOT / name, tmp_path / name)
+    group = Path("autofix_nb", "environment")
+    shutil.copytree(ROOT / group, tmp_path / group, ignore=shutil.ignore_patterns("__pycache__"))
     return tmp_path
 
 
@@ -119,7 +118,10 @@ def test_conda_base_is_left_alone(clone):
 
 
 class FakePython:
-    """An environment whose Python answers with given plans, one a round, and notes what pip is asked for."""
+    """An environment whose Python answers with given plans, one a round, and notes what pip is asked for.
+
+    Its pip does not know the package `nowhere`.
+    """
 
     def __init__(self, folder: Path, *plans: str) -> None:
         self.folder = folder
@@ -134,7 +136,8 @@ class FakePython:
             '  *" plan "*) n="$(<count)"; echo $((n + 1)) >count; cat "plan$n" ;;\n'
             '  "-m pip --version") ;;\n'
             '  "-m pip "*) shift 2; args="$*"; [[ "$args" == *--constraint* ]] && cat "${@: -1}" >kept; '
-            'echo "$args" >>pip ;;\n'
+            'echo "$args" >>pip; echo "Collecting"; if [[ "$args" == *nowhere* ]]; then '
+            'echo "ERROR: No matching distribution" >&2; exit 1; fi ;;\n'
             "esac\n",
             "utf-8",
         )
@@ -158,9 +161,24 @@ def test_what_changes_is_said_then_done_then_checked(tmp_path):
     done = run(VIRTUAL_ENV=str(fake.folder))
 
     assert (0, "") == (done.returncode, done.stderr)
-    assert ["install torch==2.2.2 torchvision==0.17.2"] == fake.asked_of_pip
+    assert ["install --quiet --progress-bar off torch==2.2.2 torchvision==0.17.2"] == fake.asked_of_pip
+    assert "Collecting" not in done.stdout
+    assert done.stdout.index("2 to 4 minutes") < done.stdout.index("Running: pip install")
     assert done.stdout.index("Will change: two do not fit") < done.stdout.index("Running: pip install")
     assert done.stdout.endswith("a tensor went from torch to NumPy and back.\nPython 3.11.7\n")
+
+
+@needs_bash
+def test_what_pip_said_is_shown_when_it_fails(tmp_path):
+    """The reason stands above the refusal, and nothing more is installed."""
+    plan = "change\tone is missing\npip\tinstall\tnowhere\npip\tinstall\ttimm\n"
+    fake = FakePython(tmp_path / "environment", plan)
+
+    done = run(VIRTUAL_ENV=str(fake.folder))
+
+    assert (1, 1) == (done.returncode, len(fake.asked_of_pip))
+    reason, refusal = done.stderr.index("ERROR: No matching distribution"), done.stderr.index("pip could not do this")
+    assert reason < refusal
 
 
 @needs_bash
@@ -237,7 +255,7 @@ def test_repairs_that_do_not_help_end(tmp_path):
 @pytest.mark.skipif(sys.prefix == sys.base_prefix, reason="the tests do not run in a virtual environment")
 def test_check_of_this_environment():
     """The verdict and the status agree, and nothing is installed by looking."""
-    before = environment.installed_folders()
+    before = installed_folders()
     start = time.perf_counter()
 
     done = run("--check", VIRTUAL_ENV=sys.prefix)
@@ -246,7 +264,7 @@ def test_check_of_this_environment():
 
     assert done.returncode in (0, 1), done.stderr
     assert (done.returncode == 0) == ("Nothing to change." in done.stdout), done.stdout + done.stderr
-    assert before == environment.installed_folders()
+    assert before == installed_folders()
 
 
 @needs_bash
@@ -258,9 +276,7 @@ def test_a_fresh_environment_is_made_broken_and_made_whole(clone):
     (clone / "autofix_nb" / "__init__.py").write_text("", "utf-8")
     shutil.copy(ROOT / "LICENSE", clone)
     made = run(root=clone)
-    if made.returncode and re.search(
-        "No matching distribution|NewConnectionError|Could not fetch", made.stderr
-    ):
+    if made.returncode and re.search("No matching distribution|NewConnectionError|Could not fetch", made.stderr):
         pytest.skip("the package index cannot be reached")
 
     assert made.returncode == 0, made.stderr

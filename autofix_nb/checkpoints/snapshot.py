@@ -37,7 +37,7 @@ class Snapshot:
                 live.copy_(kept)
 
     def now(self) -> tuple[dict[str, Any], list[torch.Tensor]]:
-        """Return copies of the model's present weights and buffers, and of what lies beside them, as `put` takes them."""
+        """Return copies of the present weights and buffers, and of what lies beside them, as `put` takes them."""
         return _copied(self._model.state_dict()), _copied(_beside(self._model, self._optimizer))
 
     def again(self) -> "Snapshot":
@@ -127,7 +127,11 @@ class BeforeStep:
         """Put the buffers back, all of them or, without waiting for the device, only if `where` (shape ()) is true."""
         for buffers, name, group, at in self._replaceable:
             now = buffers.get(name)
-            if where is not None and now is not None and now is not group[at] and now.shape == group[at].shape:
+            if now is group[at]:
+                continue
+            if where is not None:
+                if now is None or now.shape != group[at].shape:
+                    continue  # whether to put it back cannot be told without waiting
                 group[at].copy_(now)
             buffers[name] = group[at]
         for kept, live in zip(self._kept, self._live, strict=True):

@@ -43,6 +43,8 @@ def portable(value: Any, path: str = "state") -> Any:
     Raises:
         StoreError: for anything that only a pickle could hold, named by its path.
     """
+    if isinstance(value, bytes) and not value:
+        raise _refusal("bytes of length 0", path)  # torch pickles them by a name that `weights_only=True` refuses
     if value is None or type(value) in (bool, int, float, str, bytes, torch.Tensor, torch.Size, torch.dtype):
         return value
     if isinstance(value, torch.Tensor):

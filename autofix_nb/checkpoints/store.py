@@ -47,21 +47,22 @@ class Store:
         """
         path = self._path(name)
         new = path.with_suffix(".pt.new")
-        if path.exists() and not self._manifest(name).exists() and self._manifest(name).with_suffix(".json.new").exists():
+        new_manifest = self._manifest(name).with_suffix(".json.new")
+        if path.exists() and not self._manifest(name).exists() and new_manifest.exists():
             # The last save was cut off at its very end: without this, its file would lose what vouches for it.
-            os.replace(self._manifest(name).with_suffix(".json.new"), self._manifest(name))
+            os.replace(new_manifest, self._manifest(name))
         with new.open("wb") as file:
             torch.save({"format": FORMAT} | portable(state, name), file)
             file.flush()
             os.fsync(file.fileno())
         manifest = {"format": FORMAT, "bytes": new.stat().st_size, "sha256": _sha256(new)}
-        _write_synced(self._manifest(name).with_suffix(".json.new"), json.dumps(manifest))
+        _write_synced(new_manifest, json.dumps(manifest))
         if path.exists():
             os.replace(path, self._path(f"{name}.old"))
             if self._manifest(name).exists():
                 os.replace(self._manifest(name), self._manifest(f"{name}.old"))
         os.replace(new, path)
-        os.replace(self._manifest(name).with_suffix(".json.new"), self._manifest(name))
+        os.replace(new_manifest, self._manifest(name))
         return path
 
     def load(self, name: str) -> dict[str, Any] | None:
@@ -70,6 +71,8 @@ class Store:
         Raises:
             StoreError: when there are files, and none of them is whole.
         """
+        if not self.has(name):
+            return None
         damaged = []
         new = self._path(name).with_suffix(".pt.new")
         for path in (self._path(name), new, self._path(f"{name}.old")):
@@ -80,12 +83,10 @@ class Store:
                 return torch.load(path, map_location="cpu", weights_only=True)
             if path != new:  # a save that was cut off is no loss
                 damaged.append(f"{path.name} {problem}")
-        if damaged:
-            raise StoreError(
-                f"`{self.folder}` holds no whole checkpoint: {'; '.join(damaged)}. "
-                "Start anew with `resume=False` (the old folder is kept under another name)"
-            )
-        return None
+        raise StoreError(
+            f"`{self.folder}` holds no whole checkpoint: {'; '.join(damaged)}. "
+            "Start anew with `resume=False` (the old folder is kept under another name)"
+        )
 
     def has(self, name: str) -> bool:
         """Tell whether there is a file of that name, whole or not."""

@@ -60,7 +60,7 @@ class Fault:
 
     index: Any
     kind: str
-    """`raises`, `odd shape`, `non-finite`, `kills its worker`."""
+    """`raises`, `odd shape`, `does not collate`, `non-finite`, `kills its worker`."""
 
     reason: str
     trace: str = ""
@@ -80,6 +80,8 @@ class Loaded:
 
     def pin_memory(self) -> "Loaded":
         """Return the same in page-locked memory; the loader's own pinning thread calls this too."""
+        if callable(getattr(self.data, "pin_memory", None)):  # a tensor, or a batch class that knows how
+            return replace(self, data=self.data.pin_memory())
         return replace(self, data=map_tensors(torch.Tensor.pin_memory, self.data))
 
 
@@ -92,23 +94,25 @@ class Fetcher:
         collate: Callable[[list[Any]], Any],
         seed: int,
         *,
+        whole: bool = False,
         pauses: Sequence[float] = PAUSES_SECONDS,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
+        """`whole` says that one key brings a whole batch."""
         self.dataset = dataset
         self.collate = collate
         self.seed = seed
         self._pauses = tuple(pauses)
         self._sleep = sleep
+        self._whole = whole
         self._usual: tuple | None = None
-        self._at_once = getattr(dataset, "__getitems__", None)
-        self._columns = columns_of(dataset, collate)
+        self._find_short_ways()
 
     def __getitem__(self, plan: Plan) -> Loaded:
         if self._columns is not None:
             try:
                 return Loaded(self._columns(plan.indices), plan.indices)
-            except (IndexError, TypeError, RuntimeError):
+            except Exception:  # noqa: BLE001 - the careful way finds who raised it
                 return self._carefully(plan)
         with LoadingRandomness(self.seed, plan.epoch, plan.position):
             try:
@@ -128,7 +132,10 @@ class Fetcher:
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state)
-        self._at_once = getattr(self.dataset, "__getitems__", None)
+        self._find_short_ways()
+
+    def _find_short_ways(self) -> None:
+        self._at_once = None if self._whole else getattr(self.dataset, "__getitems__", None)
         self._columns = columns_of(self.dataset, self.collate)
 
     def _carefully(self, plan: Plan) -> Loaded:
@@ -137,38 +144,35 @@ class Fetcher:
         retries = 0
         indices = list(plan.indices)
         while indices:
-            with LoadingRandomness(self.seed, plan.epoch, plan.position):
-                samples, raised, tries = self._one_by_one(indices)
+            with LoadingRandomness(self.seed, plan.epoch, plan.position) as randomness:
+                samples, indices, raised, tries = self._one_by_one(indices)
                 faults += raised
                 retries += tries
-                gone = {fault.index for fault in raised}
-                indices = [index for index in indices if index not in gone]
                 if not indices:
                     break
-                error = None
+                if self._at_once:
+                    # It may draw its numbers in another order than sample by sample.
+                    randomness.reseed()
+                    samples = self._if_at_once(indices) or samples
                 try:
                     return Loaded(self.collate(samples), indices, tuple(faults), retries)
                 except Exception as caught:  # noqa: BLE001 - told apart below
-                    error = caught
-                odd = self._odd_ones(samples)
-                shapes = [_describe(signature_of(samples[row])) for row in odd]
-            usual = _describe(self._usual) if self._usual else "the others"
-            faults += [
-                _fault(indices[row], "odd shape", error, reason=f"is {shape}, usual is {usual}")
-                for row, shape in zip(odd, shapes, strict=True)
-            ]
-            indices = [index for row, index in enumerate(indices) if row not in set(odd)]
+                    odd = self._odd_ones(indices, samples, caught)
+            faults += odd.values()
+            indices = [index for row, index in enumerate(indices) if row not in odd]
         return Loaded(None, [], tuple(faults), retries)
 
-    def _one_by_one(self, indices: list[Any]) -> tuple[list[Any], list[Fault], int]:
-        samples, faults, retries = [], [], 0
+    def _one_by_one(self, indices: list[Any]) -> tuple[list[Any], list[Any], list[Fault], int]:
+        """Return the samples that could be had, their indices, the faults of the others, and the repeated attempts."""
+        samples, had, faults, retries = [], [], [], 0
         pauses = self._pauses
         for index in indices:
             before = streams()
             error: Exception | None = None
             for attempt in range(len(pauses) + 1):
                 try:
-                    samples.append(self.dataset[index])
+                    samples.append(self._at_once([index])[0] if self._at_once else self.dataset[index])
+                    had.append(index)
                     error = None
                     break
                 except Exception as caught:  # noqa: BLE001 - the user's data set may raise anything
@@ -182,34 +186,57 @@ class Fetcher:
                 faults.append(_fault(index, "raises", error))
                 # The medium had its time. The rest of this batch need not wait as long for each sample.
                 pauses = () if may_pass(error) else pauses
-        return samples, faults, retries
+        return samples, had, faults, retries
 
-    def _odd_ones(self, samples: list[Any]) -> list[int]:
-        """Return the rows that keep the batch from being collated; all of them when none can be told apart."""
+    def _if_at_once(self, indices: list[Any]) -> list[Any] | None:
+        try:
+            samples = self._at_once(indices)
+        except Exception:  # noqa: BLE001 - each of them alone could be had
+            return None
+        return samples if len(samples) == len(indices) else None
+
+    def _odd_ones(self, indices: list[Any], samples: list[Any], error: Exception) -> dict[int, Fault]:
+        """Return the rows that keep the batch from being collated; all of them when none can be told apart.
+
+        The collate function is asked, not the shapes: one that pads takes many shapes, one that minds values not all
+        of one shape.
+        """
         signatures = [signature_of(sample) for sample in samples]
         usual = self._usual_signature()
         if usual not in signatures:
             usual = Counter(signatures).most_common(1)[0][0]
-        odd = [row for row, signature in enumerate(signatures) if signature != usual]
-        if odd:
-            return odd
-        # Same shapes, and still it raises: a collate function that minds values. Ask it sample by sample.
-        odd = [row for row, sample in enumerate(samples) if not self._collates([sample])]
-        return odd or list(range(len(samples)))
+        fitting = samples[signatures.index(usual)]
+        errors: dict[int, Exception] = {}
+        for company in ([], [fitting]):
+            asked = {row: self._collate_error([*company, sample]) for row, sample in enumerate(samples)}
+            errors = {row: said for row, said in asked.items() if said is not None}
+            if 0 < len(errors) < len(samples):
+                break
+        else:
+            odd = [row for row, signature in enumerate(signatures) if signature != usual]
+            errors = dict.fromkeys(odd or range(len(samples)), error)
+        faults = {}
+        for row, said in errors.items():
+            if signatures[row] == usual:
+                faults[row] = _fault(indices[row], "does not collate", said)
+            else:
+                reason = f"is {_describe(signatures[row])}, usual is {_describe(usual)}"
+                faults[row] = _fault(indices[row], "odd shape", said, reason)
+        return faults
 
-    def _collates(self, samples: list[Any]) -> bool:
+    def _collate_error(self, samples: list[Any]) -> Exception | None:
         try:
             self.collate(samples)
-        except Exception:  # noqa: BLE001 - the answer is no
-            return False
-        return True
+        except Exception as error:  # noqa: BLE001 - the answer is no
+            return error
+        return None
 
     def _usual_signature(self) -> tuple | None:
         """Return the shape most samples have, from a few spread over the data set."""
         if self._usual is None and hasattr(self.dataset, "__len__"):
             length = len(self.dataset)
             places = sorted({place * length // REFERENCE_SAMPLES for place in range(REFERENCE_SAMPLES)})
-            samples, _, _ = self._one_by_one([place for place in places if place < length])
+            samples, *_ = self._one_by_one([place for place in places if place < length])
             common = Counter(signature_of(sample) for sample in samples).most_common(1)
             self._usual = common[0][0] if common else None
         return self._usual
@@ -239,7 +266,14 @@ def columns_of(dataset: Any, collate: Any) -> Callable[[list[int]], list[torch.T
 
 def may_pass(error: BaseException) -> bool:
     """Tell whether an error is one of the medium that may be gone in a second, not one of the sample."""
-    return isinstance(error, TimeoutError) or (isinstance(error, OSError) and error.errno in PASSING_ERRORS)
+    if isinstance(error, OSError):
+        return isinstance(error, TimeoutError) or error.errno in PASSING_ERRORS
+    return is_worker_death(error)
+
+
+def is_worker_death(error: BaseException) -> bool:
+    """Tell whether `error` says that a worker is gone. torch raises it wherever the main thread happens to be."""
+    return isinstance(error, RuntimeError) and "DataLoader worker (pid" in str(error)
 
 
 def signature_of(sample: Any) -> tuple:
@@ -265,8 +299,12 @@ def _describe(signature: tuple) -> str:
 
 def describe_error(error: BaseException) -> tuple[str, str]:
     """Return an error in one line of at most 500 characters, and its whole traceback."""
-    said = f"{type(error).__name__}: {error}".splitlines()
-    return (said[0] if said else type(error).__name__)[:500], "".join(traceback.format_exception(error))
+    try:
+        said = str(error).strip()
+    except Exception:  # noqa: BLE001 - an exception whose own text raises must not get past the guard
+        said = "(its text cannot be made)"
+    line = f"{type(error).__name__}: {said}".splitlines()[0]
+    return line[:500], "".join(traceback.format_exception(error))
 
 
 def _fault(index: Any, kind: str, error: Exception | None, reason: str | None = None) -> Fault:
@@ -283,23 +321,3 @@ def _portable(error: Exception | None) -> Exception | None:
     except Exception:  # noqa: BLE001 - exceptions with unusual constructors cannot be pickled
         return None
     return copy if type(copy) is type(error) else None
-
-
-def fetch_alone(fetcher: Fetcher, plan: Plan, timeout_seconds: float = 60.0) -> list[Fault]:
-    """Return the samples of `plan` that kill the worker process which loads them, each tried in one of its own."""
-    killers = []
-    for index in plan.indices:
-        alone = torch.utils.data.DataLoader(
-            fetcher,  # type: ignore[arg-type]
-            batch_size=None,
-            sampler=[replace(plan, indices=[index])],
-            num_workers=1,
-            timeout=timeout_seconds,
-            generator=torch.Generator(),
-        )
-        try:
-            next(iter(alone))
-        except RuntimeError as error:
-            if "DataLoader worker (pid" in str(error):
-                killers.append(_fault(index, "kills its worker", None, reason=str(error).splitlines()[0]))
-    return killers

@@ -6,20 +6,25 @@ What is ours: the order of an epoch is drawn from (seed, epoch), the randomness 
 position), whatever the number of workers; a bad sample is set aside alone; a killed worker is replaced.
 """
 
+import signal
+import threading
 import time
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import torch
-from torch.utils.data import DataLoader, IterableDataset
+from torch.utils.data import DataLoader, IterableDataset, get_worker_info
 
-from autofix_nb.data.fetch import PAUSES_SECONDS, Fault, Fetcher, Loaded, Plan, fetch_alone
-from autofix_nb.data.quarantine import Quarantine
+from autofix_nb.data.fetch import PAUSES_SECONDS, Fault, Fetcher, Loaded, Plan, is_worker_death
+from autofix_nb.data.quarantine import Quarantine, key_of
 from autofix_nb.data.seeding import LoadingRandomness, derive_seed
 from autofix_nb.errors import ConfigurationError, DataError
 
-_ORDER = 0x0D3  # keeps the stream of an epoch's order apart from those of its batches
+_ORDER = -1  # no batch has this position: the stream of an epoch's order is apart from those of its batches
+SECONDS_FOR_ONE_SAMPLE = 60.0
+"""Wait for a sample tried in a worker of its own, where the loader has no time-out."""
+
 FAILED_FETCHES_IN_A_ROW = 5
 """An iterable data set whose `next` raises this often in a row is given up."""
 
@@ -52,7 +57,7 @@ class Batch:
         loaded = self.source.fetch(Plan(self.epoch, self.position, indices))
         if not loaded.indices:
             return None
-        return Batch(loaded.data, loaded.indices, self.epoch, self.position, source=self.source)
+        return Batch(loaded.data, loaded.indices, self.epoch, self.position, loaded.faults, source=self.source)
 
     def __iter__(self) -> Iterator[Any]:
         return iter(self.data)
@@ -75,7 +80,7 @@ class GuardedLoader:
         self.worker_deaths = 0
         self._whole = loader.batch_sampler is None  # `batch_size=None`: a key brings a whole batch
         collate = _FirstOnly(loader.collate_fn) if self._whole else loader.collate_fn
-        self._fetcher = Fetcher(loader.dataset, collate, seed, pauses=PAUSES_SECONDS)
+        self._fetcher = Fetcher(loader.dataset, collate, seed, whole=self._whole, pauses=PAUSES_SECONDS)
         self._plans: list[Plan] = []
         self._workers: DataLoader | None = None
         self._pin = bool(loader.pin_memory) and torch.cuda.is_available()
@@ -113,7 +118,7 @@ class GuardedLoader:
         """Yield the batches of an epoch from position `start` on. A batch without any sample left is passed over."""
         excluded = self.quarantine.excluded(epoch)
         plans = [
-            Plan(epoch, position, [key for key in keys if key not in excluded] if excluded else keys)
+            Plan(epoch, position, [key for key in keys if key_of(key) not in excluded] if excluded else keys)
             for position, keys in enumerate(self.order(epoch))
             if position >= start
         ]
@@ -124,7 +129,8 @@ class GuardedLoader:
         for plan, loaded in fetched:
             if self.quarantine and self.quarantine.holds_any(loaded.indices):
                 # Set aside since this batch was planned, or drawn twice in this epoch.
-                loaded = self.fetch(Plan(epoch, plan.position, loaded.indices))
+                again = self.fetch(Plan(epoch, plan.position, loaded.indices))
+                loaded = replace(again, faults=loaded.faults + again.faults, retries=loaded.retries + again.retries)
             yield Batch(
                 loaded.data,
                 loaded.indices,
@@ -160,60 +166,110 @@ class GuardedLoader:
         """Fetch through worker processes; when one is killed, go on from the first batch that did not arrive."""
         done, deaths_here = 0, 0
         plans = self._plans
+        killers: tuple[Fault, ...] = ()
         while done < len(plans):
-            # One worker with one batch in hand, so that the next death names the batch.
+            # One worker with one batch in hand, so that the next death names the batch; for those batches only
+            # that may have been in some worker's hands.
             careful = deaths_here == 2
-            self._plans = plans[done:]
-            arrived = self._start_workers(careful=careful)
+            in_hands = self.loader.num_workers * (self.loader.prefetch_factor or 2)
+            self._plans = plans[done : done + in_hands] if careful else plans[done:]
+            arrived = None
+            died = False
             try:
-                for loaded in arrived:
+                arrived = self._start_workers(careful=careful)
+                while True:
+                    with _deaths:
+                        loaded = next(arrived, None)
+                    if loaded is None:
+                        break
                     self._complain(loaded)
+                    if killers:
+                        loaded, killers = replace(loaded, faults=(*killers, *loaded.faults)), ()
                     done, deaths_here = done + 1, 0
                     yield plans[done - 1], loaded
             except RuntimeError as error:
                 if not is_worker_death(error):
                     raise
+                died = True
                 self.worker_deaths += 1
                 deaths_here += 1
                 self._workers = None
                 _end(arrived)
                 if not self.guarded and deaths_here > 1:
                     raise
-            if deaths_here > 2:
-                killers = fetch_alone(self._fetcher, plans[done])
-                gone = {fault.index for fault in killers}
-                rest = [index for index in plans[done].indices if index not in gone]
-                if not killers:
-                    raise DataError(
-                        f"`train`: the workers that load batch {plans[done].position} of epoch {plans[done].epoch} "
-                        "were killed three times, while each of its samples alone can be loaded. The machine is "
-                        "probably out of memory: use fewer workers or smaller batches"
-                    )
-                loaded = self.fetch(Plan(plans[done].epoch, plans[done].position, rest))
-                yield plans[done], Loaded(loaded.data, loaded.indices, (*killers, *loaded.faults))
-                done, deaths_here = done + 1, 0
+            if not (died and careful and done < len(plans)):
+                continue
+            plan = plans[done]
+            found = self._killers(plan)
+            if not found and deaths_here > 2:
+                raise DataError(
+                    f"`train`: the workers that load batch {plan.position} of epoch {plan.epoch} "
+                    "were killed three times, while each of its samples alone can be loaded. The machine is "
+                    "probably out of memory: use fewer workers or smaller batches"
+                )
+            if found:
+                # The rest is left to a worker too: what kills a worker must never reach this process.
+                killers += tuple(found)
+                deaths_here = 0
+                gone = {key_of(fault.index) for fault in killers}
+                plans = [
+                    replace(later, indices=[key for key in later.indices if key_of(key) not in gone]) for later in plans
+                ]
+                if not plans[done].indices:
+                    yield plan, Loaded(None, [], killers)
+                    done, killers = done + 1, ()
+                plans = [later for place, later in enumerate(plans) if place < done or later.indices]
+
+    def _killers(self, plan: Plan) -> list[Fault]:
+        """Return the samples of `plan` that kill the worker process which loads them, each tried in one of its own."""
+        killers = []
+        for index in plan.indices:
+            alone = [replace(plan, indices=[index])]
+            loader = self._worker_loader(alone, num_workers=1, timeout=self.loader.timeout or SECONDS_FOR_ONE_SAMPLE)
+            arriving = None
+            try:
+                with _deaths:
+                    arriving = iter(loader)
+                    next(arriving)
+            except RuntimeError as error:
+                if is_worker_death(error):
+                    killers.append(Fault(index, "kills its worker", str(error).splitlines()[0]))
+            _end(arriving)
+        return killers
 
     def _start_workers(self, *, careful: bool) -> Iterator[Loaded]:
         theirs = self.loader
-        if self._workers is None or careful:
-            self._workers = DataLoader(
-                self._fetcher,  # type: ignore[arg-type]
-                batch_size=None,
-                sampler=_Live(self),
-                collate_fn=_as_it_is,
-                num_workers=1 if careful else theirs.num_workers,
-                prefetch_factor=1 if careful else theirs.prefetch_factor,
-                persistent_workers=theirs.persistent_workers and not careful,
-                pin_memory=theirs.pin_memory,
-                timeout=theirs.timeout,
-                worker_init_fn=theirs.worker_init_fn,
-                multiprocessing_context=theirs.multiprocessing_context,
-                generator=torch.Generator(),  # or each epoch would draw one number from the global stream
-            )
-        arrived = iter(self._workers)
         if careful:
-            self._workers = None
+            workers = self._worker_loader(_Live(self), num_workers=1, prefetch_factor=1, timeout=theirs.timeout)
+        elif self._workers is None:
+            workers = self._workers = self._worker_loader(
+                _Live(self),
+                num_workers=theirs.num_workers,
+                prefetch_factor=theirs.prefetch_factor,
+                persistent_workers=theirs.persistent_workers,
+                timeout=theirs.timeout,
+            )
+        else:
+            workers = self._workers
+        workers.generator.manual_seed(derive_seed(self.seed, self._plans[0].epoch, _ORDER))
+        with _deaths:
+            arrived = iter(workers)
+        _deaths.listen()
         return arrived
+
+    def _worker_loader(self, plans: Any, **options: Any) -> DataLoader:
+        theirs = self.loader
+        return DataLoader(
+            self._fetcher,  # type: ignore[arg-type]
+            batch_size=None,
+            sampler=plans,
+            collate_fn=_as_it_is,
+            pin_memory=theirs.pin_memory,
+            worker_init_fn=_Initialise(theirs.worker_init_fn),
+            multiprocessing_context=theirs.multiprocessing_context,
+            generator=torch.Generator(),  # or each epoch would draw one number from the global stream
+            **options,
+        )
 
     def _complain(self, loaded: Loaded) -> None:
         """Without the guard a fault is the user's exception again."""
@@ -230,17 +286,18 @@ class IterableGuard:
     resume reads past what was already used; a generator that raises has ended, and the epoch with it.
     """
 
-    guarded = True
     samples = None
 
-    def __init__(self, source: Iterable[Any], seed: int) -> None:
-        if iter(source) is source:
+    def __init__(self, source: Iterable[Any], seed: int, *, guarded: bool = True) -> None:
+        """`guarded=False` lets the source's exceptions through."""
+        if isinstance(source, Iterator):
             raise ConfigurationError(
                 f"`train` is a {type(source).__name__}, which can be read once only; wanted something that each "
                 "epoch can iterate anew. Make a list of it, or give the `DataLoader` itself"
             )
         self.source = source
         self.seed = seed
+        self.guarded = guarded
         self.worker_deaths = 0
         self.lost_batches: list[tuple[int, int, str]] = []
         """(epoch, position, reason) of batches that raised."""
@@ -252,12 +309,13 @@ class IterableGuard:
         """Yield the batches of an epoch; those before `start` are read and passed over."""
         with LoadingRandomness(self.seed, epoch, _ORDER):
             arriving = iter(self.source)
+        _deaths.listen()
         position = failed = 0
         while True:
             began = time.perf_counter()
             error = None
             try:
-                with LoadingRandomness(self.seed, epoch, position):
+                with LoadingRandomness(self.seed, epoch, position), _deaths:
                     data = next(arriving)
             except StopIteration:
                 return
@@ -271,7 +329,7 @@ class IterableGuard:
             else:
                 failed += 1
                 self.lost_batches.append((epoch, position, f"{type(error).__name__}: {error}"))
-                if failed == FAILED_FETCHES_IN_A_ROW:
+                if failed == FAILED_FETCHES_IN_A_ROW or not self.guarded:
                     raise error
             position += 1
 
@@ -293,7 +351,7 @@ def guard_loader(
         raise ConfigurationError(
             f"`train` is a {type(source).__name__}, wanted a `torch.utils.data.DataLoader` or an iterable of batches"
         )
-    return IterableGuard(source, seed)
+    return IterableGuard(source, seed, guarded=guarded)
 
 
 def batches(loader: Any, seed: int, epoch: int, exclude: Iterable[Any] = ()) -> Iterator[Any]:
@@ -310,11 +368,6 @@ def batches(loader: Any, seed: int, epoch: int, exclude: Iterable[Any] = ()) -> 
             yield batch.data
 
 
-def is_worker_death(error: BaseException) -> bool:
-    """Tell whether `error` says that a worker process is gone. torch raises it wherever the main thread happens to be."""
-    return isinstance(error, RuntimeError) and "DataLoader worker (pid" in str(error)
-
-
 def _end(arrived: Any) -> None:
     """End the workers that are left now, quietly. Left to the garbage collector, each would print a traceback."""
     end = getattr(arrived, "_shutdown_workers", None)
@@ -324,6 +377,48 @@ def _end(arrived: Any) -> None:
     except RuntimeError as error:
         if not is_worker_death(error):
             raise
+
+
+class _Deaths:
+    """Context of waiting for a batch: only in it a dying worker raises.
+
+    torch answers SIGCHLD with an exception wherever the main thread happens to be, inside an optimizer step for
+    instance. Here it is kept until somebody waits for a batch.
+    """
+
+    def __init__(self) -> None:
+        self._theirs: Any = None
+        self._kept: RuntimeError | None = None
+        self._waiting = False
+
+    def listen(self) -> None:
+        """Put ourselves in front of torch's handler, which it sets when a process first starts workers."""
+        if not hasattr(signal, "SIGCHLD") or threading.current_thread() is not threading.main_thread():
+            return
+        handler = signal.getsignal(signal.SIGCHLD)
+        if callable(handler) and handler != self._handle:
+            self._theirs = handler
+            signal.signal(signal.SIGCHLD, self._handle)
+
+    def __enter__(self) -> None:
+        kept, self._kept = self._kept, None
+        if kept is not None:
+            raise kept.with_traceback(None)
+        self._waiting = True
+
+    def __exit__(self, *_: object) -> None:
+        self._waiting = False
+
+    def _handle(self, number: int, frame: Any) -> None:
+        try:
+            self._theirs(number, frame)
+        except RuntimeError as error:
+            if self._waiting or not is_worker_death(error):
+                raise
+            self._kept = error.with_traceback(None)
+
+
+_deaths = _Deaths()
 
 
 class _Live:
@@ -337,6 +432,19 @@ class _Live:
 
     def __len__(self) -> int:
         return len(self._guard._plans)
+
+
+class _Initialise:
+    """The user's `worker_init_fn`, for which the data set is the user's own, not the guard's fetcher."""
+
+    def __init__(self, theirs: Any) -> None:
+        self._theirs = theirs
+
+    def __call__(self, worker: int) -> None:
+        info = get_worker_info()
+        object.__setattr__(info, "dataset", info.dataset.dataset)  # a worker's info is read-only
+        if self._theirs is not None:
+            self._theirs(worker)
 
 
 class _FirstOnly:

@@ -18,7 +18,7 @@ class Quarantined:
     """Its index in the training data set, as the sampler gives it."""
 
     kind: str
-    """`raises`, `odd shape`, `non-finite`, `kills its worker`."""
+    """`raises`, `odd shape`, `does not collate`, `non-finite`, `kills its worker`."""
 
     reason: str
     trace: str = ""

@@ -3,7 +3,7 @@
 Between entering and leaving, torch's, NumPy's and `random`'s global streams are ours, seeded for one batch;
 on leaving they are what they were, so that loading never shows in the random stream of the training.
 Once a batch this costs about 20 µs; saving NumPy's whole state each time would cost 76 µs more, and is done
-only when the training itself drew NumPy numbers since the last batch.
+only when the training has half a pair of normal numbers left.
 """
 
 import ctypes
@@ -14,7 +14,7 @@ import numpy as np
 import torch
 
 _MASK = (1 << 64) - 1
-_WORDS_BEFORE_POSITION = 624 * 4  # mt19937_state is `uint32 key[624]; int pos;` since NumPy 1.17
+_STATE_BYTES = 624 * 4 + 4  # mt19937_state is `uint32 key[624]; int pos;` since NumPy 1.17
 
 
 def derive_seed(*parts: int) -> int:
@@ -72,40 +72,41 @@ class _NumpyStream:
     """Swaps the bit generator under NumPy's global stream instead of copying its state.
 
     NumPy's global stream keeps one more thing than the bit generator: the second number of a pair of normal
-    ones. Swapping forgets it. So where the owner has drawn since we last left, its whole state is kept.
+    ones. Swapping forgets it, and where the generator stands does not tell whether there is one. So the owner's
+    next normal number is drawn: if the generator did not move for it, it was that second number.
     """
 
     def __init__(self) -> None:
         self._ours = np.random.MT19937(0)
-        self._left_at: tuple[int, int] | None = None
 
-    def leave(self) -> tuple[object, dict | None]:
+    def leave(self) -> tuple[object, dict | None, float | None]:
         theirs = np.random.get_bit_generator()
-        if theirs is self._ours:  # loading inside loading: a data set that loads from another loader
-            return theirs, np.random.get_state(legacy=False)
-        untouched = self._left_at is not None and self._left_at == _place(theirs)
-        state = None if untouched else np.random.get_state(legacy=False)
+        if theirs is self._ours or type(theirs) is not np.random.MT19937:
+            # Loading inside loading (a data set that loads from another loader), or a generator of another kind.
+            state, half_a_pair = np.random.get_state(legacy=False), None
+        else:
+            state, half_a_pair = None, _half_a_pair(theirs)
         np.random.set_bit_generator(self._ours)
-        return theirs, state
+        return theirs, state, half_a_pair
 
-    def come_back(self, left: tuple[object, dict | None]) -> None:
-        theirs, state = left
-        if theirs is not self._ours:
-            np.random.set_bit_generator(theirs)
+    def come_back(self, left: tuple[object, dict | None, float | None]) -> None:
+        theirs, state, half_a_pair = left
+        np.random.set_bit_generator(theirs)
+        if half_a_pair is not None:
+            state = np.random.get_state(legacy=False) | {"has_gauss": 1, "gauss": half_a_pair}
         if state is not None:
             np.random.set_state(state)
-        half_a_pair = state is not None and bool(state["has_gauss"])
-        self._left_at = None if half_a_pair or theirs is self._ours else _place(theirs)
 
 
-def _place(generator: object) -> tuple[int, int] | None:
-    """Return which generator this is, and how far it has drawn, without copying its state."""
-    if type(generator) is not np.random.MT19937:
-        return None
+def _half_a_pair(generator: np.random.MT19937) -> float | None:
+    """Take the second number of a pair of normal ones out of NumPy's global stream, or None when there is none."""
     address = int(generator.ctypes.state_address)
-    # Position and first word: a refill of all 624 words in between changes the latter.
-    position = ctypes.c_int.from_address(address + _WORDS_BEFORE_POSITION).value
-    return address, position << 32 | ctypes.c_uint32.from_address(address).value
+    before = ctypes.string_at(address, _STATE_BYTES)
+    number = np.random.standard_normal()
+    if ctypes.string_at(address, _STATE_BYTES) == before:
+        return number
+    ctypes.memmove(address, before, _STATE_BYTES)
+    return None
 
 
 _numpy = _NumpyStream()

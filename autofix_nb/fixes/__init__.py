@@ -13,9 +13,9 @@ def _collect() -> dict[str, type[Fix]]:
     for info in iter_modules(__path__):
         module = import_module(f"{__name__}.{info.name}")
         for value in vars(module).values():
-            if isinstance(value, type) and issubclass(value, Fix) and value.__module__ == module.__name__:
-                if value not in (Fix, SettingFix):
-                    found[value.name] = value
+            its_own = isinstance(value, type) and issubclass(value, Fix) and value.__module__ == module.__name__
+            if its_own and value not in (Fix, SettingFix):
+                found[value.name] = value
     return dict(sorted(found.items()))
 
 

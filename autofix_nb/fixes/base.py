@@ -86,7 +86,7 @@ class Fix(ABC):
         for setting, value in change.before.items():
             setattr(run.controls, setting, value)
 
-    def forget(self) -> None:
+    def forget(self) -> None:  # noqa: B027 - most fixes keep nothing
         """Let go of what was kept for `undo`: the change stays for good."""
 
 

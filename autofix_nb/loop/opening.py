@@ -5,8 +5,10 @@ from typing import TYPE_CHECKING
 
 from autofix_nb.checkpoints import Snapshot
 from autofix_nb.environment import snapshot as environment
+from autofix_nb.errors import ModelError
 from autofix_nb.finding import Finding, Severity
 from autofix_nb.loop.keeper import identity_of
+from autofix_nb.loop.locate import first_bad_weight
 
 if TYPE_CHECKING:
     from autofix_nb.loop.guard import Guard
@@ -16,6 +18,7 @@ def begin_or_resume(guard: "Guard", loss: str, epochs: int) -> None:
     """Begin the run, or put everything back as it was at the last save.
 
     Raises:
+        ModelError: when the weights are not finite to begin with.
         ResumeError: when the folder holds another training.
         StoreError: when it holds no whole checkpoint any more.
     """
@@ -28,6 +31,7 @@ def begin_or_resume(guard: "Guard", loss: str, epochs: int) -> None:
     if guard.status == "finished" and (guard.epoch >= epochs or epochs <= asked):
         return
     if guard.status == "new":
+        _check_weights(guard)
         _write_settings(guard, identity)
         guard.journal.append("start", name=guard.name, seed=guard.seed, epochs=epochs)
     else:
@@ -36,6 +40,15 @@ def begin_or_resume(guard: "Guard", loss: str, epochs: int) -> None:
         guard.progress.say(f"The earlier run of this name is kept in {guard.keeper.moved_to}.")
     guard.status = "running"
     guard.snapshot = Snapshot(guard.step_count, guard.model, guard.optimizer)
+
+
+def _check_weights(guard: "Guard") -> None:
+    bad = first_bad_weight(guard.model)
+    if bad is not None and guard.policy.mode == "auto":
+        raise ModelError(
+            f"`model`: {bad} before the first step, perhaps from an earlier training in this kernel; make the model "
+            "anew"
+        )
 
 
 def _write_settings(guard: "Guard", identity: dict) -> None:

@@ -7,8 +7,10 @@ from typing import Any
 
 from autofix_nb.data import Quarantine
 from autofix_nb.finding import Finding
+from autofix_nb.fixes import FIXES
 from autofix_nb.history import History
 from autofix_nb.journal import Journal
+from autofix_nb.policy import PROVEN_AT_ONCE
 
 Plain = dict[str, Any]
 
@@ -26,13 +28,13 @@ def build(
     findings: Sequence[Finding],
     ending: Mapping[str, Any],
 ) -> Plain:
-    """Return the report of a run. `ending` says how it ended: steps, seconds, best epoch, whether weights were restored."""
+    """Return the report of a run. `ending` says how it ended: steps, seconds, whether weights were put back."""
     goal = _goal(history, ending)
     samples = settings.get("identity", {}).get("samples")
     report: Plain = {
         "name": settings.get("name", ""),
         "status": status,
-        "why": ending.get("why"),
+        "why": ending.get("why") or _error(status, journal),
         "epochs": len(history.epochs),
         "steps": ending.get("steps", 0),
         "seconds": ending.get("seconds", 0.0),
@@ -64,30 +66,30 @@ def build(
 def headline(report: Plain) -> str:
     """Return how it went, in two or three short sentences."""
     name = f"{report['name']}: " if report["name"] else ""
-    times = f"{report['epochs']} {_plural('epoch', report['epochs'])}, {report['steps']} steps, {duration(report['seconds'])}"
-    said = [f"{name}{report['status']} after {times}."]
+    epochs, steps = (f"{report[word]} {_plural(word.removesuffix('s'), report[word])}" for word in ("epochs", "steps"))
+    said = [f"{name}{report['status']} after {epochs}, {steps}, {duration(report['seconds'])}."]
     goal = report["goal"]
     if goal:
         restored = ", whose weights were put back" if goal["restored"] else ""
         said.append(f"Best {goal['name']} {goal['best']:.4f} in epoch {goal['best_epoch']}{restored}.")
     if report["why"]:
-        said.append(f"It ended early: {report['why']}.")
+        said.append(f"It ended early: {report['why'].rstrip('.')}.")
     aside = report["quarantine"]
     if aside["count"]:
         of = f" of {aside['samples']}" if aside["samples"] else ""
-        said.append(f"{aside['count']}{of} samples set aside.")
+        said.append(f"{aside['count']}{of} {_plural('sample', aside['samples'] or aside['count'])} set aside.")
     if report["resumed"]:
         said.append(f"Resumed {_times(len(report['resumed']))}.")
-    if not report["findings"]:
+    if not report["findings"] and report["status"] not in ("failed", "interrupted"):
         said.append("Nothing was found that needed a fix.")
     return " ".join(said)
 
 
 def duration(seconds: float) -> str:
     """Return a time as people say it: `4.2 s`, `3 min 20 s`, `2 h 5 min`."""
-    if seconds < 60:
+    if seconds < 59.95:
         return f"{seconds:.1f} s"
-    minutes, rest = divmod(int(seconds), 60)
+    minutes, rest = divmod(int(seconds + 0.05), 60)
     if minutes < 60:
         return f"{minutes} min {rest} s"
     return f"{minutes // 60} h {minutes % 60} min"
@@ -105,6 +107,12 @@ def _goal(history: History, ending: Mapping[str, Any]) -> Plain | None:
         "last": rows[-1]["goal"],
         "restored": bool(ending.get("restored")),
     }
+
+
+def _error(status: str, journal: Journal) -> str | None:
+    """Return the first line of the exception that ended the run, where one did."""
+    entry = journal.last("error") if status in ("failed", "interrupted") else None
+    return entry["error"].strip().split("\n")[0].rstrip(": ") if entry else None
 
 
 def _grouped(findings: Sequence[Finding]) -> list[Plain]:
@@ -127,15 +135,19 @@ def _changes(journal: Journal) -> list[Plain]:
     for entry in journal.entries("outcome"):
         verdicts.setdefault((entry["code"], entry["fix"]), []).append(entry)
     said: list[Plain] = []
-    samples: list[Any] = []
-    entries = journal.entries("change")
-    for entry in entries:
+    samples: dict[str, Any] = {}
+    first_step, codes = None, []
+    for entry in journal.entries("change"):
         if entry["fix"] == "quarantine":
-            samples += entry.get("after", {}).get("samples", [])
+            first_step = entry.get("step") if first_step is None else first_step
+            codes.append(entry["code"])
+            # Each once: what a killed kernel had done after its last save stands in the journal twice.
+            samples |= {str(sample): sample for sample in entry.get("after", {}).get("samples", [])}
             continue
         waiting = verdicts.get((entry["code"], entry["fix"]), [])
         outcome = waiting.pop(0) if waiting else None
-        verdict = outcome["verdict"] if outcome else "kept"
+        watched = entry["fix"] in FIXES and entry["fix"] not in PROVEN_AT_ONCE
+        verdict = outcome["verdict"] if outcome else "still watched" if watched else "kept"
         said.append(
             {
                 "fix": entry["fix"],
@@ -149,14 +161,14 @@ def _changes(journal: Journal) -> list[Plain]:
             }
         )
     if samples:
-        shown = sorted(samples, key=str)
+        shown = sorted(samples.values(), key=lambda sample: (isinstance(sample, str), sample))
         said.insert(
             0,
             {
                 "fix": "quarantine",
-                "code": "B02, G03",
-                "step": entries[0].get("step"),
-                "says": f"{len(samples)} samples set aside; the rest of their batches went on",
+                "code": ", ".join(sorted(set(codes))),
+                "step": first_step,
+                "says": f"{len(samples)} {_plural('sample', len(samples))} set aside; the rest of the batches went on",
                 "verdict": "kept",
                 "before": None,
                 "after": None,

@@ -87,9 +87,10 @@ def _quarantine(aside: dict[str, Any]) -> list[str]:
     )
     more = aside["count"] - len(aside["list"])
     rest = f"<p class='afx-note'>and {more} more: <code>run.quarantine</code> lists them all</p>" if more else ""
+    is_open = " open" if aside["count"] <= 10 else ""
     return [
         "<h3>Set aside</h3>",
-        f"<details{' open' if aside['count'] <= 10 else ''}><summary>{aside['count']} samples: {escape(kinds)}</summary>",
+        f"<details{is_open}><summary>{aside['count']} samples: {escape(kinds)}</summary>",
         f"<table><tr><th>index</th><th>kind</th><th>reason</th><th>epoch</th></tr>{rows}</table>{rest}</details>",
     ]
 
@@ -102,7 +103,8 @@ def _table(report: dict[str, Any]) -> list[str]:
     there = [name for name in COLUMNS if any(name in row for row in rows)]
     head = "".join(f"<th>{escape(goal if name == 'goal' else name.replace('_', ' '))}</th>" for name in there)
     body = "".join(
-        "<tr>" + "".join(f"<td class='num'>{escape(_number(row.get(name)))}</td>" for name in there) + "</tr>" for row in rows
+        "<tr>" + "".join(f"<td class='num'>{escape(_number(row.get(name)))}</td>" for name in there) + "</tr>"
+        for row in rows
     )
     return [f"<details><summary>All {len(rows)} epochs</summary><table><tr>{head}</tr>{body}</table></details>"]
 

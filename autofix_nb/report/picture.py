@@ -4,6 +4,7 @@ import io
 from collections.abc import Iterable
 
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
@@ -41,7 +42,7 @@ def to_png(history: History, findings: Iterable[Finding] = (), resumed: Iterable
     return file.getvalue()
 
 
-def _loss(axis, history: History) -> None:  # noqa: ANN001 - a matplotlib Axes
+def _loss(axis: Axes, history: History) -> None:
     steps, values = history.series("loss")
     finite = np.isfinite(values)
     steps, values = steps[finite], values[finite]
@@ -56,21 +57,23 @@ def _loss(axis, history: History) -> None:  # noqa: ANN001 - a matplotlib Axes
     axis.legend(fontsize=8, frameon=False)
 
 
-def _goal(axis, history: History) -> None:  # noqa: ANN001
+def _goal(axis: Axes, history: History) -> None:
     rows = [row for row in history.epochs if "goal" in row]
     x, y = _column(history, "goal")
-    axis.set_title(rows[-1]["goal_name"] if rows else "no validation data", fontsize=10, loc="left")
+    # `parse_math`: the name of a metric is no formula, whatever dollars it has.
+    axis.set_title(rows[-1]["goal_name"] if rows else "no validation data", fontsize=10, loc="left", parse_math=False)
+    x, y = x[np.isfinite(y)], y[np.isfinite(y)]
     if not len(y):
         return
     axis.plot(x, y, color=ORANGE, marker="o", markersize=3, linewidth=1.5)
-    best = int(np.nanargmax(y) if rows[-1]["higher_is_better"] else np.nanargmin(y))
+    best = int(np.argmax(y) if rows[-1]["higher_is_better"] else np.argmin(y))
     axis.annotate(
         f"best {y[best]:.4g}", (x[best], y[best]), textcoords="offset points", xytext=(0, -14), ha="right", fontsize=8
     )
     axis.plot(x[best], y[best], marker="*", markersize=11, color=GREEN)
 
 
-def _gradients(axis, history: History) -> None:  # noqa: ANN001
+def _gradients(axis: Axes, history: History) -> None:
     steps, values = history.series("grad_norm")
     good = np.isfinite(values) & (values > 0)
     axis.plot(steps[good], values[good], color=BLUE, linewidth=0.8)
@@ -79,7 +82,7 @@ def _gradients(axis, history: History) -> None:  # noqa: ANN001
     axis.set_title("gradient norm", fontsize=10, loc="left")
 
 
-def _rate(axis, history: History) -> None:  # noqa: ANN001
+def _rate(axis: Axes, history: History) -> None:
     steps, values = history.series("lr")
     axis.plot(steps, values, color=GREY, linewidth=1.5)
     axis.set_title("learning rate", fontsize=10, loc="left")

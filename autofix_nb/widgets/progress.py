@@ -66,7 +66,9 @@ class Text:
             return
         self._next = now + LOSS_EVERY_SECONDS
         if self._bar is None:
-            self._bar = tqdm(leave=False, file=self._file or sys.stdout, unit="batch", ncols=88, **self._about)
+            # It begins here and not at 0: the batches of the first second would make its speed.
+            about = self._about | {"initial": done}
+            self._bar = tqdm(leave=False, file=self._file or sys.stdout, unit="batch", ncols=88, **about)
         value = float(loss.detach()) if isinstance(loss, torch.Tensor) else float(loss)
         self._bar.set_postfix_str(f"loss {value:.4g}", refresh=False)
         self._bar.update(done - self._bar.n)
@@ -86,14 +88,14 @@ class Text:
     def _line(self, row: dict[str, Any], epochs: int) -> str:
         width = len(str(epochs))
         words = [f"epoch {row['epoch']:>{width}}/{epochs}", f"loss {row['loss']:.4f}"]
-        for name, value in row.items():
-            if name.startswith("val/"):
-                words.append(f"{name} {value:.4f}")
-        goal = row.get("goal")
+        goal, better = row.get("goal"), True
         if goal is not None and goal == goal:
             better = self._best is None or (goal > self._best if row["higher_is_better"] else goal < self._best)
             self._best = goal if better else self._best
-            words[-1] += "" if better else " (no better)"
+        for name, value in row.items():
+            if name.startswith("val/"):
+                no_better = " (no better)" if not better and name == row["goal_name"] else ""
+                words.append(f"{name} {value:.4f}{no_better}")
         words.append(f"lr {row['lr']:.3g}")
         words.append(f"{row['step_seconds'] + row['load_seconds']:.1f} s")
         if row["clip_share"]:

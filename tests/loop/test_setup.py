@@ -225,6 +225,18 @@ def test_what_does_not_fit_is_said_before_training(fit, tmp_path, make, kind, te
     assert not (tmp_path / "run" / "checkpoints" / "last.pt").exists()
 
 
+def test_weights_that_are_nan_to_begin_with_are_said(fit):
+    """A model left over from a training that went wrong cannot be rolled back to anything."""
+    spoiled = model()
+    with torch.no_grad():
+        spoiled[0].weight[1, 2] = float("nan")
+
+    with pytest.raises(
+        ModelError, match=r"`model`: weight 0.weight is not finite before the first step.*make the model anew"
+    ):
+        fit(spoiled, small_loader(), epochs=1)
+
+
 def test_an_unwritable_folder_is_said_before_training(fit, tmp_path):
     """A file where the folder should be: cannot be written, whoever one is."""
     (tmp_path / "taken").write_text("")

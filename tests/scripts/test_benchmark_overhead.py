@@ -1,4 +1,4 @@
-"""The benchmark of the overhead runs, and prints and writes what its help promises. What it measures is not judged here."""
+"""The benchmark of the overhead runs, and prints and writes what it promises. Its numbers are not judged here."""
 
 import json
 import os
@@ -13,7 +13,7 @@ RIVALS = ("Lightning", "Accelerate", "ignite")
 
 
 def test_quick_run_prints_all_ratios(tmp_path):
-    """Each arm has its line with a ratio on both networks; each rival has one too, or a sentence says it is left out."""
+    """Each arm has a line with its ratio on both networks; a rival has one, or a sentence says it is left out."""
     file = tmp_path / "numbers.json"
     command = [sys.executable, str(SCRIPT), "--quick", "--json", str(file)]
     done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, env=dict(os.environ), check=False)

@@ -1,0 +1,44 @@
+"""Where this code runs.
+
+Kaggle's image is built from Colab's, so Kaggle is asked for first; the modules and variables of Colab are true on both,
+the class of the running shell is not (Kaggle/kagglehub#230).
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Mapping
+
+NOTEBOOK_HOSTS = ("kaggle", "colab")
+
+# Colab and Kaggle run on exactly these: another version ends the session, so they are never installed there.
+NOTEBOOK_STACK = frozenset([
+    "comm", "debugpy", "google-colab", "ipykernel", "ipython", "ipywidgets", "jupyter-client",
+    "jupyter-core", "jupyter-server", "jupyterlab", "jupyterlab-widgets", "notebook", "prompt-toolkit",
+    "pyzmq", "tornado", "traitlets", "widgetsnbextension",
+])  # fmt: skip
+
+
+def host(environ: Mapping[str, str] | None = None, shell: object | None = None) -> str:
+    """Where this code runs: `kaggle`, `colab`, `vscode`, `jupyter` or `terminal`."""
+    environ = os.environ if environ is None else environ
+    if shell is None and "IPython" in sys.modules:
+        shell = sys.modules["IPython"].get_ipython()
+    shell_class = f"{type(shell).__module__}.{type(shell).__name__}"
+    if "KAGGLE_KERNEL_RUN_TYPE" in environ:
+        return "kaggle"
+    if "google.colab" in shell_class:
+        return "colab"
+    if "VSCODE_PID" in environ and shell is not None:
+        return "vscode"
+    if "ZMQ" in shell_class:
+        return "jupyter"
+    return "terminal"
+
+
+def host_of_script(environ: Mapping[str, str] | None = None) -> str:
+    """The host as seen by a script that a cell started with `!`: there is no shell object to look at."""
+    environ = os.environ if environ is None else environ
+    found = host(environ)
+    return "colab" if found == "terminal" and "COLAB_RELEASE_TAG" in environ else found

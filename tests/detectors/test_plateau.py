@@ -1,0 +1,74 @@
+"""Plateau: epochs without a better goal, whichever way is better."""
+
+import math
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from autofix_nb.detectors import NotApplicable
+from autofix_nb.detectors.plateau import Plateau
+from tests.runs import epochs
+
+DETECTOR = Plateau(patience=3, better_by=1 / 64)
+
+
+@pytest.mark.parametrize(
+    ("goals", "higher", "waited"),
+    [
+        pytest.param([0.5, 0.6, 0.7, 0.8], True, None, id="better-each-epoch"),
+        pytest.param([0.8, 0.7, 0.6, 0.5], False, None, id="lower-each-epoch"),
+        pytest.param([0.5, 0.6, 0.6, 0.6], True, None, id="one-epoch-short"),
+        pytest.param([0.6, 0.6, 0.6, 0.6], True, 3, id="just-the-patience"),
+        pytest.param([0.6, 0.6, 0.6, 0.6, 0.6], True, 4, id="longer"),
+        pytest.param([1.0, 1.0, 1.0, 1 + 1 / 64], True, 3, id="better-by-the-least-is-not-better"),
+        pytest.param([1.0, 1.0, 1.0, 1.02], True, None, id="better-by-more"),
+        pytest.param([1.0, 1.006, 1.012, 1.018], True, None, id="slowly-better-adds-up"),
+        pytest.param([-5.0, -5.0, -5.0, -5.2], False, None, id="negative-loss-falls"),
+        pytest.param([-5.0, -5.0, -5.0, -5.04], False, 3, id="negative-loss-hardly-falls"),
+        pytest.param([0.0, 0.0, 0.0, 0.0], False, 3, id="nothing-beats-zero"),
+        pytest.param([0.6, math.nan, 0.6, 0.6, 0.6], True, 4, id="an-epoch-of-nan-is-waited-too"),
+        pytest.param([0.9, 0.1, 0.2, 0.3], True, 3, id="worse-and-recovering"),
+    ],
+)
+def test_epochs_since_the_best_are_counted(goals, higher, waited):
+    """The best is what beat the one before by the share."""
+    finding = DETECTOR.check(epochs(goals, higher_is_better=higher))
+
+    assert waited == (finding and finding.measured)
+
+
+@pytest.mark.parametrize("goals", [[], [0.5] * 3, [math.nan] * 9, [0.5, 0.5, 0.5, math.inf]])
+def test_too_few_epochs_with_a_goal(goals):
+    """Patience and one more are needed; NaN is no goal."""
+    there = sum(map(math.isfinite, goals))
+
+    with pytest.raises(NotApplicable, match=f"`goal`: {there} of 4 epochs recorded"):
+        DETECTOR.check(epochs(goals))
+
+
+def test_without_validation_it_is_not_applicable():
+    """Rows without a goal are none."""
+    run = epochs([0.5] * 9)
+    for row in run.epochs:
+        del row["goal"]
+
+    with pytest.raises(NotApplicable, match="0 of 4"):
+        DETECTOR.check(run)
+
+
+def test_says_what_it_measured():
+    """In the words of the goal."""
+    assert str(Plateau(patience=3).check(epochs([0.5, 0.75, 0.7, 0.7, 0.7]))) == (
+        "L03 Plateau at step 50: val/accuracy has not become better for 3 epochs (best 0.75 in epoch 2), limit 3. "
+        "Try early_stop."
+    )
+
+
+@given(st.lists(st.floats(-1e6, 1e6), min_size=4, max_size=12))
+def test_up_and_down_are_mirror_images(goals):
+    """The same goals upside down, and lower is better: the same verdict."""
+    up = DETECTOR.check(epochs(goals))
+    down = DETECTOR.check(epochs([-goal for goal in goals], higher_is_better=False))
+
+    assert (up and up.measured) == (down and down.measured)

@@ -1,0 +1,254 @@
+"""The report as one plain dict: worked out once, each thing said once."""
+
+import json
+import math
+
+import pytest
+
+from autofix_nb.data import Quarantine
+from autofix_nb.journal import Journal, plain
+from autofix_nb.report import build, duration
+from tests.runs import epochs, fault, finding, report
+
+
+def quarantine(*indices):
+    samples = Quarantine()
+    for index in indices:
+        samples.add(fault(index), epoch=0, position=0)
+    return samples
+
+
+def journal(*entries):
+    made = Journal(clock=lambda: 0.0)
+    for kind, fields in entries:
+        made.append(kind, **fields)
+    return made
+
+
+def change(fix="clip_gradients", **fields):
+    return "change", {"code": "G01", "step": 100, "fix": fix, "touches": "loop", "says": "it was clipped"} | fields
+
+
+def outcome(verdict, fix="clip_gradients", **fields):
+    return "outcome", {"code": "G01", "fix": fix, "verdict": verdict, "loss_before": 2.0, "loss_after": 1.0} | fields
+
+
+@pytest.mark.parametrize(
+    ("fields", "headline"),
+    [
+        pytest.param(
+            {},
+            "leaves: finished after 0 epochs, 60 steps, 4.2 s. Nothing was found that needed a fix.",
+            id="uneventful",
+        ),
+        pytest.param(
+            {"settings": {}, "ending": {}, "status": "running"},
+            "running after 0 epochs, 0 steps, 0.0 s. Nothing was found that needed a fix.",
+            id="nothing-known",
+        ),
+        pytest.param(
+            {"history": epochs([0.5, 0.75, 0.7]), "ending": {"steps": 30, "seconds": 200, "restored": True}},
+            "leaves: finished after 3 epochs, 30 steps, 3 min 20 s. Best val/accuracy 0.7500 in epoch 2, whose weights "
+            "were put back. Nothing was found that needed a fix.",
+            id="best-put-back",
+        ),
+        pytest.param(
+            {"history": epochs([0.5]), "ending": {"steps": 1, "seconds": 1}},
+            "leaves: finished after 1 epoch, 1 step, 1.0 s. Best val/accuracy 0.5000 in epoch 1. "
+            "Nothing was found that needed a fix.",
+            id="one-of-each",
+        ),
+        pytest.param(
+            {"status": "stopped", "ending": {"steps": 9, "seconds": 1, "why": "the stop button was pressed"}},
+            "leaves: stopped after 0 epochs, 9 steps, 1.0 s. It ended early: the stop button was pressed. "
+            "Nothing was found that needed a fix.",
+            id="stopped",
+        ),
+        pytest.param(
+            {"status": "failed", "journal": journal(("error", {"step": 9, "error": "ValueError: no.\nMore of it"}))},
+            "leaves: failed after 0 epochs, 60 steps, 4.2 s. It ended early: ValueError: no.",
+            id="failed",
+        ),
+        pytest.param(
+            {"status": "interrupted", "journal": journal(("error", {"step": 9, "error": "KeyboardInterrupt: "}))},
+            "leaves: interrupted after 0 epochs, 60 steps, 4.2 s. It ended early: KeyboardInterrupt.",
+            id="interrupted",
+        ),
+        pytest.param(
+            {
+                "journal": journal(("error", {"error": "ValueError: long ago"}), ("resume", {"step": 3})),
+                "findings": [finding(code="R05")],
+            },
+            "leaves: finished after 0 epochs, 60 steps, 4.2 s. Resumed once.",
+            id="failed-and-resumed",
+        ),
+        pytest.param(
+            {
+                "quarantine": quarantine(7),
+                "settings": {"name": "a", "identity": {"samples": 1400}},
+                "findings": [finding()],
+            },
+            "a: finished after 0 epochs, 60 steps, 4.2 s. 1 of 1400 samples set aside.",
+            id="one-sample",
+        ),
+        pytest.param(
+            {"quarantine": quarantine(7), "findings": [finding()]},
+            "leaves: finished after 0 epochs, 60 steps, 4.2 s. 1 sample set aside.",
+            id="one-sample-of-unknown",
+        ),
+    ],
+)
+def test_headline(fields, headline):
+    """How it went, in a few short sentences."""
+    assert headline == report(**fields)["headline"]
+
+
+@pytest.mark.parametrize(
+    ("seconds", "said"),
+    [
+        (0, "0.0 s"),
+        (59.94, "59.9 s"),
+        (59.96, "1 min 0 s"),
+        (60, "1 min 0 s"),
+        (200.9, "3 min 20 s"),
+        (3599.8, "59 min 59 s"),
+        (3600, "1 h 0 min"),
+        (90_000, "25 h 0 min"),
+    ],
+)
+def test_duration_as_people_say_it(seconds, said):
+    """No `60.0 s`."""
+    assert said == duration(seconds)
+
+
+@pytest.mark.parametrize(
+    ("goals", "higher", "best"),
+    [
+        ([0.1, 0.3, 0.2], True, (0.3, 2)),
+        ([0.1, 0.3, 0.2], False, (0.1, 1)),
+        ([0.3, 0.3], True, (0.3, 1)),
+        ([math.nan, 0.2], True, (0.2, 2)),
+        ([math.inf, 0.2], False, (0.2, 2)),
+        ([math.nan, math.nan], True, None),
+        ([], True, None),
+    ],
+    ids=["higher", "lower", "the-first-of-equals", "nan", "infinite", "all-nan", "none"],
+)
+def test_the_best_epoch(goals, higher, best):
+    """The first of the best, as its weights are the ones kept."""
+    goal = report(history=epochs(goals, higher_is_better=higher))["goal"]
+
+    assert best == (goal and (goal["best"], goal["best_epoch"]))
+
+
+def test_findings_that_say_the_same_are_one():
+    """Of samples: all of one code. Of others: those with the same words."""
+    findings = [
+        finding(code="B02", step=1, says="sample 3 raises", where=("sample 3",)),
+        finding(code="B02", step=5, says="sample 4 raises", where=("sample 4",)),
+        finding(code="G03", step=6, says="sample 5 has NaN", where=("sample 5",)),
+        finding(code="G03", step=7, says="loss is nan", where=("weight a",)),
+        finding(code="G03", step=8, says="loss is nan", where=("weight a",)),
+        finding(code="G01", step=9, says="loss is nan"),
+    ]
+    groups = report(findings=findings)["findings"]
+
+    assert [("B02", 2, 1, 5), ("G03", 1, 6, 6), ("G03", 2, 7, 8), ("G01", 1, 9, 9)] == [
+        (one["code"], one["count"], one["first_step"], one["last_step"]) for one in groups
+    ]
+    assert ["sample 3", "sample 4"] == groups[0]["where"]
+
+
+@pytest.mark.parametrize(
+    ("entries", "said"),
+    [
+        pytest.param([change()], [("clip_gradients", "still watched")], id="no-verdict-yet"),
+        pytest.param([change(), outcome("kept")], [("clip_gradients", "kept")], id="kept"),
+        pytest.param([change("skip_batch")], [("skip_batch", "kept")], id="proven-at-once"),
+        pytest.param([change("split_batch")], [("split_batch", "kept")], id="no-fix-of-the-family"),
+        pytest.param(
+            [change(), outcome("undone"), change("scale_lr"), outcome("kept", "scale_lr")],
+            [("clip_gradients", "undone"), ("scale_lr", "kept")],
+            id="next-remedy",
+        ),
+        pytest.param(
+            [change(), change(code="L01"), outcome("undone", code="L01"), outcome("kept")],
+            [("clip_gradients", "kept"), ("clip_gradients", "undone")],
+            id="of-two-illnesses",
+        ),
+        pytest.param(
+            [change("scale_lr"), outcome("undone", "scale_lr"), change("scale_lr"), outcome("kept", "scale_lr")],
+            [("scale_lr", "undone"), ("scale_lr", "kept")],
+            id="twice",
+        ),
+    ],
+)
+def test_each_change_has_its_own_verdict(entries, said):
+    """And what was never judged is not called kept."""
+    changes = report(journal=journal(*entries))["changes"]
+
+    assert said == [(one["fix"], one["verdict"]) for one in changes]
+
+
+def test_samples_set_aside_are_one_change():
+    """Each sample once, though the journal of a killed kernel has it twice; numbers in their order."""
+    entries = [
+        change(step=3),
+        change("quarantine", code="B02", step=5, after={"samples": [10, 9]}),
+        change("quarantine", code="B02", step=5, after={"samples": [10, 9]}),
+        change("quarantine", code="G03", step=8, after={"samples": ["a"]}),
+    ]
+    one = report(journal=journal(*entries))["changes"][0]
+
+    assert ("quarantine", "B02, G03", 5, "kept") == (one["fix"], one["code"], one["step"], one["verdict"])
+    assert "3 samples set aside; the rest of the batches went on" == one["says"]
+    assert "bad = set([9, 10, 'a'])" in one["permanent"]
+
+
+def test_the_permanent_lines_of_a_quarantine_are_code_that_does_it():
+    """Run on a data set of six, they leave two out."""
+    entries = [change("quarantine", code="B02", after={"samples": [4, 1]})]
+    code = report(journal=journal(*entries))["changes"][0]["permanent"].rsplit("\n", 1)[0]
+    names = {"data": list("abcdef")}
+    exec(code, names)  # noqa: S102
+
+    assert [0, 2, 3, 5] == names["kept"]
+
+
+def test_suggestions_skips_and_samples_are_listed():
+    """With what somebody needs to decide."""
+    made = report(
+        journal=journal(("suggestion", {"code": "G01", "fix": "scale_lr", "says": "half the rate", "step": 3})),
+        history=epochs([0.5, 0.5], skipped=2),
+        quarantine=quarantine(7, 8),
+    )
+
+    assert [{"code": "G01", "fix": "scale_lr", "says": "half the rate"}] == made["suggestions"]
+    assert 4 == made["skipped"]
+    assert (2, {"raises": 2}, [7, 8]) == (
+        made["quarantine"]["count"],
+        made["quarantine"]["kinds"],
+        [one["index"] for one in made["quarantine"]["list"]],
+    )
+
+
+def test_the_report_is_a_copy():
+    """What somebody does to it does not change the run."""
+    run = epochs([0.5])
+    report(history=run)["table"][0]["goal"] = 9.0
+
+    assert 0.5 == run.epochs[0]["goal"]
+
+
+def test_it_is_valid_json_whatever_the_numbers():
+    """NaN and infinities are text."""
+    run = epochs([-math.inf], loss=math.nan)
+    made = report(history=run, findings=[finding(measured=math.nan, limit=math.inf)], ending={"seconds": 1.0})
+
+    assert "nan" == json.loads(json.dumps(plain(made), allow_nan=False))["table"][0]["loss"]
+
+
+def test_building_needs_no_folder():
+    """Everything is passed in."""
+    with pytest.raises(TypeError):
+        build()

@@ -1,0 +1,79 @@
+"""The report as text."""
+
+import pytest
+
+from autofix_nb.report import to_text
+from autofix_nb.report.text import MOST_LISTED, finding_line, verdict
+from tests.report.test_build import change, journal, outcome, quarantine
+from tests.runs import epochs, finding, report
+
+
+def test_an_uneventful_run_is_one_line():
+    """Nothing to list."""
+    assert "leaves: finished after 0 epochs, 60 steps, 4.2 s. Nothing was found that needed a fix." == to_text(report())
+
+
+def test_everything_that_happened_is_listed_once():
+    """Golden text of an eventful run."""
+    entries = [
+        change(),
+        outcome("undone", loss_after=3.0),
+        ("suggestion", {"code": "G01", "fix": "scale_lr", "says": "half the rate"}),
+    ]
+    made = report(
+        settings={"name": "leaves", "told": ["cross-entropy over 3 classes"]},
+        journal=journal(*entries),
+        findings=[finding(), finding(step=150)],
+        quarantine=quarantine(7),
+        history=epochs([0.5]),
+        ending={"steps": 10, "seconds": 1, "problems": ["validation sample 3 raises"]},
+    )
+
+    assert to_text(made) == (
+        "leaves: finished after 1 epoch, 10 steps, 1.0 s. Best val/accuracy 0.5000 in epoch 1. 1 sample set aside.\n"
+        "cross-entropy over 3 classes\n"
+        "\n"
+        "Found\n"
+        "  G01 Exploding gradients: gradient norm 500, limit 100 (2 times, first at step 100)\n"
+        "\n"
+        "Done\n"
+        "  clip_gradients: it was clipped (undone: loss 2 before, 3 after)\n"
+        "\n"
+        "Suggested, not done\n"
+        "  scale_lr for G01: half the rate\n"
+        "\n"
+        "Set aside: 1 raises\n"
+        "  sample 7 raises: ValueError: broken\n"
+        "\n"
+        "Said on the way\n"
+        "  validation sample 3 raises"
+    )
+
+
+@pytest.mark.parametrize("more", [0, 1, 5])
+def test_long_lists_are_cut_and_counted(more):
+    """The first ones, and how many more."""
+    text = to_text(report(quarantine=quarantine(*range(MOST_LISTED + more))))
+
+    assert MOST_LISTED == text.count("\n  sample ")
+    assert (f"and {more} more" in text) == (more > 0)
+
+
+def test_a_finding_said_once_has_its_step():
+    """And one said often has the first."""
+    one = report(findings=[finding(step=7)])["findings"][0]
+
+    assert finding_line(one).endswith("limit 100 (step 7)")
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "said"),
+    [
+        (2.0, 1.0, "kept: loss 2 before, 1 after"),
+        (None, None, "kept"),
+        ("nan", 1.0, "kept"),
+    ],
+)
+def test_verdict_has_the_numbers_where_there_are_any(before, after, said):
+    """NaN before is no number."""
+    assert said == verdict({"verdict": "kept", "before": before, "after": after})

@@ -1,0 +1,135 @@
+"""Ready-made runs for the tests: histories from plain lists, a real small run, and a folder that looks like one."""
+
+from types import SimpleNamespace
+from typing import Any
+
+import torch
+from torch import nn
+
+from autofix_nb.checkpoints import Snapshot
+from autofix_nb.data import Fault, Quarantine
+from autofix_nb.finding import Finding, Severity
+from autofix_nb.fixes import Controls
+from autofix_nb.history import History
+from autofix_nb.journal import Journal
+from autofix_nb.report import build
+
+
+def history(**series: list[float]) -> History:
+    """Build a history from plain lists, the first value of each at step 0."""
+    run = History()
+    for name, values in series.items():
+        for step, value in enumerate(values):
+            run.record(step, **{name: value})
+    return run
+
+
+def epochs(goals: list[float], *, higher_is_better: bool = True, steps: int = 10, **more: Any) -> History:
+    """Build a history with one row an epoch, whose goal is as listed."""
+    run = History()
+    for epoch, goal in enumerate(goals, start=1):
+        row = {"epoch": epoch, "step": epoch * steps, "loss": 1.0 / epoch, "lr": 0.1, "goal": goal}
+        run.add_epoch(row | {"goal_name": "val/accuracy", "higher_is_better": higher_is_better} | more)
+    return run
+
+
+def finding(**fields: Any) -> Finding:
+    """Return a finding of which only what matters is said."""
+    usual = {
+        "code": "G01",
+        "title": "Exploding gradients",
+        "severity": Severity.WARNING,
+        "step": 100,
+        "measured": 500.0,
+        "limit": 100.0,
+        "says": "gradient norm 500, limit 100",
+        "fixes": ("clip_gradients", "scale_lr"),
+    }
+    return Finding(**usual | fields)
+
+
+class RealRun:
+    """What a fix sees of a run, with a real model that was trained for a few steps."""
+
+    def __init__(self, steps: int = 6) -> None:
+        torch.manual_seed(0)
+        self.model = nn.Sequential(nn.Linear(4, 8), nn.BatchNorm1d(8), nn.ReLU(), nn.Linear(8, 3))
+        self.optimizer = torch.optim.Adam(self.model.parameters(), lr=0.01)
+        self.controls = Controls()
+        self.history = History()
+        self.quarantine = Quarantine()
+        self.snapshot: Snapshot | None = None
+        self.suspects: list[Fault] = []
+        self.steps = 0
+        self.train(steps // 2)
+        self.snapshot = Snapshot(self.steps, self.model, self.optimizer)
+        self.train(steps - steps // 2)
+
+    def train(self, steps: int) -> None:
+        """Take some steps on random rows."""
+        for _ in range(steps):
+            inputs, targets = torch.randn(16, 4), torch.randint(0, 3, (16,))
+            self.optimizer.zero_grad()
+            loss = nn.functional.cross_entropy(self.model(inputs), targets)
+            loss.backward()
+            self.optimizer.step()
+            self.steps += 1
+            self.history.record(self.steps, loss=loss.item(), grad_norm=2.0, lr=0.01)
+
+    def set_aside(self, fault: Fault) -> None:
+        """Put one sample into quarantine."""
+        self.quarantine.add(fault, epoch=0, position=3)
+
+    def bits(self) -> dict[str, Any]:
+        """Return all of it as bytes and plain values, to compare before and after."""
+        return {
+            "weights": {name: _bits(part) for name, part in self.model.state_dict().items()},
+            "optimizer": _deep_bits(self.optimizer.state_dict()),
+            "controls": {name: getattr(self.controls, name) for name in Controls.__slots__},
+            "quarantine": self.quarantine.state(),
+            "history": _deep_bits(self.history.state()),
+            "random": _bits(torch.get_rng_state()),
+            "snapshot": self.snapshot and _deep_bits(self.snapshot.weights),
+            "suspects": list(self.suspects),
+        }
+
+
+def report(**fields: Any) -> dict[str, Any]:
+    """Return the report of an uneventful run, but for the fields given."""
+    usual = {
+        "settings": {"name": "leaves"},
+        "status": "finished",
+        "history": History(),
+        "journal": Journal(),
+        "quarantine": Quarantine(),
+        "findings": [],
+        "ending": {"steps": 60, "seconds": 4.2},
+    }
+    return build(**usual | fields)
+
+
+def fault(index: Any = 7, **fields: Any) -> Fault:
+    """Return what is known of a sample that could not be used."""
+    return Fault(**{"index": index, "kind": "raises", "reason": "ValueError: broken"} | fields)
+
+
+def trainee(run: History, **fields: Any) -> SimpleNamespace:
+    """Return what a fix sees of a run that has only a history."""
+    usual = {"history": run, "controls": Controls(), "quarantine": Quarantine(), "snapshot": None, "suspects": []}
+    return SimpleNamespace(**usual | fields)
+
+
+def _bits(tensor: torch.Tensor) -> tuple[str, tuple[int, ...], bytes]:
+    return str(tensor.dtype), tuple(tensor.shape), tensor.detach().cpu().contiguous().numpy().tobytes()
+
+
+def _deep_bits(value: Any) -> Any:
+    if isinstance(value, torch.Tensor):
+        return _bits(value)
+    if hasattr(value, "tobytes"):
+        return value.tobytes()
+    if isinstance(value, dict):
+        return {name: _deep_bits(part) for name, part in value.items()}
+    if isinstance(value, list | tuple):
+        return [_deep_bits(part) for part in value]
+    return value

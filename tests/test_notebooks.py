@@ -1,0 +1,112 @@
+"""The notebooks run from top to bottom, and what is committed of them is small and opens everywhere."""
+
+import functools
+import json
+import re
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import nbformat
+import pytest
+from jupyter_client import AsyncKernelManager
+from jupyter_client.kernelspec import KernelSpec
+from nbclient import NotebookClient
+
+from autofix_nb import open_run
+
+ROOT = Path(__file__).parent.parent
+NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
+each_notebook = pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+
+
+class ThisPython(AsyncKernelManager):
+    """Starts the Python that runs the tests, whatever kernels are registered on this machine."""
+
+    @property
+    def kernel_spec(self) -> KernelSpec:
+        argv = [sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}", "--log-level=40"]
+        # The trainings are so small that threads bring nothing, and cost much where they fight over the cores.
+        return KernelSpec(argv=argv, display_name="Python 3", language="python", env={"OMP_NUM_THREADS": "1"})
+
+
+@pytest.fixture(scope="module")
+def ran(tmp_path_factory: pytest.TempPathFactory) -> Callable[[Path], tuple[Path, list[str]]]:
+    """Runs a notebook, once for all tests; gives the folder that it ran in, and what its trainings printed."""
+
+    @functools.cache
+    def run_once(path: Path) -> tuple[Path, list[str]]:
+        folder = tmp_path_factory.mktemp(path.stem)
+        return folder, [text for source, text in _execute(path, folder) if "af.fit(" in source]
+
+    return run_once
+
+
+@each_notebook
+def test_runs_and_resumes(path: Path, ran: Callable[[Path], tuple[Path, list[str]]]) -> None:
+    """No cell raises, and the second training goes on where the first one ended."""
+    folder, printed = ran(path)
+    run = open_run(next(folder.glob("runs/*/journal.jsonl")).parent)
+    ends = [entry["step"] for entry in run.journal.entries("end")]
+    resumes = [entry["step"] for entry in run.journal.entries("resume")]
+
+    assert "Resumed" not in printed[0]
+    assert f"step {ends[0]}" in next(line for line in printed[1].splitlines() if line.startswith("Resumed"))
+    assert ends[:1] == resumes
+    assert run.status == "finished"
+    assert (run.folder / "report.html").exists()
+
+
+def test_quickstart_twice(ran: Callable[[Path], tuple[Path, list[str]]]) -> None:
+    """Every damaged sample is set aside and no good one, with at least 95 % accuracy; a second pass trains nothing."""
+    path = ROOT / "notebooks" / "01_quickstart.ipynb"
+    folder, _ = ran(path)
+    summary = folder / "runs" / "quickstart" / "summary.json"
+    before = summary.read_text(encoding="utf-8")
+    printed = "\n".join(text for _, text in _execute(path, folder))
+    run = open_run(summary.parent)
+
+    assert "bad samples missed: 0, good samples set aside: 0" in printed
+    assert max(row["val/accuracy"] for row in run.history.epochs) >= 0.95
+    assert "Nothing was trained" in printed
+    assert before == summary.read_text(encoding="utf-8")
+
+
+@each_notebook
+def test_committed_form(path: Path) -> None:
+    """Executed in order and without error, under 300 kB, no widget state, and no path of the machine it was run on."""
+    text = path.read_text(encoding="utf-8")
+    notebook = json.loads(text)
+    code = [cell for cell in notebook["cells"] if cell["cell_type"] == "code"]
+    outputs = [output for cell in code for output in cell["outputs"]]
+
+    assert len(text.encode()) < 300_000
+    assert "widgets" not in notebook["metadata"]
+    assert not [output for output in outputs if "application/vnd.jupyter.widget-view+json" in output.get("data", {})]
+    assert not [output for output in outputs if output["output_type"] == "error" or output.get("name") == "stderr"]
+    assert [cell["execution_count"] for cell in code] == list(range(1, len(code) + 1))
+    assert not re.search(r"/(home|root|tmp|Users|work)/", text)
+
+
+@each_notebook
+def test_one_address(path: Path) -> None:
+    """The badge leads to this notebook in the repository that the setup cell installs from; so does the README."""
+    cells = ["".join(cell["source"]) for cell in json.loads(path.read_text(encoding="utf-8"))["cells"]]
+    address = re.search(r'^REPOSITORY = "https://github.com/(.+?)"', "\n".join(cells), re.MULTILINE)[1]
+
+    assert f"colab.research.google.com/github/{address}/blob/main/notebooks/{path.name}" in cells[0]
+    assert f"git clone https://github.com/{address} " in (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+def _execute(path: Path, folder: Path) -> list[tuple[str, str]]:
+    """Run a notebook in `folder`, fail at the first error, and return the source of each cell with what it printed."""
+    notebook: Any = nbformat.read(path, as_version=4)
+    NotebookClient(
+        notebook, timeout=120, kernel_manager_class=ThisPython, resources={"metadata": {"path": str(folder)}}
+    ).execute()
+    return [
+        (cell.source, "".join(output.get("text", "") for output in cell.outputs))
+        for cell in notebook.cells
+        if cell.cell_type == "code"
+    ]
