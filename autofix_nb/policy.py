@@ -15,6 +15,7 @@ from autofix_nb.detectors import DETECTORS, Detector, NotApplicable
 from autofix_nb.errors import ConfigurationError
 from autofix_nb.finding import Finding, Severity
 from autofix_nb.fixes import FIXES, Change, Fix, Trainee
+from autofix_nb.history import History
 from autofix_nb.journal import Journal, plain
 
 Mode = Literal["auto", "suggest", "off"]
@@ -88,6 +89,9 @@ class Policy:
         self._samples_said = 0
         self._fixes = frozenset(FIXES if fixes is None else fixes)
         self._fired: dict[str, tuple[int, Severity]] = {}
+        self.alarmed = False
+        """Whether a detector that looks at steps saw something worse than a note when it was asked last."""
+
         self._silent: set[str] = set()
         """Codes of detectors that were asked since they last fired, and had nothing to say."""
 
@@ -105,6 +109,8 @@ class Policy:
                 }
                 for trial in self.trials
             ],
+            "fired": [[code, step, int(severity)] for code, (step, severity) in self._fired.items()],
+            "silent": sorted(self._silent),
         }
 
     def restore(self, state: Mapping[str, Any]) -> None:
@@ -121,8 +127,8 @@ class Policy:
             )
             for trial in state["trials"]
         ]
-        for finding in self.findings:
-            self._is_new(finding)
+        self._fired = {code: (int(step), Severity(severity)) for code, step, severity in state["fired"]}
+        self._silent = set(state["silent"])
 
     def may(self, fix: str) -> bool:
         """Tell whether a fix may be applied without asking."""
@@ -130,6 +136,7 @@ class Policy:
 
     def look(self, run: Trainee, when: Literal["step", "epoch"], step: int) -> None:
         """Ask the detectors, act on what they say, and judge the trials that are due."""
+        alarmed = False
         for detector in self.detectors:
             if detector.when != when or detector.code in self.ignore | LOOP_CODES:
                 continue
@@ -137,10 +144,13 @@ class Policy:
                 finding = detector.check(run.history)
             except NotApplicable:
                 finding = None
+            alarmed |= finding is not None and finding.severity > Severity.NOTE and finding.code != "R02"
             if finding is None:
                 self._silent.add(detector.code)
             elif self._is_new(finding):
                 self.act(finding, run)
+        if when == "step":
+            self.alarmed = alarmed
         self._judge(run, step)
 
     def note(self, finding: Finding) -> None:
@@ -173,10 +183,11 @@ class Policy:
                 break
         return applied
 
-    def _apply(self, fix: Fix, change: Change, finding: Finding, run: Trainee) -> None:
-        losses = run.history.values("loss", HORIZON_STEPS)
-        losses = losses[np.isfinite(losses)]
-        before = float(np.median(losses)) if len(losses) else float("nan")
+    def _apply(self, fix: Fix, change: Change, finding: Finding, run: Trainee, before: float | None = None) -> None:
+        """Apply a change and begin its trial; `before` is the loss to beat, by default that of the last steps."""
+        if before is None:
+            # What explodes has spoilt the newest losses already: the best of three stretches is what was usual.
+            before = usual_loss(run.history)
         fix.apply(change, run)
         self.changes.append(change)
         self.journal.append("change", code=finding.code, step=finding.step, **asdict(change))
@@ -231,12 +242,14 @@ class Policy:
         self._say(f"The numbers stayed sound for {HORIZON_STEPS} steps: the learning rate goes back to what it was.")
 
     def _close(self, trial: Trial, run: Trainee, step: int, *, kept: bool, loss_after: float) -> None:
-        # Undoing a rollback would bring the bad numbers back.
-        undone = "undone" if trial.change.fix != "rollback" else "did not help"
+        name = trial.change.fix
+        # Undoing a rollback would bring the bad numbers back, and raising the rate again a loss that rises already.
+        stays = {"rollback": "did not help", "scale_lr": "not enough"}
+        verdict = "kept" if kept else stays.get(name, "undone")
         self.journal.append(
             "outcome",
             **self._about(trial),
-            verdict="kept" if kept else undone,
+            verdict=verdict,
             step=step,
             loss_before=trial.loss_before,
             loss_after=loss_after,
@@ -245,21 +258,33 @@ class Policy:
             trial.fix.forget()
             return
         numbers = f"the loss is {loss_after:.4g}, it was {trial.loss_before:.4g}"
-        self._say(f"{trial.change.fix} did not help: {numbers}.{' It is undone.' if undone == 'undone' else ''}")
-        if undone == "undone":
+        self._say(f"{name} did not help: {numbers}.{' It is undone.' if verdict == 'undone' else ''}")
+        if verdict == "undone":
             trial.fix.undo(trial.change, run)
         else:
             trial.fix.forget()
+        self._rewind(run, step)
         fixes = trial.finding.fixes
-        rest = fixes[fixes.index(trial.change.fix) + 1 :] if trial.change.fix in fixes else ()
-        for name in rest:
-            if any(other.change.fix == name for other in self.trials):
+        rest = fixes[fixes.index(name) + 1 :] if name in fixes else ()
+        for following in ("scale_lr",) if name == "scale_lr" else rest:
+            if any(other.change.fix == following for other in self.trials):
                 continue  # it is being watched already, or is due after this one
-            fix = FIXES[name]()
-            change = fix.plan(trial.finding, run) if self.may(name) else None
+            fix = FIXES[following]()
+            change = fix.plan(trial.finding, run) if self.may(following) else None
             if change is not None:
-                self._apply(fix, change, replace(trial.finding, step=step), run)
+                self._apply(fix, change, replace(trial.finding, step=step), run, trial.loss_before)
                 return
+        if not self.trials:
+            text = f"Nothing helped against {trial.finding.code} {trial.finding.title.lower()}: {trial.finding.says}."
+            self.journal.append("note", step=step, text=text)
+            self._say(text)
+
+    def _rewind(self, run: Trainee, step: int) -> None:
+        """Go back to the last good state: what a failed trial did to the weights must not stay."""
+        if run.snapshot is None or not self.may("rollback"):
+            return
+        run.snapshot.restore()
+        self.journal.append("rewind", step=step, to=run.snapshot.step)
 
     def _tell(self, change: Change, finding: Finding) -> None:
         more = ""
@@ -269,7 +294,7 @@ class Policy:
                 return
             if self._samples_said == SAMPLES_SAID:
                 more = " Later ones are counted at the end of each line."
-        self._say(f"{finding.code} at step {finding.step}: {finding.says}. So {change.says}.{more}")
+        self._say(f"{finding.code} at step {finding.step}: {finding.says}. {_capital(change.says)}.{more}")
 
     def _about(self, trial: Trial) -> dict[str, str]:
         return {"code": trial.finding.code, "fix": trial.change.fix}
@@ -283,3 +308,15 @@ class Policy:
             return True
         # A share of samples only grows: saying it again at the same severity says nothing.
         return finding.code != "R02" and was_silent and finding.step - last[0] > QUIET_STEPS
+
+
+def usual_loss(history: History, stretches: int = 3) -> float:
+    """Return the smallest median of the loss over the last stretches of `HORIZON_STEPS` steps each, else NaN."""
+    losses = history.values("loss", stretches * HORIZON_STEPS)
+    pieces = [losses[max(0, stop - HORIZON_STEPS) : stop] for stop in range(len(losses), 0, -HORIZON_STEPS)]
+    medians = [float(np.median(piece[np.isfinite(piece)])) for piece in pieces if np.isfinite(piece).any()]
+    return min(medians, default=float("nan"))
+
+
+def _capital(sentence: str) -> str:
+    return sentence[:1].upper() + sentence[1:]

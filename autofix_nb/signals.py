@@ -208,9 +208,7 @@ def _norms(grads: list[torch.Tensor]) -> list[torch.Tensor]:
     usual = all(grad.device == first.device and grad.layout == torch.strided for grad in grads)
     if usual:
         return list(torch._foreach_norm(grads))
-    return [
-        torch.linalg.vector_norm(_dense_part(grad)).to(first.device) for grad in grads
-    ]
+    return [torch.linalg.vector_norm(_dense_part(grad)).to(first.device) for grad in grads]
 
 
 def _dense_part(grad: torch.Tensor) -> torch.Tensor:

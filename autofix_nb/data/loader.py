@@ -194,9 +194,12 @@ class GuardedLoader:
                 self.worker_deaths += 1
                 deaths_here += 1
                 self._workers = None
-                _end(arrived)
                 if not self.guarded and deaths_here > 1:
                     raise
+            finally:
+                # At once: a traceback that a notebook keeps would keep the workers too.
+                if died or careful or not self.loader.persistent_workers:
+                    _end(arrived)
             if not (died and careful and done < len(plans)):
                 continue
             plan = plans[done]

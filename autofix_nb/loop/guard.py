@@ -365,7 +365,9 @@ class Guard:
         self.keeper.save_if_due(self)
 
     def _is_healthy(self, waiting: list[Measured]) -> bool:
-        """Tell whether now is a state worth going back to."""
+        """Tell whether now is a state worth going back to: sound numbers, no alarm, no change still on trial."""
+        if self.policy.alarmed or self.policy.trials:
+            return False
         if not all(isfinite(float(one.loss)) for one in waiting):
             return False
         norms = torch.stack(torch._foreach_norm([part.detach() for part in self.model.parameters()]))

@@ -322,8 +322,6 @@ def test_the_number_of_workers_does_not_show(options):
     seen = []
     for more in ({"batch_size": 4, "shuffle": True}, options):
         guard = guarded(DataLoader(Noisy(raising=[3, 11]), **more), 9)
-        if "multiprocessing_context" in more and more["multiprocessing_context"] == "spawn":
-            guard._fetcher._sleep = no_sleep
         trace = []
         for epoch, start in ((0, 0), (1, 2), (2, 0)):
             for batch in guard.epoch(epoch, start):
@@ -542,7 +540,7 @@ def test_a_worker_that_dies_between_epochs_costs_nothing_but_time():
 
 
 def test_a_worker_that_dies_during_a_step_does_not_raise_there():
-    """torch raises wherever the main thread is, as in the middle of an optimizer step; here the next batch is waited for."""
+    """torch raises wherever the main thread is, in an optimizer step for instance; here the next batch is waited for."""
     guard = guarded(DataLoader(Killable(40), batch_size=2, num_workers=2))
     positions = []
     for batch in guard.epoch(0):
