@@ -79,7 +79,7 @@ class Series:
             "steps": self._steps[: self._size].copy(),
             "values": self._values[: self._size].copy(),
             "width": self._width,
-            "old": {name: self._old[name].copy() for name in _BUCKET.names or ()},
+            "old": np.frombuffer(self._old.tobytes(), dtype=np.uint8).copy(),
         }
 
     @classmethod
@@ -87,10 +87,7 @@ class Series:
         """Rebuild a series from `state`."""
         series = cls()
         series._width = int(state["width"])
-        columns = {name: np.asarray(column) for name, column in state["old"].items()}
-        series._old = np.empty(len(columns["count"]), dtype=_BUCKET)
-        for name, column in columns.items():
-            series._old[name] = column
+        series._old = np.frombuffer(np.asarray(state["old"]).tobytes(), dtype=_BUCKET).copy()
         series.extend(np.asarray(state["steps"]), np.asarray(state["values"]))
         return series
 

@@ -13,10 +13,11 @@ from autofix_nb.errors import StoreError
 
 def random_state() -> dict[str, Any]:
     """Return the state of torch's (CPU and accelerators), NumPy's and `random`'s global streams."""
+    version, words, gauss = random.getstate()
     state = {
         "torch": torch.get_rng_state(),
         "numpy": np.random.get_state(legacy=False),
-        "python": random.getstate(),
+        "python": (version, torch.tensor(words), gauss),
     }
     if torch.cuda.is_available() and torch.cuda.is_initialized():
         state["cuda"] = torch.cuda.get_rng_state_all()
@@ -31,7 +32,7 @@ def set_random_state(state: Mapping[str, Any]) -> None:
         np.random.set_bit_generator(getattr(np.random, numpy["bit_generator"])())
     np.random.set_state(numpy)
     version, words, gauss = state["python"]
-    random.setstate((version, tuple(words), gauss))
+    random.setstate((version, tuple(words.tolist()), gauss))
     if "cuda" in state and torch.cuda.is_available():
         for place, one in enumerate(state["cuda"][: torch.cuda.device_count()]):
             torch.cuda.set_rng_state(one.cpu(), place)

@@ -8,6 +8,7 @@ only when the training has half a pair of normal numbers left.
 
 import ctypes
 import random
+import sys
 from types import TracebackType
 
 import numpy as np
@@ -37,7 +38,7 @@ class LoadingRandomness:
 
     def __enter__(self) -> "LoadingRandomness":
         self._torch = torch.default_generator.get_state()
-        self._python = random.getstate()
+        self._python = _python.leave()
         self._numpy = _numpy.leave()
         self.reseed()
         return self
@@ -52,7 +53,7 @@ class LoadingRandomness:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         torch.default_generator.set_state(self._torch)
-        random.setstate(self._python)
+        _python.come_back(self._python)
         _numpy.come_back(self._numpy)
 
 
@@ -66,6 +67,60 @@ def set_streams(states: tuple[torch.Tensor, dict, tuple]) -> None:
     torch.default_generator.set_state(states[0])
     np.random.set_state(states[1])
     random.setstate(states[2])
+
+
+class _PythonStream:
+    """Copies the state of `random`'s global stream only when somebody drew from it since it was put back.
+
+    A copy makes 625 Python integers, most of the cost of a batch's seeding. Whether one is needed tells a look at the
+    generator's first words in memory, where CPython is known to keep them: `_words_are_where_expected` makes sure of
+    that when this module is imported, and where they are not, the state is copied each time.
+    """
+
+    def __init__(self) -> None:
+        self._generator: random.Random = random.getstate.__self__  # type: ignore[attr-defined]
+        self._can_look = _words_are_where_expected()
+        self._kept: tuple | None = None
+        self._place: tuple | None = None
+
+    def leave(self) -> tuple:
+        if self._kept is None or not self._can_look or self._place != self._look():
+            self._kept = random.getstate()
+        return self._kept
+
+    def come_back(self, state: tuple) -> None:
+        random.setstate(state)
+        self._kept = state
+        self._place = self._look() if self._can_look else None
+
+    def _look(self) -> tuple:
+        return (*_first_words(self._generator), self._generator.gauss_next)  # type: ignore[attr-defined]
+
+
+def _first_words(generator: random.Random) -> tuple[int, int, int]:
+    """Return position, second and third word of CPython's `PyObject_HEAD int index; uint32_t state[624];`.
+
+    Not the first word: seeding always sets it to 1 << 31. A refill, after 624 draws, changes all others.
+    """
+    position, _, second, third = _Words.from_address(id(generator) + object.__basicsize__)
+    return position, second, third
+
+
+_Words = ctypes.c_uint32 * 4
+
+
+def _words_are_where_expected() -> bool:
+    """Compare a look with the public state, before and after draws and a refill of all words."""
+    if sys.implementation.name != "cpython":
+        return False
+    generator = random.Random(20)
+    for draws in (0, 1, 7, 700):
+        for _ in range(draws):
+            generator.getrandbits(32)
+        words = generator.getstate()[1]
+        if _first_words(generator) != (words[-1], words[1], words[2]):
+            return False
+    return True
 
 
 class _NumpyStream:
@@ -109,4 +164,5 @@ def _half_a_pair(generator: np.random.MT19937) -> float | None:
     return None
 
 
+_python = _PythonStream()
 _numpy = _NumpyStream()

@@ -17,11 +17,14 @@ from autofix_nb.journal import Journal, plain
 if TYPE_CHECKING:
     from autofix_nb.loop.guard import Guard
 
-SHARE_OF_TIME = 0.01
+SHARE_OF_TIME = 0.005
 """Saving takes at most this share of the run's time (the last save and those at a stop aside)."""
 
 LEAST_SECONDS = 1.0
 """Two saves lie at least this far apart."""
+
+TABLES_SECONDS = 10.0
+"""The tables for other programs (epochs, signals) are renewed this often; the checkpoint holds the same."""
 
 
 class Best:
@@ -74,6 +77,7 @@ class Keeper:
 
         self._clock = clock
         self._next_save = clock() + LEAST_SECONDS
+        self._next_tables = 0.0
         self._dropped_said = False
 
     @property
@@ -99,7 +103,9 @@ class Keeper:
                     "best", {"model": self.best.weights, "epoch": self.best.epoch, "value": self.best.value}
                 )
                 self.best.written = self.best.epoch
-            self._write_tables(guard.history)
+            if guard.status != "running" or began >= self._next_tables:
+                self._write_tables(guard.history)
+                self._next_tables = began + TABLES_SECONDS
         except (OSError, RuntimeError) as error:  # torch reports a full disk as a RuntimeError
             if isinstance(error, StoreError):
                 raise
