@@ -88,31 +88,13 @@ class Run:
 
     def report(self) -> Report:
         """Return what happened, with a picture: print it, or let the notebook show it."""
-        facts = reporting.build(
-            settings=self._settings(),
-            status=self.status,
-            history=self.history,
-            journal=self.journal,
-            quarantine=self.quarantine,
-            findings=self.findings,
-            ending=self._ending,
-        )
+        facts = self._facts()
         resumed = [entry["step"] for entry in self.journal.entries("resume")]
         return Report(facts, reporting.to_png(self.history, self.findings, resumed))
 
     def headline(self) -> str:
         """Return how it went, in a line."""
-        return str(
-            reporting.build(
-                settings=self._settings(),
-                status=self.status,
-                history=self.history,
-                journal=self.journal,
-                quarantine=self.quarantine,
-                findings=self.findings,
-                ending=self._ending,
-            )["headline"]
-        )
+        return str(self._facts()["headline"])
 
     def to_frame(self) -> "pandas.DataFrame":
         """Return the epoch table as a pandas frame, one row an epoch.
@@ -129,7 +111,8 @@ class Run:
         return pandas.DataFrame(self.history.epochs)
 
     def __repr__(self) -> str:
-        return f"{self.headline()}\nKept in {self.folder}. `run.report()` tells everything."
+        sentences = self._facts()["sentences"]
+        return "\n".join([*sentences, f"Kept in {self.folder}. `run.report()` tells everything."])
 
     def _repr_html_(self) -> str:
         return self.report()._repr_html_()
@@ -142,7 +125,8 @@ class Run:
         self.findings = guard.policy.findings
         self.fixes = guard.policy.changes
         self.status = guard.status
-        self._ending = self._summary() or {"steps": guard.step_count, "seconds": guard.seconds}
+        finished = guard.status == "finished"
+        self._ending = (finished and self._summary()) or {"steps": guard.step_count, "seconds": guard.seconds}
 
     def close(self, guard: Any, *, restored: bool) -> None:
         """The loop is over: write `summary.json` and `report.html`."""
@@ -162,6 +146,17 @@ class Run:
             write_atomically(self.folder / "report.html", self.report().to_html())
         except Exception as error:  # noqa: BLE001 - a report that cannot be drawn must not cost the run, nor hide its error
             self.journal.append("note", text=f"the report could not be written: {type(error).__name__}: {error}")
+
+    def _facts(self) -> dict[str, Any]:
+        return reporting.build(
+            settings=self._settings(),
+            status=self.status,
+            history=self.history,
+            journal=self.journal,
+            quarantine=self.quarantine,
+            findings=self.findings,
+            ending=self._ending,
+        )
 
     def _settings(self) -> dict[str, Any]:
         return _read_json(self.folder / "run.json")

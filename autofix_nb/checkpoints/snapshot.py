@@ -14,9 +14,9 @@ class Snapshot:
         self.step = step
         self._model = model
         self._optimizer = optimizer
-        self.weights = _copied(model.state_dict())
-        self.beside = _copied(_beside(model, optimizer))
-        self._state = _copied(optimizer.state_dict()["state"])
+        self.weights = copied(model.state_dict())
+        self.beside = copied(_beside(model, optimizer))
+        self._state = copied(optimizer.state_dict()["state"])
 
     @torch.no_grad()
     def restore(self) -> None:
@@ -38,7 +38,7 @@ class Snapshot:
 
     def now(self) -> tuple[dict[str, Any], list[torch.Tensor]]:
         """Return copies of the present weights and buffers, and of what lies beside them, as `put` takes them."""
-        return _copied(self._model.state_dict()), _copied(_beside(self._model, self._optimizer))
+        return copied(self._model.state_dict()), copied(_beside(self._model, self._optimizer))
 
     def again(self) -> "Snapshot":
         """Return a snapshot of how the same model and optimizer are now."""
@@ -156,14 +156,15 @@ def _beside(model: nn.Module, optimizer: torch.optim.Optimizer) -> list[torch.Te
     return [part for part in (*model.buffers(), *held) if id(part) not in known]
 
 
-def _copied(state: Any) -> Any:
+def copied(state: Any) -> Any:
+    """Return a state dict (or any nest of tensors) copied to the CPU, with the versions that modules put beside it."""
     if isinstance(state, torch.Tensor):
         return state.detach().to("cpu", copy=True)
     if isinstance(state, dict):
-        copied = type(state)((name, _copied(part)) for name, part in state.items())
+        copy_of = type(state)((name, copied(part)) for name, part in state.items())
         if hasattr(state, "_metadata"):  # versions of the modules, by which they load a state dict
-            copied._metadata = state._metadata
-        return copied
+            copy_of._metadata = state._metadata
+        return copy_of
     if isinstance(state, list | tuple):
-        return type(state)(_copied(part) for part in state)
+        return type(state)(copied(part) for part in state)
     return state

@@ -187,8 +187,8 @@ class GuardedLoader:
                         loaded, killers = replace(loaded, faults=(*killers, *loaded.faults)), ()
                     done, deaths_here = done + 1, 0
                     yield plans[done - 1], loaded
-            except RuntimeError as error:
-                if not is_worker_death(error):
+            except (RuntimeError, OSError, EOFError) as error:
+                if not (is_worker_death(error) or _is_cut_off(error)):
                     raise
                 died = True
                 self.worker_deaths += 1
@@ -234,7 +234,7 @@ class GuardedLoader:
                 with _deaths:
                     arriving = iter(loader)
                     next(arriving)
-            except RuntimeError as error:
+            except (RuntimeError, OSError, EOFError) as error:
                 if is_worker_death(error):
                     killers.append(Fault(index, "kills its worker", str(error).splitlines()[0]))
             _end(arriving)
@@ -380,6 +380,16 @@ def _end(arrived: Any) -> None:
     except RuntimeError as error:
         if not is_worker_death(error):
             raise
+
+
+def _is_cut_off(error: BaseException) -> bool:
+    """Tell whether a worker was killed between announcing a batch and handing over its memory.
+
+    What a worker itself raises looks the same, but for the place that torch writes into its text.
+    """
+    if isinstance(error, RuntimeError):
+        return "items of ancdata" in str(error)
+    return isinstance(error, OSError | EOFError) and "in DataLoader worker process" not in str(error)
 
 
 class _Deaths:

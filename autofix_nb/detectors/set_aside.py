@@ -38,8 +38,8 @@ class SetAside(Detector):
         count = int(history.last("quarantined"))
         return self.found(
             history,
-            f"{count} of the training samples ({share:.2%}), a warning from {self.warning:.0%}, "
-            f"the training stops at {self.critical:.0%}",
+            f"{count} of the training samples ({share:.2%}); below {self.warning:.0%} is nothing to worry about, "
+            f"at {self.critical:.0%} the training stops",
             severity=severity,
             measured=share,
             limit=limit,

@@ -13,7 +13,7 @@ def finish(guard: "Guard") -> None:
         _put_best_back(guard)
         guard.run.attach(guard)
         way_on = "Nothing was trained: `resume=False` begins anew, more `epochs` go on."
-        guard.progress.close(f"{guard.run.headline()}\n{way_on}")
+        guard.progress.close(f"{guard.run!r}\n{way_on}")
         return
     guard.read_back()
     why = guard.controls.stop
@@ -24,7 +24,7 @@ def finish(guard: "Guard") -> None:
     restored = done and _put_best_back(guard)
     guard.journal.append("end", status=guard.status, step=guard.step_count, why=why, restored=restored)
     guard.run.close(guard, restored=restored)
-    guard.progress.close(guard.run.headline())
+    guard.progress.close(repr(guard.run))
 
 
 def save_after(guard: "Guard", error: BaseException) -> None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
-from autofix_nb.checkpoints import Store, portable_or_dropped, random_state, set_random_state, write_atomically
+from autofix_nb.checkpoints import Store, copied, portable_or_dropped, random_state, set_random_state, write_atomically
 from autofix_nb.errors import ConfigurationError, ResumeError, StoreError
 from autofix_nb.history import History
 from autofix_nb.journal import Journal, plain
@@ -44,11 +44,7 @@ class Best:
         if value != value or (self.epoch and not (value > self.value if higher_is_better else value < self.value)):
             return False
         self.epoch, self.value = epoch, value
-        self.weights = {
-            name: part.detach().to("cpu", copy=True)
-            for name, part in model.state_dict().items()
-            if isinstance(part, torch.Tensor)
-        }
+        self.weights = copied(model.state_dict())
         return True
 
 

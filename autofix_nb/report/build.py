@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from autofix_nb.data import Quarantine
+from autofix_nb.detectors import NotApplicable
+from autofix_nb.detectors.set_aside import SetAside
 from autofix_nb.finding import Finding
 from autofix_nb.fixes import FIXES
 from autofix_nb.history import History
@@ -40,7 +42,7 @@ def build(
         "seconds": ending.get("seconds", 0.0),
         "goal": goal,
         "resumed": [{"step": entry["step"], "time": entry["time"]} for entry in journal.entries("resume")],
-        "findings": _grouped(findings),
+        "findings": _grouped(findings, history),
         "changes": _changes(journal),
         "suggestions": _suggestions(journal),
         "quarantine": {
@@ -59,12 +61,13 @@ def build(
         "table": [dict(row) for row in history.epochs],
         "problems": list(ending.get("problems", [])),
     }
-    report["headline"] = headline(report)
+    report["sentences"] = sentences(report)
+    report["headline"] = " ".join(report["sentences"])
     return report
 
 
-def headline(report: Plain) -> str:
-    """Return how it went, in two or three short sentences."""
+def sentences(report: Plain) -> list[str]:
+    """Return how it went, in a few short sentences."""
     name = f"{report['name']}: " if report["name"] else ""
     epochs, steps = (f"{report[word]} {_plural(word.removesuffix('s'), report[word])}" for word in ("epochs", "steps"))
     said = [f"{name}{report['status']} after {epochs}, {steps}, {duration(report['seconds'])}."]
@@ -80,9 +83,9 @@ def headline(report: Plain) -> str:
         said.append(f"{aside['count']}{of} {_plural('sample', aside['samples'] or aside['count'])} set aside.")
     if report["resumed"]:
         said.append(f"Resumed {_times(len(report['resumed']))}.")
-    if not report["findings"] and report["status"] not in ("failed", "interrupted"):
+    if not report["findings"] and not report["resumed"] and report["status"] not in ("failed", "interrupted"):
         said.append("Nothing was found that needed a fix.")
-    return " ".join(said)
+    return said
 
 
 def duration(seconds: float) -> str:
@@ -115,19 +118,37 @@ def _error(status: str, journal: Journal) -> str | None:
     return entry["error"].strip().split("\n")[0].rstrip(": ") if entry else None
 
 
-def _grouped(findings: Sequence[Finding]) -> list[Plain]:
-    """Put findings that say the same thing of other samples together: each thing is said once."""
+def _grouped(findings: Sequence[Finding], history: History) -> list[Plain]:
+    """Put findings that say the same thing of other samples together: each thing is said once.
+
+    That a run was resumed (R05) is nothing that is wrong with it, and stands in the headline.
+    """
     groups: dict[tuple[str, str], Plain] = {}
     for finding in findings:
+        if finding.code == "R05":
+            continue
         about_samples = bool(finding.where) and finding.where[0].startswith("sample ")
-        key = finding.code, "samples" if about_samples else finding.says
+        key = finding.code, "samples" if about_samples or finding.code == SetAside.code else finding.says
         if key not in groups:
-            groups[key] = finding.to_dict() | {"count": 0, "first_step": finding.step, "where": []}
+            groups[key] = finding.to_dict() | {"count": 0, "samples": 0, "first_step": finding.step, "where": []}
         group = groups[key]
         group["count"] += 1
+        group["samples"] += len(finding.where) if about_samples else 0
         group["last_step"] = finding.step
         group["where"] = (group["where"] + list(finding.where))[:MOST_SAMPLES]
+    if (SetAside.code, "samples") in groups:
+        _renew(groups[SetAside.code, "samples"], history)
     return list(groups.values())
+
+
+def _renew(group: Plain, history: History) -> None:
+    """Samples are set aside one by one, and said once: the report gives the count at the end."""
+    try:
+        newest = SetAside().check(history)
+    except NotApplicable:
+        return
+    if newest is not None:
+        group |= {"says": newest.says, "measured": newest.measured, "count": 1}
 
 
 def _changes(journal: Journal) -> list[Plain]:

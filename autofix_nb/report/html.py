@@ -12,10 +12,11 @@ STYLE = """
 .afx{font:14px/1.5 system-ui,sans-serif;max-width:900px;color:inherit}
 .afx h3{font-size:15px;margin:1.1em 0 .3em}
 .afx .afx-head{font-size:16px;font-weight:600}
-.afx table{border-collapse:collapse;margin:.3em 0;font-size:13px;color:inherit;background:none}
-.afx td,.afx th{border-bottom:1px solid rgba(128,128,128,.35);padding:3px 12px 3px 0;text-align:left;
- vertical-align:top;white-space:normal}
-.afx td.num{text-align:right;font-variant-numeric:tabular-nums}
+.afx.afx table{border-collapse:collapse;margin:.3em 0;font-size:13px;color:inherit;background:none}
+.afx.afx tr{background:none}
+.afx.afx td,.afx.afx th{border-bottom:1px solid rgba(128,128,128,.35);padding:3px 12px 3px 0;text-align:left;
+ vertical-align:top;white-space:normal;max-width:none}
+.afx.afx td.num,.afx.afx th.num{text-align:right;font-variant-numeric:tabular-nums}
 .afx pre{background:rgba(128,128,128,.12);padding:6px 10px;border-radius:4px;white-space:pre-wrap;
  max-height:9em;overflow:auto;margin:.3em 0;color:inherit}
 .afx img{max-width:100%;height:auto;border-radius:4px;background:#fff}
@@ -91,7 +92,10 @@ def _quarantine(aside: dict[str, Any]) -> list[str]:
     return [
         "<h3>Set aside</h3>",
         f"<details{is_open}><summary>{aside['count']} samples: {escape(kinds)}</summary>",
-        f"<table><tr><th>index</th><th>kind</th><th>reason</th><th>epoch</th></tr>{rows}</table>{rest}</details>",
+        (
+            "<table><tr><th class='num'>index</th><th>kind</th><th>reason</th><th class='num'>epoch</th></tr>"
+            f"{rows}</table>{rest}</details>"
+        ),
     ]
 
 
@@ -101,12 +105,19 @@ def _table(report: dict[str, Any]) -> list[str]:
         return []
     goal = report["goal"]["name"] if report["goal"] else "goal"
     there = [name for name in COLUMNS if any(name in row for row in rows)]
-    head = "".join(f"<th>{escape(goal if name == 'goal' else name.replace('_', ' '))}</th>" for name in there)
+    head = "".join(
+        f"<th class='num'>{escape(goal if name == 'goal' else name.replace('_', ' '))}</th>" for name in there
+    )
     body = "".join(
         "<tr>" + "".join(f"<td class='num'>{escape(_number(row.get(name)))}</td>" for name in there) + "</tr>"
         for row in rows
     )
-    return [f"<details><summary>All {len(rows)} epochs</summary><table><tr>{head}</tr>{body}</table></details>"]
+    return [
+        (
+            f"<h3>Epochs</h3><details><summary>All {len(rows)} epochs</summary>"
+            f"<table><tr>{head}</tr>{body}</table></details>"
+        )
+    ]
 
 
 def _number(value: Any) -> str:

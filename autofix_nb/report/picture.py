@@ -12,6 +12,7 @@ from autofix_nb.finding import Finding, Severity
 from autofix_nb.history import History
 
 # Okabe and Ito (2008), told apart by colour-blind people too.
+MOST_MARKS = 50
 BLUE, ORANGE, GREEN, RED, GREY = "#0072B2", "#E69F00", "#009E73", "#D55E00", "#8c8c8c"
 
 
@@ -28,15 +29,15 @@ def to_png(history: History, findings: Iterable[Finding] = (), resumed: Iterable
     _rate(axes[1, 1], history)
     alarms = sorted({finding.step for finding in findings if finding.severity >= Severity.WARNING})
     marks = [(alarms, RED, "found"), (sorted(set(resumed)), GREEN, "resumed")]
+    shown = {}
     for axis in axes.flat:
         axis.grid(visible=True, alpha=0.25)
         axis.set_xlabel("step")
         for steps, colour, label in marks:
-            for place, step in enumerate(steps[:50]):
-                axis.axvline(step, color=colour, alpha=0.5, linewidth=1, linestyle=":", label=None if place else label)
-    handles, labels = axes[1, 0].get_legend_handles_labels()
-    if handles:
-        axes[1, 0].legend(handles, labels, fontsize=8, frameon=False)
+            for step in steps[:MOST_MARKS]:
+                shown[label] = axis.axvline(step, color=colour, alpha=0.8, linewidth=1.2, linestyle="--")
+    if shown:
+        figure.legend(list(shown.values()), list(shown), loc="outside lower center", ncols=2, fontsize=8, frameon=False)
     file = io.BytesIO()
     figure.savefig(file, format="png")
     return file.getvalue()
@@ -60,16 +61,16 @@ def _loss(axis: Axes, history: History) -> None:
 def _goal(axis: Axes, history: History) -> None:
     rows = [row for row in history.epochs if "goal" in row]
     x, y = _column(history, "goal")
-    # `parse_math`: the name of a metric is no formula, whatever dollars it has.
-    axis.set_title(rows[-1]["goal_name"] if rows else "no validation data", fontsize=10, loc="left", parse_math=False)
     x, y = x[np.isfinite(y)], y[np.isfinite(y)]
+    title = rows[-1]["goal_name"] if rows else "no validation data"
+    if len(y):
+        best = int(np.argmax(y) if rows[-1]["higher_is_better"] else np.argmin(y))
+        title += f", best {y[best]:.4g}"
+    # `parse_math`: the name of a metric is no formula, whatever dollars it has.
+    axis.set_title(title, fontsize=10, loc="left", parse_math=False)
     if not len(y):
         return
     axis.plot(x, y, color=ORANGE, marker="o", markersize=3, linewidth=1.5)
-    best = int(np.argmax(y) if rows[-1]["higher_is_better"] else np.argmin(y))
-    axis.annotate(
-        f"best {y[best]:.4g}", (x[best], y[best]), textcoords="offset points", xytext=(0, -14), ha="right", fontsize=8
-    )
     axis.plot(x[best], y[best], marker="*", markersize=11, color=GREEN)
 
 

@@ -8,7 +8,7 @@ MOST_LISTED = 8
 
 def to_text(report: dict[str, Any]) -> str:
     """Return the report in as few lines as say everything that matters."""
-    lines = [report["headline"], *report["told"]]
+    lines = [*report["sentences"], *report["told"]]
     if report["findings"]:
         lines += ["", "Found"]
         lines += [f"  {finding_line(finding)}" for finding in report["findings"]]
@@ -34,9 +34,14 @@ def to_text(report: dict[str, Any]) -> str:
 
 def finding_line(finding: dict[str, Any]) -> str:
     """Return one line for findings that say the same: what, how often, since when."""
-    times = f" ({finding['count']} times, first at step {finding['first_step']})" if finding["count"] > 1 else ""
-    once = f" (step {finding['first_step']})"
-    return f"{finding['code']} {finding['title']}: {finding['says']}{times or once}"
+    name = f"{finding['code']} {finding['title']}"
+    if finding["samples"] > 1:
+        batches = "one batch" if finding["count"] == 1 else f"{finding['count']} batches"
+        since = f"{finding['samples']} samples in {batches}, the first at step {finding['first_step']}"
+        return f"{name}: {since}: {finding['says']}"
+    if finding["count"] > 1:
+        return f"{name}: {finding['says']} ({finding['count']} times, first at step {finding['first_step']})"
+    return f"{name}: {finding['says']} (step {finding['first_step']})"
 
 
 def verdict(change: dict[str, Any]) -> str:

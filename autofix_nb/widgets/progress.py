@@ -54,6 +54,7 @@ class Text:
         self._about: dict[str, Any] = {}
         self._next = 0.0
         self._best: float | None = None
+        self._set_aside = 0
 
     def begin(self, epoch: int, epochs: int, batches: int | None, done: int) -> None:
         self._end_bar()
@@ -102,7 +103,8 @@ class Text:
             words.append(f"{row['clip_share']:.0%} clipped")
         if row["skipped"]:
             words.append(f"{row['skipped']} batches skipped")
-        if row["quarantined"]:
+        if row["quarantined"] != self._set_aside:
+            self._set_aside = row["quarantined"]
             words.append(f"{row['quarantined']} set aside")
         return "  ".join(words)
 

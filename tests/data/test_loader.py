@@ -540,7 +540,7 @@ def test_a_worker_that_dies_between_epochs_costs_nothing_but_time():
 
 
 def test_a_worker_that_dies_during_a_step_does_not_raise_there():
-    """torch raises wherever the main thread is, in an optimizer step for instance; here the next batch is waited for."""
+    """torch raises wherever the main thread is, as in an optimizer step; here the next batch is waited for."""
     guard = guarded(DataLoader(Killable(40), batch_size=2, num_workers=2))
     positions = []
     for batch in guard.epoch(0):

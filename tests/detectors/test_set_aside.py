@@ -30,6 +30,6 @@ def test_the_share_decides(share, severity, limit, fixes):
 def test_says_what_it_measured():
     """Number, share and both limits."""
     assert str(SetAside().check(history(quarantined_share=[0.25], quarantined=[350]))) == (
-        "R02 Samples set aside at step 0: 350 of the training samples (25.00%), a warning from 5%, "
-        "the training stops at 20%. Try early_stop."
+        "R02 Samples set aside at step 0: 350 of the training samples (25.00%); below 5% is nothing to worry "
+        "about, at 20% the training stops. Try early_stop."
     )

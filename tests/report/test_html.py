@@ -112,5 +112,5 @@ def test_the_table_has_the_columns_that_there_are():
     del rows.epochs[0]["goal"]
     text = to_html(report(history=rows))
 
-    assert ["epoch", "loss", "val/accuracy", "lr"] == re.findall(r"<th>(.*?)</th>", text)
+    assert ["epoch", "loss", "val/accuracy", "lr"] == re.findall(r"<th class='num'>(.*?)</th>", text)
     assert ["1", "1", "", "0.1", "2", "0.5", "0.625", "0.1"] == re.findall(r"<td class='num'>(.*?)</td>", text)

@@ -8,9 +8,11 @@ from tests.report.test_build import change, journal, outcome, quarantine
 from tests.runs import epochs, finding, report
 
 
-def test_an_uneventful_run_is_one_line():
+def test_an_uneventful_run_is_two_lines():
     """Nothing to list."""
-    assert "leaves: finished after 0 epochs, 60 steps, 4.2 s. Nothing was found that needed a fix." == to_text(report())
+    assert "leaves: finished after 0 epochs, 60 steps, 4.2 s.\nNothing was found that needed a fix." == to_text(
+        report()
+    )
 
 
 def test_everything_that_happened_is_listed_once():
@@ -30,7 +32,9 @@ def test_everything_that_happened_is_listed_once():
     )
 
     assert to_text(made) == (
-        "leaves: finished after 1 epoch, 10 steps, 1.0 s. Best val/accuracy 0.5000 in epoch 1. 1 sample set aside.\n"
+        "leaves: finished after 1 epoch, 10 steps, 1.0 s.\n"
+        "Best val/accuracy 0.5000 in epoch 1.\n"
+        "1 sample set aside.\n"
         "cross-entropy over 3 classes\n"
         "\n"
         "Found\n"
