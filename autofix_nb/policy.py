@@ -294,7 +294,8 @@ class Policy:
                 return
             if self._samples_said == SAMPLES_SAID:
                 more = " Later ones are counted at the end of each line."
-        self._say(f"{finding.code} at step {finding.step}: {finding.says}. {_capital(change.says)}.{more}")
+        done = "Set aside; the rest of the batch went on" if change.fix == "quarantine" else _capital(change.says)
+        self._say(f"{finding.code} at step {finding.step}: {finding.says}. {done}.{more}")
 
     def _about(self, trial: Trial) -> dict[str, str]:
         return {"code": trial.finding.code, "fix": trial.change.fix}

@@ -177,11 +177,7 @@ class GuardedLoader:
             died = False
             try:
                 arrived = self._start_workers(careful=careful)
-                while True:
-                    with _deaths:
-                        loaded = next(arrived, None)
-                    if loaded is None:
-                        break
+                for loaded in arrived:
                     self._complain(loaded)
                     if killers:
                         loaded, killers = replace(loaded, faults=(*killers, *loaded.faults)), ()
@@ -231,9 +227,8 @@ class GuardedLoader:
             loader = self._worker_loader(alone, num_workers=1, timeout=self.loader.timeout or SECONDS_FOR_ONE_SAMPLE)
             arriving = None
             try:
-                with _deaths:
-                    arriving = iter(loader)
-                    next(arriving)
+                arriving = iter(loader)
+                next(arriving)
             except (RuntimeError, OSError, EOFError) as error:
                 if is_worker_death(error):
                     killers.append(Fault(index, "kills its worker", str(error).splitlines()[0]))
@@ -255,9 +250,8 @@ class GuardedLoader:
         else:
             workers = self._workers
         workers.generator.manual_seed(derive_seed(self.seed, self._plans[0].epoch, _ORDER))
-        with _deaths:
-            arrived = iter(workers)
-        _deaths.listen()
+        arrived = iter(workers)
+        _quiet_deaths.listen()
         return arrived
 
     def _worker_loader(self, plans: Any, **options: Any) -> DataLoader:
@@ -312,13 +306,13 @@ class IterableGuard:
         """Yield the batches of an epoch; those before `start` are read and passed over."""
         with LoadingRandomness(self.seed, epoch, _ORDER):
             arriving = iter(self.source)
-        _deaths.listen()
+        _quiet_deaths.listen()
         position = failed = 0
         while True:
             began = time.perf_counter()
             error = None
             try:
-                with LoadingRandomness(self.seed, epoch, position), _deaths:
+                with LoadingRandomness(self.seed, epoch, position):
                     data = next(arriving)
             except StopIteration:
                 return
@@ -392,20 +386,19 @@ def _is_cut_off(error: BaseException) -> bool:
     return isinstance(error, OSError | EOFError) and "in DataLoader worker process" not in str(error)
 
 
-class _Deaths:
-    """Context of waiting for a batch: only in it a dying worker raises.
+class _QuietDeaths:
+    """A handler in front of torch's for dying workers, so that their death raises nothing by itself.
 
-    torch answers SIGCHLD with an exception wherever the main thread happens to be, inside an optimizer step for
-    instance. Here it is kept until somebody waits for a batch.
+    torch answers SIGCHLD with an exception wherever the main thread happens to be: inside an optimizer step, or in
+    a weak reference's callback that swallows it. Without it the loader notices by itself when it waits for the next
+    batch, at most five seconds later.
     """
 
     def __init__(self) -> None:
         self._theirs: Any = None
-        self._kept: RuntimeError | None = None
-        self._waiting = False
 
     def listen(self) -> None:
-        """Put ourselves in front of torch's handler, which it sets when a process first starts workers."""
+        """Take torch's place, which it takes when a process first starts workers."""
         if not hasattr(signal, "SIGCHLD") or threading.current_thread() is not threading.main_thread():
             return
         handler = signal.getsignal(signal.SIGCHLD)
@@ -413,25 +406,15 @@ class _Deaths:
             self._theirs = handler
             signal.signal(signal.SIGCHLD, self._handle)
 
-    def __enter__(self) -> None:
-        kept, self._kept = self._kept, None
-        if kept is not None:
-            raise kept.with_traceback(None)
-        self._waiting = True
-
-    def __exit__(self, *_: object) -> None:
-        self._waiting = False
-
     def _handle(self, number: int, frame: Any) -> None:
         try:
             self._theirs(number, frame)
         except RuntimeError as error:
-            if self._waiting or not is_worker_death(error):
+            if not is_worker_death(error):
                 raise
-            self._kept = error.with_traceback(None)
 
 
-_deaths = _Deaths()
+_quiet_deaths = _QuietDeaths()
 
 
 class _Live:

@@ -399,10 +399,10 @@ class Guard:
         row |= {"lr": self.stepper.rate(), "quarantined": len(self.quarantine)}
         if self.goal in row:
             row |= {"goal": row[self.goal], "goal_name": self.goal, "higher_is_better": self.higher_is_better}
+        if "goal" in row:
+            row["is_best"] = self.keeper.best.offer(row["goal"], self.epoch + 1, self.higher_is_better, self.model)
         self.history.add_epoch(row)
         self.journal.append("epoch", **row)
-        if "goal" in row:
-            self.keeper.best.offer(row["goal"], self.epoch + 1, self.higher_is_better, self.model)
         if self.scheduler is not None and not self._each_step:
             self._step_scheduler(row)
         self.sums.clear()

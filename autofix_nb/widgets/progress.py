@@ -53,7 +53,6 @@ class Text:
         self._bar: tqdm | None = None
         self._about: dict[str, Any] = {}
         self._next = 0.0
-        self._best: float | None = None
         self._set_aside = 0
 
     def begin(self, epoch: int, epochs: int, batches: int | None, done: int) -> None:
@@ -89,10 +88,7 @@ class Text:
     def _line(self, row: dict[str, Any], epochs: int) -> str:
         width = len(str(epochs))
         words = [f"epoch {row['epoch']:>{width}}/{epochs}", f"loss {row['loss']:.4f}"]
-        goal, better = row.get("goal"), True
-        if goal is not None and goal == goal:
-            better = self._best is None or (goal > self._best if row["higher_is_better"] else goal < self._best)
-            self._best = goal if better else self._best
+        better = row.get("is_best", True)
         for name, value in row.items():
             if name.startswith("val/"):
                 no_better = " (no better)" if not better and name == row["goal_name"] else ""

@@ -25,6 +25,7 @@ from torch.utils.data import (
     WeightedRandomSampler,
     get_worker_info,
 )
+from torch.utils.data.dataloader import _MultiProcessingDataLoaderIter
 
 from autofix_nb.data import Batch, Fault, GuardedLoader, IterableGuard, Quarantine, batches, guard_loader, loader
 from autofix_nb.data.seeding import set_streams, streams
@@ -130,6 +131,12 @@ def guarded(source, seed=0, **options):
     guard = GuardedLoader(source, seed, **options)
     guard._fetcher._sleep = no_sleep
     return guard
+
+
+@pytest.fixture
+def _soon(monkeypatch):
+    """torch looks for dead workers every five seconds of waiting; tests wait less."""
+    monkeypatch.setattr(_MultiProcessingDataLoaderIter._try_get_data, "__defaults__", (0.1,))
 
 
 def no_sleep(_):
@@ -501,6 +508,7 @@ def test_a_mount_that_is_gone_for_a_moment_leaves_no_trace(workers):
     assert (True, 0) == (sum(batch.retries for batch in seen) >= 8, sum(len(batch.faults) for batch in seen))
 
 
+@pytest.mark.usefixtures("_soon")
 @pytest.mark.parametrize("persistent", [False, True], ids=["plain", "persistent"])
 @pytest.mark.parametrize("number", [None, signal.SIGKILL, signal.SIGSEGV], ids=["exit", "kill", "segfault"])
 def test_a_worker_that_dies_once_costs_nothing_but_time(tmp_path, persistent, number):
@@ -527,6 +535,7 @@ def kill(worker):
     os.waitid(os.P_PID, worker, os.WEXITED | os.WNOWAIT)
 
 
+@pytest.mark.usefixtures("_soon")
 def test_a_worker_that_dies_between_epochs_costs_nothing_but_time():
     """Persistent workers killed while nobody loads are replaced at the next epoch; nobody else sees an exception."""
     options = {"batch_size": 2, "num_workers": 2, "persistent_workers": True}
@@ -539,6 +548,7 @@ def test_a_worker_that_dies_between_epochs_costs_nothing_but_time():
     assert ([0, 1, 2, 3, 4, 5], True) == ([batch.position for batch in guard.epoch(2)], set(first).isdisjoint(second))
 
 
+@pytest.mark.usefixtures("_soon")
 def test_a_worker_that_dies_during_a_step_does_not_raise_there():
     """torch raises wherever the main thread is, as in an optimizer step; here the next batch is waited for."""
     guard = guarded(DataLoader(Killable(40), batch_size=2, num_workers=2))
@@ -552,6 +562,7 @@ def test_a_worker_that_dies_during_a_step_does_not_raise_there():
     assert (list(range(20)), 1) == (positions, guard.worker_deaths)
 
 
+@pytest.mark.usefixtures("_soon")
 def test_a_sample_that_always_kills_is_named():
     """It is set aside alone, by workers only: nothing that kills is ever loaded in this process."""
     guard = guarded(DataLoader(Deadly(5), batch_size=3, num_workers=2))
@@ -567,6 +578,7 @@ def test_a_sample_that_always_kills_is_named():
     assert [flat(batch.data) for batch in seen] == [data for _, _, data in run_through(guarded(source))]
 
 
+@pytest.mark.usefixtures("_soon")
 def test_a_batch_of_killers_alone_comes_without_data():
     """When no sample of the batch is left, it says so, and the epoch goes on."""
     guard = guarded(DataLoader(Deadly(5), batch_size=1, num_workers=1))
@@ -585,6 +597,7 @@ class Crowded(Noisy):
         return [self[index] for index in indices]
 
 
+@pytest.mark.usefixtures("_soon")
 def test_workers_killed_for_no_single_sample_are_told():
     """Three deaths at one batch, and each sample alone is fine: the text says what it probably is."""
     guard = guarded(DataLoader(Crowded(4), batch_size=2, num_workers=1))

@@ -196,6 +196,20 @@ def test_another_training_in_the_same_folder_is_refused_with_the_differences(fit
         fit(model, train, epochs=2, optimizer=optimizer, loss=change.get("loss"))
 
 
+def test_a_resumed_run_knows_which_epoch_was_the_best(fit):
+    """An epoch after the resume is better only if it beats those before it."""
+    train, val = digits_loaders()
+    model, optimizer = build()
+    values = iter([0.9, 0.5, 0.8, 0.95])
+    metrics = {"quality": lambda outputs, targets: next(values)}
+    fit(model, train, val, epochs=2, optimizer=optimizer, metrics=metrics)
+    model, optimizer = build()
+
+    run = fit(model, train, val, epochs=4, optimizer=optimizer, metrics=metrics)
+
+    assert [True, False, False, True] == [row["is_best"] for row in run.history.epochs]
+
+
 def test_resume_false_begins_anew_and_keeps_the_old_run(fit, tmp_path):
     """Nothing is deleted: the earlier run gets another name."""
     train, _ = digits_loaders()
