@@ -22,9 +22,6 @@ from autofix_nb.data.seeding import LoadingRandomness, derive_seed
 from autofix_nb.errors import ConfigurationError, DataError
 
 _ORDER = -1  # no batch has this position: the stream of an epoch's order is apart from those of its batches
-SECONDS_FOR_ONE_SAMPLE = 60.0
-"""Wait for a sample tried in a worker of its own, where the loader has no time-out."""
-
 FAILED_FETCHES_IN_A_ROW = 5
 """An iterable data set whose `next` raises this often in a row is given up."""
 
@@ -81,7 +78,7 @@ class GuardedLoader:
         self._whole = loader.batch_sampler is None  # `batch_size=None`: a key brings a whole batch
         collate = _FirstOnly(loader.collate_fn) if self._whole else loader.collate_fn
         self._fetcher = Fetcher(loader.dataset, collate, seed, whole=self._whole, pauses=PAUSES_SECONDS)
-        self._plans: list[Plan] = []
+        self._live = _Live()
         self._workers: DataLoader | None = None
         self._pin = bool(loader.pin_memory) and torch.cuda.is_available()
 
@@ -122,7 +119,7 @@ class GuardedLoader:
             for position, keys in enumerate(self.order(epoch))
             if position >= start
         ]
-        self._plans = [plan for plan in plans if plan.indices]
+        self._live.plans = [plan for plan in plans if plan.indices]
         fetched = self._with_workers() if self.loader.num_workers else self._here()
         clock = time.perf_counter
         began = clock()
@@ -157,7 +154,7 @@ class GuardedLoader:
         return self.fetch(Plan(epoch, position, indices))
 
     def _here(self) -> Iterator[tuple[Plan, Loaded]]:
-        for plan in self._plans:
+        for plan in self._live.plans:
             loaded = self._fetcher[plan]
             self._complain(loaded)
             yield plan, loaded.pin_memory() if self._pin else loaded
@@ -165,14 +162,14 @@ class GuardedLoader:
     def _with_workers(self) -> Iterator[tuple[Plan, Loaded]]:
         """Fetch through worker processes; when one is killed, go on from the first batch that did not arrive."""
         done, deaths_here = 0, 0
-        plans = self._plans
+        plans = self._live.plans
         killers: tuple[Fault, ...] = ()
         while done < len(plans):
             # One worker with one batch in hand, so that the next death names the batch; for those batches only
             # that may have been in some worker's hands.
             careful = deaths_here == 2
             in_hands = self.loader.num_workers * (self.loader.prefetch_factor or 2)
-            self._plans = plans[done : done + in_hands] if careful else plans[done:]
+            self._live.plans = plans[done : done + in_hands] if careful else plans[done:]
             arrived = None
             died = False
             try:
@@ -224,7 +221,7 @@ class GuardedLoader:
         killers = []
         for index in plan.indices:
             alone = [replace(plan, indices=[index])]
-            loader = self._worker_loader(alone, num_workers=1, timeout=self.loader.timeout or SECONDS_FOR_ONE_SAMPLE)
+            loader = self._worker_loader(alone, num_workers=1, timeout=self.loader.timeout)
             arriving = None
             try:
                 arriving = iter(loader)
@@ -238,10 +235,10 @@ class GuardedLoader:
     def _start_workers(self, *, careful: bool) -> Iterator[Loaded]:
         theirs = self.loader
         if careful:
-            workers = self._worker_loader(_Live(self), num_workers=1, prefetch_factor=1, timeout=theirs.timeout)
+            workers = self._worker_loader(self._live, num_workers=1, prefetch_factor=1, timeout=theirs.timeout)
         elif self._workers is None:
             workers = self._workers = self._worker_loader(
-                _Live(self),
+                self._live,
                 num_workers=theirs.num_workers,
                 prefetch_factor=theirs.prefetch_factor,
                 persistent_workers=theirs.persistent_workers,
@@ -249,7 +246,7 @@ class GuardedLoader:
             )
         else:
             workers = self._workers
-        workers.generator.manual_seed(derive_seed(self.seed, self._plans[0].epoch, _ORDER))
+        workers.generator.manual_seed(derive_seed(self.seed, self._live.plans[0].epoch, _ORDER))
         arrived = iter(workers)
         _quiet_deaths.listen()
         return arrived
@@ -418,16 +415,19 @@ _quiet_deaths = _QuietDeaths()
 
 
 class _Live:
-    """The plans of the epoch at hand, for worker processes that outlive an epoch."""
+    """The plans of the epoch at hand, for worker processes that outlive an epoch.
 
-    def __init__(self, guard: GuardedLoader) -> None:
-        self._guard = guard
+    It does not know its guard: a circle would leave the workers to the garbage collector, which waits for each.
+    """
+
+    def __init__(self) -> None:
+        self.plans: list[Plan] = []
 
     def __iter__(self) -> Iterator[Plan]:
-        return iter(self._guard._plans)
+        return iter(self.plans)
 
     def __len__(self) -> int:
-        return len(self._guard._plans)
+        return len(self.plans)
 
 
 class _Initialise:

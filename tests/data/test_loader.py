@@ -1,5 +1,7 @@
 """The guarded loader gives what the plain one gives, from any position, with any workers, and loses nothing."""
 
+import gc
+import multiprocessing
 import os
 import random
 import signal
@@ -546,6 +548,21 @@ def test_a_worker_that_dies_between_epochs_costs_nothing_but_time():
     second = [int(batch.data[0]) for batch in guard.epoch(1)]
 
     assert ([0, 1, 2, 3, 4, 5], True) == ([batch.position for batch in guard.epoch(2)], set(first).isdisjoint(second))
+
+
+def test_workers_end_with_their_guard():
+    """Persistent workers are gone when nobody holds the guard any more, without waiting for the garbage collector."""
+    gc.collect()
+    gc.disable()
+    try:
+        guard = guarded(DataLoader(Killable(8), batch_size=2, num_workers=2, persistent_workers=True))
+        workers = {int(batch.data[0]) for batch in guard.epoch(0)}
+        batch = guard = None  # noqa: F841 - the last references
+    finally:
+        gc.enable()
+
+    assert 2 == len(workers)
+    assert workers.isdisjoint(child.pid for child in multiprocessing.active_children())
 
 
 @pytest.mark.usefixtures("_soon")
