@@ -115,6 +115,13 @@ class BeforeStep:
                     torch._foreach_copy_(kept, live)
 
     @torch.no_grad()
+    def again(self) -> "BeforeStep":
+        """Return a note of how things are now, beside the one that is kept here."""
+        other = BeforeStep(self._model, self._cuda or torch.device("cpu"))
+        other.take()
+        return other
+
+    @torch.no_grad()
     def restore(self) -> None:
         """Make things as they were at the last `take`."""
         torch.default_generator.set_state(self._random)

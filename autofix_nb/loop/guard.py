@@ -40,6 +40,9 @@ from autofix_nb.run import Run
 from autofix_nb.signals import EVERY, Measured, Recorder
 from autofix_nb.widgets import Progress, make_progress
 
+PROBLEMS_SAID = 3
+"""Sentences about validation samples said while it trains; the report has them all."""
+
 SNAPSHOT_STEPS = 100
 """Steps between two copies of the last good state in memory: about 1 % of a step's time on a dense network."""
 
@@ -100,7 +103,6 @@ class Guard:
             autocast=autocast,
             scaler=scaler,
             accumulate=accumulate,
-            scheduler=self.scheduler if self._each_step else None,
         )
         self.keeper = Keeper(setup.choose_folder(store, self.name), resume=resume, save_every=save_every)
         self.journal = self.keeper.journal
@@ -113,7 +115,9 @@ class Guard:
             mode=autofix,
             allow=allow,
             ignore=ignore,
-            detectors=[kind() for kind in DETECTORS] if detectors is None else detectors,
+            detectors=[
+                one() if isinstance(one, type) else one for one in (DETECTORS if detectors is None else detectors)
+            ],
             fixes=fixes,
             say=self.progress.say,
         )
@@ -163,6 +167,8 @@ class Guard:
 
     def epochs(self, count: int) -> Iterator[int]:
         """Yield the numbers of the epochs that are left, counted from 0, and close each one after its turn."""
+        if self._button is None:
+            raise ConfigurationError("`guard` must be entered before its epochs: `with af.Guard(...) as guard:`")
         self.open(epochs=setup.check_epochs(count))
         self.epochs_asked = count
         while self.epoch < count and self.controls.stop is None and self.status != "finished":
@@ -183,7 +189,11 @@ class Guard:
         for batch in source.epoch(self.epoch, start):
             came = True
             self._loaded_seconds = time.perf_counter() - began
-            yield batch
+            try:
+                yield batch
+            except GeneratorExit:  # a `break` in the user's loop: a short epoch
+                self.epoch_done = self.controls.stop is None
+                raise
             self.position = batch.position + 1
             if self.controls.stop is not None and not self.window:
                 return
@@ -201,9 +211,12 @@ class Guard:
         on parts of the batch after an out-of-memory error, on single rows to find those that raise.
         """
         began = time.perf_counter()
+        if not self.window:
+            self.trouble.judge_held()
         if batch.faults:
             self._take_note(batch)
         if batch.data is None:
+            self.policy.look(self, "step", self.step_count)
             return None
         self.window.begin(batch.position)
         data = structure.to_device(batch.data, self.stepper.device)
@@ -212,13 +225,15 @@ class Guard:
             attempt = self.trouble.mend(batch, objective, attempt)
             if attempt is None:
                 self.sums.skipped += 1
+                self.policy.look(self, "step", self.step_count)
                 return None
             data = structure.to_device(batch.data, self.stepper.device)  # some rows may be gone
         if attempt.fine:
-            self.trouble.passed()
+            self.trouble.passed(batch, objective)
         self.position = batch.position + 1
-        if not self.window.add(data, objective):
+        if not self.window.add(data, objective, attempt):
             return None
+        attempt = self.window.mean(attempt)
         if attempt.waiting is not None:
             self._late[self.step_count + 1] = (replace(batch, data=None), objective)
         return self._take_step(attempt, objective, began)
@@ -236,7 +251,11 @@ class Guard:
         """
         if not isinstance(values, Mapping):
             values = {"loss": float(values)}
-        self.problems += [problem for problem in dict.fromkeys(problems) if problem not in self.problems]
+        for problem in dict.fromkeys(problems):
+            if problem not in self.problems:
+                self.problems.append(problem)
+                if len(self.problems) <= PROBLEMS_SAID:
+                    self.progress.say(f"Validation: {problem}.")
         self._row |= {
             name if name.startswith("val/") else f"val/{name}": float(value) for name, value in values.items()
         }
@@ -312,11 +331,7 @@ class Guard:
     def _take_step(self, attempt: Attempt, objective: Any, began: float) -> Measured:
         """Let the optimizer step, record the step, and now and then hand over, look, snapshot and save."""
         rate = self.stepper.rate()
-        self._updating = True
-        clipped = self.stepper.take(attempt)
-        self._updating = False
-        self.window.close()
-        self.step_count += 1
+        clipped = self._update(attempt)
         measured = left_behind(
             self.step_count,
             attempt,
@@ -336,16 +351,24 @@ class Guard:
             self.keeper.save_if_due(self)
         return measured
 
-    def _take_what_is_left(self) -> None:
-        """The epoch ended with gradients still waiting for more: they are a step too, as in a plain loop."""
-        norms, owners, grads = self.stepper.norms.measure()
-        attempt = Attempt(loss=0.0, norms=norms.tolist(), owners=owners, grads=grads)
-        attempt.norm = hypot(*attempt.norms)
+    def _update(self, attempt: Attempt) -> bool:
+        """Let the optimizer step, and after it the scheduler. Returns whether the gradients were clipped."""
         self._updating = True
-        self.stepper.take(attempt)
+        clipped, stepped = self.stepper.take(attempt)
         self._updating = False
         self.window.close()
         self.step_count += 1
+        if stepped and self._each_step:
+            self.scheduler.step()
+        return clipped
+
+    def _take_what_is_left(self) -> None:
+        """The epoch ended with gradients still waiting for more: they are a step too, as in a plain loop."""
+        began = time.perf_counter()
+        norms, owners, grads = self.stepper.norms.measure()
+        attempt = self.window.mean(Attempt(loss=0.0, norms=norms.tolist(), owners=owners, grads=grads))
+        attempt.norm = hypot(*attempt.norms)
+        self._take_step(attempt, None, began)
 
     def read_back(self) -> list[Measured]:
         """Write what the steps left behind to the history, and look into those that the device left out by itself."""
@@ -379,7 +402,11 @@ class Guard:
         batch.faults = ()
         if not faults:
             return
-        if batch.data is None:
+        if batch.indices is None:  # a batch that a stream could not give
+            self.policy.note(self.sample_finding(faults))
+            self.sums.skipped += 1
+            return
+        if batch.data is None and not self.trouble.ever_passed:
             error = faults[0].error or DataError(f"`train[{faults[0].index}]` {faults[0].reason}\n{faults[0].trace}")
             self.trouble.leave_out(batch, Attempt(error=error), faults)
             return
@@ -395,16 +422,17 @@ class Guard:
 
     def _close_epoch(self) -> None:
         self.read_back()
+        self.trouble.judge_held()
         row = {"epoch": self.epoch + 1, "step": self.step_count} | self.sums.row() | self._row
         row |= {"lr": self.stepper.rate(), "quarantined": len(self.quarantine)}
         if self.goal in row:
             row |= {"goal": row[self.goal], "goal_name": self.goal, "higher_is_better": self.higher_is_better}
+        if self.scheduler is not None and not self._each_step:
+            self._step_scheduler(row)  # the user's code: if it raises, this epoch is not closed yet
         if "goal" in row:
             row["is_best"] = self.keeper.best.offer(row["goal"], self.epoch + 1, self.higher_is_better, self.model)
         self.history.add_epoch(row)
         self.journal.append("epoch", **row)
-        if self.scheduler is not None and not self._each_step:
-            self._step_scheduler(row)
         self.sums.clear()
         self._row = {}
         self.epoch, self.position = self.epoch + 1, 0

@@ -1,5 +1,6 @@
 """The stop button: the first interrupt ends the training after the step, the second acts as usual."""
 
+import os
 import signal
 import threading
 from collections.abc import Callable
@@ -13,6 +14,7 @@ class StopButton:
     def __init__(self, on_first: Callable[[], None]) -> None:
         self._on_first = on_first
         self._before: Any = None
+        self._owner = os.getpid()
         self.pressed = False
 
     def __enter__(self) -> "StopButton":
@@ -26,6 +28,8 @@ class StopButton:
             self._before = None
 
     def _handle(self, number: int, frame: FrameType | None) -> None:
+        if os.getpid() != self._owner:
+            return  # a worker process: Jupyter interrupts the whole group, and the owner answers for all
         if not self.pressed:
             self.pressed = True
             self._on_first()

@@ -15,10 +15,12 @@ def first_bad_weight(model: nn.Module) -> str | None:
     for name, parameter in model.named_parameters():
         if not bool(torch.isfinite(parameter).all()):
             return f"weight {name} is not finite"
-    for name, buffer in model.named_buffers():
-        # Buffers may hold -inf for good reason: attention masks.
-        if buffer.is_floating_point() and bool(torch.isnan(buffer).any()):
-            return f"buffer {name} holds NaN"
+    for prefix, module in model.named_modules():
+        # Only running statistics: other buffers may hold NaN or -inf for good reason, such as attention masks.
+        if isinstance(module, nn.modules.batchnorm._NormBase):
+            for name, buffer in module.named_buffers(prefix, recurse=False):
+                if buffer.is_floating_point() and bool(torch.isnan(buffer).any()):
+                    return f"buffer {name} holds NaN"
     return None
 
 
@@ -45,6 +47,8 @@ def locate(model: nn.Module, data: Any, forward: Callable[[Any], torch.Tensor], 
             loss.backward()
         except Exception as caught:  # noqa: BLE001 - the error was seen before; here only its place is asked for
             error = caught
+    if error is not None and trail.first_bad and not inputs:
+        return f"{trail.first_bad} is not finite, then {type(error).__name__}"
     if error is not None:
         return f"{trail.inside or 'the loss or step function'} raises {type(error).__name__}"
     if inputs:
@@ -54,7 +58,10 @@ def locate(model: nn.Module, data: Any, forward: Callable[[Any], torch.Tensor], 
     if not bool(torch.isfinite(loss).all()):
         return "the loss is not finite"
     name = norms.first_bad()
-    return f"the gradient of {name} is not finite" if name else "everything is finite again"
+    if name:
+        return f"the gradient of {name} is not finite"
+    norm = torch.linalg.vector_norm(norms.measure()[0])
+    return "everything is finite again" if bool(torch.isfinite(norm)) else "the gradients are too large to be measured"
 
 
 class _Trail:

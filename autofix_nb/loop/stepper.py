@@ -59,7 +59,6 @@ class Stepper:
         autocast: Callable[[], Any],
         scaler: Any = None,
         accumulate: int = 1,
-        scheduler: Any = None,
     ) -> None:
         self.model = model
         self.optimizer = optimizer
@@ -68,9 +67,6 @@ class Stepper:
         self.autocast = autocast
         self.scaler = scaler
         self.accumulate = accumulate
-        self.scheduler = scheduler
-        """Stepped after each optimizer step; None where the scheduler counts epochs."""
-
         held = [parameter for group in optimizer.param_groups for parameter in group["params"]]
         self.norms = GradientNorms(model, held)
         self.before = BeforeStep(model, device)
@@ -107,8 +103,8 @@ class Stepper:
             attempt.norm = min(attempt.norm / self.scaler.get_scale(), torch.finfo(torch.float32).max)
         return attempt
 
-    def take(self, attempt: Attempt) -> bool:
-        """Let the optimizer step on the gradients that are there. Returns whether they were clipped."""
+    def take(self, attempt: Attempt) -> tuple[bool, bool]:
+        """Let the optimizer step on the gradients that are there. Returns whether they were clipped, and it stepped."""
         limit = self.controls.clip_norm
         clipped = limit is not None and self._clip(attempt, limit)
         scale = self.controls.lr_scale
@@ -123,9 +119,7 @@ class Stepper:
             if rates is not None:
                 for group, rate in zip(self.optimizer.param_groups, rates, strict=True):
                     group["lr"] = rate
-        if stepped and self.scheduler is not None:
-            self.scheduler.step()
-        return clipped
+        return clipped, stepped
 
     def _step(self, attempt: Attempt) -> bool:
         if self.scaler is not None:

@@ -52,6 +52,10 @@ class Trouble:
         self.failed_in_a_row = 0
         self.rollbacks_in_a_row = 0
         self._held: list[tuple[Batch, list[Fault]]] = []
+        self._good: list[Any] = []
+        """Samples of a batch that passed, of the usual size."""
+
+        self._objective: Objective = lambda data: data
         self.last_rollback = -1
         self._said_non_finite = False
 
@@ -68,15 +72,45 @@ class Trouble:
         """Put back what `state` returned."""
         vars(self).update(state)
 
-    def passed(self) -> None:
-        """Take note that a batch passed. Samples of batches that failed as a whole are now known to be the odd ones."""
+    def passed(self, batch: Batch, objective: Objective) -> None:
+        """Take note that a batch passed. Samples of batches that failed as a whole can be judged beside it now."""
         self.ever_passed = True
         self.failed_in_a_row = 0
         self._said_non_finite = False
-        if self._held:
-            for batch, faults in self._held:
-                self._set_aside(batch, faults)
-            self._held.clear()
+        if batch.indices and len(batch.indices) >= len(self._good):
+            self._good = batch.indices
+        self._objective = objective
+
+    def judge_held(self) -> None:
+        """Between two steps: judge the samples of batches that failed as a whole beside good ones, if there are any."""
+        if self._held and self._good:
+            held, self._held = self._held, []
+            for failed, faults in held:
+                self._judge_beside_good_ones(failed, faults, self._objective)
+
+    def _judge_beside_good_ones(self, failed: Batch, faults: list[Fault], objective: Objective) -> None:
+        """Set aside those rows of a failed batch that fail beside good ones too; the others failed for its size."""
+        guard = self._guard
+        guilty = []
+        random = guard.stepper.before.again()
+        for fault in faults:
+            beside = failed.reload([fault.index, *self._good[: max(1, len(self._good) - 1)]]) if self._good else None
+            if beside is None or fault.index not in beside.indices:
+                continue
+            attempt = guard.window.pieces(guard.stepper.to_device(beside.data), objective, 1.0, first=True).read()
+            if not attempt.fine:
+                guilty.append(fault)
+            random.restore()
+        guard.optimizer.zero_grad(set_to_none=True)
+        if guilty:
+            self._set_aside(failed, guilty)
+        if len(guilty) < len(faults):
+            text = (
+                f"batch {failed.position} of epoch {failed.epoch} failed, and its samples pass beside others: it is "
+                "its "
+                f"size, {len(faults)}. If the model wants another one, give the loader `drop_last=True`"
+            )
+            guard.problems += [text] if text not in guard.problems else []
 
     def mend(self, batch: Batch, objective: Objective, attempt: Attempt) -> Attempt | None:
         """Return an attempt on which a step can be taken, or None when this batch is left out.
@@ -113,20 +147,28 @@ class Trouble:
                 attempt = self._again(batch, objective)
                 continue
             culprits = self._culprits(batch, objective)
-            if self._passes_with_good_weights(batch, objective, culprits):
-                where = self._where(batch, objective, culprits)
+            if not culprits and error is not None:
+                attempt = self._again(batch, objective)
+                if attempt.fine:
+                    continue  # it comes and goes: nobody's fault
+            where = self._where(batch, objective, culprits)
+            # An exception is an optimisation fault only where numbers went bad before it.
+            by_numbers = error is None or "is not finite" in where
+            if by_numbers and self._passes_with_good_weights(batch, objective, culprits):
                 if not self._go_back(batch, attempt, where):
                     return self.leave_out(batch, attempt, [])
                 attempt = self._again(batch, objective)
                 continue
             faults = [self._fault(batch, objective, row) for row in culprits]
-            if not faults or len(faults) == len(self._rows(batch)):
+            guilty_by_themselves = bool(faults) and all(fault.reason.startswith("input") for fault in faults)
+            if not faults or (len(faults) == len(self._rows(batch)) and not guilty_by_themselves):
                 return self.leave_out(batch, attempt, faults)
             if not guard.policy.may("quarantine"):
-                return self.leave_out(batch, attempt, [])
+                return self.leave_out(batch, attempt, [], blamed=faults)
             self._set_aside(batch, faults)
-            rest = self._without(batch, culprits)
+            rest = self._without(batch, culprits) if len(culprits) < len(self._rows(batch)) else None
             if rest is None:
+                guard.window.forget_batch()
                 return None
             batch.data, batch.indices = rest.data, rest.indices
             attempt = self._again(batch, objective)
@@ -224,6 +266,12 @@ class Trouble:
         guard = self._guard
         guard.suspects = faults
         kind = faults[0].kind
+        if batch.indices is None:
+            # Rows of a stream have no index that comes again: this batch goes on without them, and that is all.
+            names = tuple(str(fault.index) for fault in faults)
+            guard.policy.note(self._finding(Attempt(), faults[0].reason, names))
+            guard.suspects = []
+            return
         if kind == "non-finite":
             finding = self._finding(Attempt(), faults[0].reason, tuple(f"sample {fault.index}" for fault in faults))
         else:
@@ -231,8 +279,13 @@ class Trouble:
         guard.policy.act(finding, guard, ["quarantine"])
         guard.suspects = []
 
-    def leave_out(self, batch: Batch, attempt: Attempt, faults: list[Fault]) -> None:
-        """Leave a batch out, or, when that cannot be bad luck any more, let the error out."""
+    def leave_out(
+        self, batch: Batch, attempt: Attempt, faults: list[Fault], *, blamed: list[Fault] | None = None
+    ) -> None:
+        """Leave a batch out, or, when that cannot be bad luck any more, let the error out.
+
+        `faults` are all its samples, to be judged later; `blamed` are known, but may not be set aside.
+        """
         guard = self._guard
         self.failed_in_a_row += 1
         guard.window.forget_batch()
@@ -250,10 +303,12 @@ class Trouble:
                 f"{said}: the loss is {attempt.loss}, the gradient norm {attempt.norm}, for whole batches. First: "
                 f"{where}"
             )
-        if faults:
-            self._held.append((replace(batch), faults))
+        if faults and batch.indices is not None:
+            self._held.append((replace(batch, data=None), faults))
         name = f"batch {batch.position} of epoch {batch.epoch}"
-        if error is None:
+        if blamed:
+            finding = self._finding(attempt, f"{blamed[0].reason} (`allow` keeps it from being set aside)", (name,))
+        elif error is None:
             finding = self._finding(attempt, "it is not finite, and no single sample is to blame", (name,))
         else:
             finding = guard.sample_finding([Fault(name, "raises", describe_error(error)[0])])

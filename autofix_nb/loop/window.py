@@ -17,6 +17,7 @@ class Window:
         self._stepper = stepper
         self._weight = 1.0 / stepper.accumulate
         self._passed: list[tuple[Any, Objective]] = []
+        self._losses: list[float] = []
         self.began_at: int | None = None
         """Position in the epoch of the first batch of the step at hand; None between steps."""
 
@@ -37,16 +38,24 @@ class Window:
             return self._stepper.attempt(data, objective, first=True)
         return self.pieces(data, objective, self._weight, first=not self._passed)
 
-    def add(self, data: Any, objective: Objective) -> bool:
+    def add(self, data: Any, objective: Objective, attempt: Attempt) -> bool:
         """Take note that a batch passed; returns whether the step is complete."""
         if self._stepper.accumulate == 1:
             return True
         self._passed.append((data, objective))
+        self._losses.append(attempt.read().loss)
         return len(self._passed) == self._stepper.accumulate
+
+    def mean(self, attempt: Attempt) -> Attempt:
+        """Return the attempt that completes the step, with the mean loss of its batches."""
+        if self._losses:
+            attempt.loss = sum(self._losses) / len(self._losses)
+        return attempt
 
     def close(self) -> None:
         """The optimizer has stepped."""
         self._passed.clear()
+        self._losses.clear()
         self.began_at = None
 
     def forget_batch(self) -> None:
@@ -61,6 +70,7 @@ class Window:
     def forget_step(self) -> None:
         """Make things as they were before the step at hand."""
         self._passed.clear()
+        self._losses.clear()
         self.forget_batch()
 
     def pieces(self, data: Any, objective: Objective, weight: float, *, first: bool) -> Attempt:
