@@ -67,6 +67,8 @@ class Policy:
         say: Callable[[str], None] = lambda text: None,
     ) -> None:
         """`say` is told, in one sentence each, what was changed and what came of it."""
+        allow, ignore = _as_set(allow), _as_set(ignore)
+        fixes = None if fixes is None else _as_set(fixes)
         if mode not in ("auto", "suggest", "off"):
             raise ConfigurationError(f"`autofix` must be 'auto', 'suggest' or 'off', got {mode!r}")
         if not set(allow) <= ALLOWED:
@@ -165,8 +167,9 @@ class Policy:
         """
         self.note(finding)
         if self.mode == "off":
+            self._say(f"{finding.code} at step {finding.step}: {finding.says}.")
             return False
-        applied = False
+        applied = suggested = False
         for name in finding.fixes if fixes is None else fixes:
             if any(trial.change.fix == name for trial in self.trials) and name not in ("rollback", "scale_lr"):
                 continue
@@ -176,6 +179,14 @@ class Policy:
                 continue
             if not self.may(name):
                 self.journal.append("suggestion", code=finding.code, step=finding.step, **asdict(change))
+                if not suggested:
+                    why = (
+                        'autofix="auto" does it'
+                        if self.mode == "suggest"
+                        else "`allow` or `fixes` keeps it from being done"
+                    )
+                    self._say(f"{finding.code} at step {finding.step}: {finding.says}. Suggested: {name} ({why}).")
+                suggested = True
                 continue
             self._apply(fix, change, finding, run)
             applied = True
@@ -317,6 +328,11 @@ def usual_loss(history: History, stretches: int = 3) -> float:
     pieces = [losses[max(0, stop - HORIZON_STEPS) : stop] for stop in range(len(losses), 0, -HORIZON_STEPS)]
     medians = [float(np.median(piece[np.isfinite(piece)])) for piece in pieces if np.isfinite(piece).any()]
     return min(medians, default=float("nan"))
+
+
+def _as_set(names: Collection[str]) -> frozenset[str]:
+    """A lone name is a set of one; without this it would be a set of letters."""
+    return frozenset([names] if isinstance(names, str) else names)
 
 
 def _capital(sentence: str) -> str:

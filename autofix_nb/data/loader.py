@@ -149,6 +149,10 @@ class GuardedLoader:
         loaded = self._fetcher[plan]
         return loaded.pin_memory() if self._pin else loaded
 
+    def look_at(self, plan: Plan) -> Loaded:
+        """Fetch samples as they are, quarantined ones too."""
+        return self._fetcher[plan]
+
     def fetch_at(self, epoch: int, position: int, indices: list[Any]) -> Loaded:
         """Fetch these samples as the batch at one position of an epoch."""
         return self.fetch(Plan(epoch, position, indices))
@@ -282,11 +286,11 @@ class IterableGuard:
 
     samples = None
 
-    def __init__(self, source: Iterable[Any], seed: int, *, guarded: bool = True) -> None:
+    def __init__(self, source: Iterable[Any], seed: int, *, guarded: bool = True, name: str = "train") -> None:
         """`guarded=False` lets the source's exceptions through."""
         if isinstance(source, Iterator):
             raise ConfigurationError(
-                f"`train` is a {type(source).__name__}, which can be read once only; wanted something that each "
+                f"`{name}` is a {type(source).__name__}, which can be read once only; wanted something that each "
                 "epoch can iterate anew. Make a list of it, or give the `DataLoader` itself"
             )
         self.source = source
@@ -334,9 +338,9 @@ class IterableGuard:
 
 
 def guard_loader(
-    source: Any, seed: int, quarantine: Quarantine | None = None, *, guarded: bool = True
+    source: Any, seed: int, quarantine: Quarantine | None = None, *, guarded: bool = True, name: str = "train"
 ) -> GuardedLoader | IterableGuard:
-    """Return the guard that fits `source`.
+    """Return the guard that fits `source`; `name` is what errors call it.
 
     Raises:
         ConfigurationError: when `source` cannot be iterated anew for each epoch.
@@ -345,9 +349,10 @@ def guard_loader(
         return GuardedLoader(source, seed, quarantine, guarded=guarded)
     if not hasattr(source, "__iter__"):
         raise ConfigurationError(
-            f"`train` is a {type(source).__name__}, wanted a `torch.utils.data.DataLoader` or an iterable of batches"
+            f"`{name}` is a {type(source).__name__}, wanted a `torch.utils.data.DataLoader` or an iterable of batches: "
+            "`DataLoader(data, batch_size=32)`"
         )
-    return IterableGuard(source, seed, guarded=guarded)
+    return IterableGuard(source, seed, guarded=guarded, name=name)
 
 
 def batches(loader: Any, seed: int, epoch: int, exclude: Iterable[Any] = ()) -> Iterator[Any]:

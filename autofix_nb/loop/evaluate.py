@@ -11,6 +11,7 @@ from torch import nn
 from autofix_nb.data import GuardedLoader, structure
 from autofix_nb.data.loader import IterableGuard
 from autofix_nb.data.seeding import LoadingRandomness
+from autofix_nb.errors import ConfigurationError
 from autofix_nb.loop.objective import Objective, total_loss
 
 Metric = Callable[[Any, Any], Any]
@@ -69,7 +70,7 @@ def evaluate(
                     held += outputs.numel()
                 else:
                     for name, metric in metrics.items():
-                        means[name].add(float(metric(outputs, targets)), size)
+                        means[name].add(_number(name, metric(outputs, targets)), size)
         row = {"val/loss": losses.value} | {f"val/loss/{name}": mean.value for name, mean in parts.items()}
         row |= _metrics(metrics, gathered, means)
     if not math.isfinite(losses.value) and losses.weight:
@@ -84,10 +85,10 @@ def _metrics(
     together = _together(gathered)
     for name, metric in metrics.items():
         if together is not None and not means[name].weight:
-            row[f"val/{name}"] = float(metric(*together))
+            row[f"val/{name}"] = _number(name, metric(*together))
             continue
         for outputs, targets in gathered:
-            means[name].add(float(metric(outputs, targets)), len(outputs))
+            means[name].add(_number(name, metric(outputs, targets)), len(outputs))
         if means[name].weight:
             row[f"val/{name}"] = means[name].value
     return row
@@ -156,3 +157,16 @@ class _Mean:
     @property
     def value(self) -> float:
         return self.total / self.weight if self.weight else math.nan
+
+
+def _number(name: str, value: Any) -> float:
+    """Return what a metric gave as a number.
+
+    Raises:
+        ConfigurationError: naming the metric, when it is none.
+    """
+    try:
+        return float(value)
+    except (TypeError, ValueError, RuntimeError) as error:
+        what = f"shape {tuple(value.shape)}" if isinstance(value, torch.Tensor) else f"a {type(value).__name__}"
+        raise ConfigurationError(f"`metrics[{name!r}]` returned {what}, wanted one number") from error

@@ -76,6 +76,7 @@ def fit(
     setup.check_source(train, "train")
     if val is not None:
         setup.check_source(val, "val")
+        guard_loader(val, 0, name="val")
     chosen = setup.choose_device(device, model)
     model.to(chosen)
     if not model.training:
@@ -84,14 +85,18 @@ def fit(
     setup.check_loss(loss, step)
     sample = probe(model, train, loss, step, chosen, setup.choose_precision(precision, chosen)[0])
     metrics = setup.choose_metrics(metrics, sample.task, step) if val is not None else {}
+    setup.check_goal(goal, metrics, val, step)
     told = [sentence for sentence in (sample.says, told_optimizer) if sentence]
+
+    made, each_step = setup.make_scheduler(optimizer, scheduler)
+    setup.check_schedule(made, epochs, train, accumulate)
 
     guard = Guard(
         model,
         optimizer,
         name=setup.choose_name(name, model, train),
         store=store,
-        scheduler=scheduler,
+        scheduler=None if made is None else (made, "step" if each_step else "epoch"),
         accumulate=accumulate,
         precision=precision,
         seed=seed,
@@ -111,8 +116,9 @@ def fit(
 
     with guard:
         guard.open(sample.loss_name, epochs)
+        guard.source(train)
         guard.tell(told)
-        validation = None if val is None else guard_loader(val, guard.seed)
+        validation = None if val is None else guard_loader(val, guard.seed, name="val")
         for _ in guard.epochs(epochs):
             for batch in guard.batches(train):
                 guard.step(batch, objective)

@@ -20,6 +20,7 @@ from torch import nn
 
 from autofix_nb.checkpoints import Snapshot
 from autofix_nb.data import Batch, Fault, GuardedLoader, IterableGuard, Quarantine, guard_loader, structure
+from autofix_nb.data.fingerprint import fingerprint
 from autofix_nb.detectors import DETECTORS, Detector
 from autofix_nb.errors import ConfigurationError, DataError
 from autofix_nb.finding import Finding, Severity
@@ -279,7 +280,7 @@ class Guard:
         if id(loader) not in self._sources:
             setup.check_source(loader, "train")
             source = guard_loader(loader, self.seed, self.quarantine, guarded=self.policy.may("quarantine"))
-            self.keeper.check_data(loader)
+            self.keeper.check_data(loader, fingerprint(source))
             self._sources[id(loader)] = source
             self._loaders.append(loader)  # keeps the id taken
             self._samples = source.samples or 0

@@ -79,7 +79,9 @@ class Keeper:
     @property
     def can_resume(self) -> bool:
         """Whether there is something to go on from."""
-        return self._resume is not False and self.store.has("last")
+        last = self.journal.last("save")
+        trained = last is None or last.get("step") != 0  # a run that failed before its first step holds nothing
+        return self._resume is not False and self.store.has("last") and trained
 
     def save_if_due(self, guard: "Guard") -> None:
         """Save when enough time (or, on request, enough steps) went by."""
@@ -154,8 +156,8 @@ class Keeper:
         self.last_saved_step = int(state["step"])
         return state
 
-    def check_data(self, loader: Any) -> None:
-        """Note size and batch size of the training data, or compare them with what was noted.
+    def check_data(self, loader: Any, data: str | None) -> None:
+        """Note size, batch size and fingerprint of the training data, or compare them with what was noted.
 
         Raises:
             ResumeError: when the run was begun on other data.
@@ -164,6 +166,7 @@ class Keeper:
         known = {
             "samples": len(dataset) if hasattr(dataset, "__len__") else None,
             "batch size": getattr(loader, "batch_size", None),
+            "data": data,
         }
         settings = self.settings()
         self._refuse(self._differences(known))
@@ -239,18 +242,30 @@ class Keeper:
         return [
             f"{name} was {_short(before[name])}, now {_short(value)}"
             for name, value in plain(identity).items()
-            if name in before and before[name] != value
+            if before.get(name) not in (None, "") and value not in (None, "") and before[name] != value
         ]
 
 
-def identity_of(model: torch.nn.Module, optimizer: torch.optim.Optimizer, loss: str) -> dict[str, Any]:
-    """Return what must be the same for a training to be the same one, besides the data: shapes, optimizer, loss."""
+MOVED_BY_SCHEDULERS = ("lr", "momentum", "betas", "initial_lr", "max_lr", "min_lr", "max_momentum", "base_momentum")
+
+
+def identity_of(
+    model: torch.nn.Module, optimizer: torch.optim.Optimizer, loss: str, *, scheduled: bool = False
+) -> dict[str, Any]:
+    """Return what must be the same for a training to be the same one, besides the data: shapes, optimizer, loss.
+
+    `scheduled` leaves out what a scheduler moves: an optimizer used before has other values of it.
+    """
     shapes = {name: list(part.shape) for name, part in model.state_dict().items() if isinstance(part, torch.Tensor)}
     groups = [
         {name: value for name, value in group.items() if isinstance(value, int | float | bool | str | tuple)}
         for group in optimizer.state_dict()["param_groups"]
     ]
     for group in groups:
+        if scheduled:
+            for name in MOVED_BY_SCHEDULERS:
+                group.pop(name, None)
+            continue
         # The scheduler moves these; what the user asked for is under `initial_lr` then.
         group["lr"] = group.pop("initial_lr", group.get("lr"))
     return {

@@ -22,7 +22,7 @@ def begin_or_resume(guard: "Guard", loss: str, epochs: int) -> None:
         ResumeError: when the folder holds another training.
         StoreError: when it holds no whole checkpoint any more.
     """
-    identity = identity_of(guard.model, guard.optimizer, loss)
+    identity = identity_of(guard.model, guard.optimizer, loss, scheduled=guard.scheduler is not None)
     asked = 0
     if guard.keeper.can_resume:
         state = guard.keeper.resume(guard, identity)
@@ -31,6 +31,7 @@ def begin_or_resume(guard: "Guard", loss: str, epochs: int) -> None:
     if guard.status == "finished" and (guard.epoch >= epochs or epochs <= asked):
         return
     if guard.status == "new":
+        guard.quarantine.restore([])  # what a run before this one had set aside
         _check_weights(guard)
         _write_settings(guard, identity)
         guard.journal.append("start", name=guard.name, seed=guard.seed, epochs=epochs)

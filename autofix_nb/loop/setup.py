@@ -150,6 +150,11 @@ def make_scheduler(optimizer: torch.optim.Optimizer, scheduler: Any) -> tuple[An
     if scheduler is None:
         return None, False
     unit = None
+    if isinstance(scheduler, type):
+        raise ConfigurationError(
+            f"`scheduler` is the class {scheduler.__name__}, wanted one made from the optimizer, or a function that "
+            f"makes one: `lambda optimizer: torch.optim.lr_scheduler.{scheduler.__name__}(optimizer, ...)`"
+        )
     if not hasattr(scheduler, "step") and callable(scheduler):
         scheduler = scheduler(optimizer)
     if isinstance(scheduler, tuple) and len(scheduler) == 2:
@@ -225,7 +230,9 @@ def choose_goal(goal: Any, metrics: Mapping[str, Any]) -> tuple[str, str]:
     """
     if goal is None:
         goal = f"val/{next(iter(metrics))}" if metrics else "val/loss"
-    name, direction = goal if isinstance(goal, tuple) else (goal, None)
+    name, direction = goal if isinstance(goal, tuple) and len(goal) == 2 else (goal, None)
+    if not isinstance(name, str):
+        raise ConfigurationError(f"`goal` must be a name or (name, 'min' or 'max'), got {goal!r}")
     if direction not in (None, "min", "max"):
         raise ConfigurationError(f"`goal` must be a name or (name, 'min' or 'max'), got {goal!r}")
     if not name.startswith("val/"):
@@ -305,3 +312,42 @@ def choose_metrics(metrics: Any, task: Any, step: Any) -> dict[str, Callable[[An
             "or give `loss=` instead"
         )
     return dict(metrics)
+
+
+def check_goal(goal: Any, metrics: Mapping[str, Any], val: Any, step: Any) -> None:
+    """Raise when the goal is nothing that this training measures.
+
+    Raises:
+        ConfigurationError: with what there is.
+    """
+    if goal is None:
+        return
+    name, _ = choose_goal(goal, metrics)
+    if val is None:
+        raise ConfigurationError(
+            f"`goal={goal!r}` needs validation data, and `val` is None; give a loader as third argument"
+        )
+    there = ["val/loss", *(f"val/{metric}" for metric in metrics)]
+    if name not in there and not name.startswith("val/loss/"):
+        raise ConfigurationError(
+            f"`goal` names {name!r}, which is not measured; there are {there} and parts `val/loss/...`"
+        )
+
+
+def check_schedule(scheduler: Any, epochs: int, train: Any, accumulate: int) -> None:
+    """Raise when a one-cycle schedule ends before the training: it would raise in the middle of it.
+
+    Raises:
+        ConfigurationError: with the number of steps that the training has.
+    """
+    if not isinstance(scheduler, lr_scheduler.OneCycleLR):
+        return
+    try:
+        steps = epochs * -(-len(train) // accumulate)
+    except TypeError:
+        return
+    if scheduler.total_steps < steps:
+        raise ConfigurationError(
+            f"`scheduler`: OneCycleLR has `total_steps={scheduler.total_steps}`, the training has {steps} "
+            f"({epochs} epochs of {steps // epochs}); make it with `total_steps={steps}`"
+        )

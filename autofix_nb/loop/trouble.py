@@ -107,8 +107,7 @@ class Trouble:
         if len(guilty) < len(faults):
             text = (
                 f"batch {failed.position} of epoch {failed.epoch} failed, and its samples pass beside others: it is "
-                "its "
-                f"size, {len(faults)}. If the model wants another one, give the loader `drop_last=True`"
+                f"its size, {len(faults)}. If the model wants another one, give the loader `drop_last=True`"
             )
             guard.problems += [text] if text not in guard.problems else []
 

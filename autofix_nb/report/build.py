@@ -75,17 +75,35 @@ def sentences(report: Plain) -> list[str]:
     if goal:
         restored = ", whose weights were put back" if goal["restored"] else ""
         said.append(f"Best {goal['name']} {goal['best']:.4f} in epoch {goal['best_epoch']}{restored}.")
-    if report["why"]:
+    if report["why"] and not (report["status"] == "finished" and report["why"].startswith("the stop button")):
         said.append(f"It ended early: {report['why'].rstrip('.')}.")
     aside = report["quarantine"]
     if aside["count"]:
         of = f" of {aside['samples']}" if aside["samples"] else ""
         said.append(f"{aside['count']}{of} {_plural('sample', aside['samples'] or aside['count'])} set aside.")
+    if changed := _changed(report["changes"]):
+        said.append(f"Changed on the way: {changed}.")
+    if report["suggestions"]:
+        said.append("Fixes were suggested and not applied: the report lists them.")
     if report["resumed"]:
         said.append(f"Resumed {_times(len(report['resumed']))}.")
-    if not report["findings"] and not report["resumed"] and report["status"] not in ("failed", "interrupted"):
+    if report["problems"]:
+        said.append(f"{len(report['problems'])} {_plural('thing', len(report['problems']))} to look at in the report.")
+    elif not report["findings"] and not report["resumed"] and report["status"] not in ("failed", "interrupted"):
         said.append("Nothing was found that needed a fix.")
     return said
+
+
+def _changed(changes: Sequence[Plain]) -> str:
+    """Return the fixes that touched the loop, each with how often and what came of it last; empty where none did."""
+    by_fix: dict[str, list[str]] = {}
+    for change in changes:
+        if change["fix"] not in ("quarantine", "early_stop"):
+            by_fix.setdefault(change["fix"], []).append(change["verdict"])
+    return ", ".join(
+        f"{fix} {_times(len(verdicts))} ({'last ' if len(verdicts) > 1 else ''}{verdicts[-1]})"
+        for fix, verdicts in by_fix.items()
+    )
 
 
 def duration(seconds: float) -> str:
