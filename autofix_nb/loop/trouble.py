@@ -158,7 +158,11 @@ class Trouble:
                     return self.leave_out(batch, attempt, [])
                 attempt = self._again(batch, objective)
                 continue
-            faults = [self._fault(batch, objective, row) for row in culprits]
+            found = [self._fault(batch, objective, row) for row in culprits]
+            faults = [fault for fault in found if fault is not None]
+            if len(faults) < len(found):
+                attempt = self._again(batch, objective)
+                continue  # what comes and goes is nobody's fault
             guilty_by_themselves = bool(faults) and all(fault.reason.startswith("input") for fault in faults)
             if not faults or (len(faults) == len(self._rows(batch)) and not guilty_by_themselves):
                 return self.leave_out(batch, attempt, faults)
@@ -359,7 +363,8 @@ class Trouble:
                 guard.policy.act(finding, guard, ["rollback", "scale_lr"])
             else:
                 culprits = self._culprits(batch, objective)
-                guard.suspects = [self._fault(batch, objective, row) for row in culprits]
+                found = [self._fault(batch, objective, row) for row in culprits]
+                guard.suspects = [fault for fault in found if fault is not None]
                 where = guard.suspects[0].reason if guard.suspects else "the whole batch"
                 samples = tuple(f"sample {fault.index}" for fault in guard.suspects)
                 guard.policy.act(self._finding(attempt, where, samples), guard, ["quarantine", "skip_batch"])
@@ -372,11 +377,13 @@ class Trouble:
             return again
         return attempt
 
-    def _fault(self, batch: Batch, objective: Objective, row: int) -> Fault:
-        """Return the record of one row that fails alone: its index, and where it fails."""
+    def _fault(self, batch: Batch, objective: Objective, row: int) -> Fault | None:
+        """Return the record of one row that fails alone: its index, and where it fails; None if it passes this time."""
         attempt = self._try_rows(batch, objective, [row])
         self._guard.stepper.before.restore()
         self._guard.optimizer.zero_grad(set_to_none=True)
+        if attempt.fine:
+            return None
         index = (
             batch.indices[row]
             if batch.indices is not None

@@ -405,3 +405,48 @@ def test_validation_sets_bad_samples_aside_for_itself(fit):
 
     assert 0 == len(run.quarantine)
     assert any("validation sample 5 raises" in problem for problem in run.report().to_dict()["problems"])
+
+
+def test_a_break_makes_a_short_epoch(guard):
+    """As in every tutorial: `break` after some batches, and the next epoch follows."""
+    train, _ = digits_loaders()
+    model, turns = mlp(), []
+    with guard(model, adam(model)) as own:
+        for epoch in own.epochs(3):
+            turns.append(epoch)
+            for number, batch in enumerate(own.batches(train)):
+                if number == 5:
+                    break
+                own.step(batch, loss_of(model))
+
+    assert [0, 1, 2] == turns
+    assert 15 == own.run.history.step("loss")
+    assert "finished" == own.run.status
+
+
+def test_a_guard_that_was_not_entered_is_said(guard):
+    """Without `with`, nothing would be saved at the end."""
+    model = mlp(4, 3, 8)
+    with pytest.raises(ConfigurationError, match=r"`with af.Guard"):
+        next(guard(model, adam(model)).epochs(1))
+
+
+def test_the_last_accumulated_step_of_an_epoch_is_recorded(fit):
+    """44 batches, 5 a step: nine steps, nine losses, each the mean of its batches."""
+    train, _ = digits_loaders()
+    model = mlp()
+
+    run = fit(model, train, epochs=2, accumulate=5)
+
+    assert 18 == run.history.count("loss") == run.history.step("loss")
+    assert [9, 9] == [row["steps"] for row in run.history.epochs]
+
+
+def test_suggestions_are_said_while_it_trains(fit, capsys):
+    """`autofix="suggest"`: one line that tells what would have been done."""
+    train, _ = digits_loaders(nan=(5,))
+    fit(mlp(), train, epochs=1, autofix="suggest", show="text")
+
+    said = capsys.readouterr().out
+    assert 'Suggested: quarantine (autofix="auto" does it)' in said
+    assert "Fixes were suggested and not applied" in said

@@ -373,3 +373,92 @@ def test_saving_every_so_many_steps_is_kept_to_the_step(fit, every):
     assert list(range(every, 89, every)) == [step for step in saved if step % every == 0]
     assert 88 == saved[-1]
     assert same_weights(run.last_weights, {name: value.cpu() for name, value in model.state_dict().items()})
+
+
+def test_other_data_of_the_same_size_are_refused(fit):
+    """Cross-validation with one name must not hand back the first fold's weights as the second's."""
+    from torch.utils.data import DataLoader, TensorDataset
+
+    folds = [DataLoader(TensorDataset(torch.randn(64, 4), torch.arange(64) % 3), batch_size=8) for _ in range(2)]
+    for epochs in (1, 2):
+        fit(mlp(4, 3, 8), folds[0], epochs=epochs)
+
+    with pytest.raises(ResumeError, match=r"data was .* now"):
+        fit(mlp(4, 3, 8), folds[1], epochs=2)
+
+
+def test_data_that_are_never_the_same_twice_are_not_compared(fit):
+    """Noise from a generator of the data set's own: no fingerprint, no refusal."""
+    import numpy as np
+    from torch.utils.data import DataLoader, Dataset
+
+    class Noisy(Dataset):
+        stream = np.random.default_rng()
+
+        def __len__(self):
+            return 32
+
+        def __getitem__(self, index):
+            return torch.from_numpy(self.stream.normal(size=4)).float(), index % 3
+
+    for epochs in (1, 2):
+        run = fit(mlp(4, 3, 8), DataLoader(Noisy(), batch_size=8), epochs=epochs)
+
+    assert 2 == len(run.history.epochs)
+
+
+def test_a_bug_mended_before_the_first_step_is_no_other_training(fit):
+    """The commonest loop in a notebook: wrong input size, an error, the cell mended and run again."""
+    train, _ = digits_loaders()
+    with pytest.raises(RuntimeError, match="shapes cannot be multiplied"):
+        fit(mlp(features=63), train, epochs=1)
+
+    run = fit(mlp(), train, epochs=1)
+
+    assert "finished" == run.status
+    assert 44 == run.history.step("loss")
+
+
+@pytest.mark.parametrize(
+    "scheduler",
+    [
+        pytest.param(
+            lambda o: torch.optim.lr_scheduler.ReduceLROnPlateau(o, patience=0, factor=0.5, threshold=9), id="plateau"
+        ),
+        pytest.param(lambda o: torch.optim.lr_scheduler.OneCycleLR(o, 0.1, total_steps=176), id="one-cycle"),
+    ],
+)
+def test_the_same_cell_with_the_optimizer_used_before_goes_on(fit, scheduler):
+    """What a scheduler moved is not what the user asked for."""
+    train, _ = digits_loaders()
+    model = mlp()
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1, momentum=0.9)
+    made = scheduler(optimizer)
+    for epochs in (2, 3):
+        run = fit(model, train, epochs=epochs, optimizer=optimizer, scheduler=made)
+
+    assert 132 == run.history.step("loss")
+
+
+def test_an_error_of_the_scheduler_neither_loses_steps_nor_counts_an_epoch_twice(fit):
+    """It is the user's code, called after the step and before the epoch is closed."""
+    train, _ = digits_loaders()
+    calls = []
+
+    class Failing(torch.optim.lr_scheduler.StepLR):
+        def step(self, *args):
+            calls.append(1)
+            if len(calls) == 3:
+                raise ZeroDivisionError("in my schedule")
+            super().step(*args)
+
+    model, optimizer = build()
+    with pytest.raises(ZeroDivisionError) as caught:
+        fit(model, train, epochs=3, optimizer=optimizer, scheduler=lambda made: Failing(made, 1))
+    model, optimizer = build()
+
+    run = fit(model, train, epochs=3, optimizer=optimizer, scheduler=lambda made: Failing(made, 1))
+
+    assert "up to step 88" in "\n".join(caught.value.__notes__)
+    assert [1, 2, 3] == [row["epoch"] for row in run.history.epochs]
+    assert 132 == run.history.step("loss")

@@ -206,6 +206,54 @@ CASES = [
     ),
 ]
 
+CASES += [
+    pytest.param(
+        lambda: (model(), small_loader(), {"goal": "acuracy", "metrics": {}}),
+        ConfigurationError,
+        r"`goal` names 'val/acuracy', which is not measured; there are \['val/loss'\]",
+        id="misspelt-goal",
+    ),
+    pytest.param(
+        lambda: (model(), small_loader(), {"goal": "accuracy"}),
+        ConfigurationError,
+        r"`val` is None",
+        id="goal-without-val",
+    ),
+    pytest.param(
+        lambda: (model(), small_loader(), {"goal": ("a", "b", "c"), "metrics": {}}),
+        ConfigurationError,
+        r"`goal` must be a name",
+        id="goal-of-three",
+    ),
+    pytest.param(
+        lambda: (model(), small_loader(), {"scheduler": torch.optim.lr_scheduler.StepLR}),
+        ConfigurationError,
+        r"`scheduler` is the class StepLR",
+        id="scheduler-class",
+    ),
+    pytest.param(
+        lambda: (
+            model(),
+            small_loader(),
+            {
+                "optimizer": "sgd",
+                "lr": 0.1,
+                "epochs": 3,
+                "scheduler": lambda o: torch.optim.lr_scheduler.OneCycleLR(o, 1.0, 20),
+            },
+        ),
+        ConfigurationError,
+        r"OneCycleLR has `total_steps=20`, the training has 24 \(3 epochs of 8\)",
+        id="one-cycle-too-short",
+    ),
+]
+
+
+def test_validation_data_are_checked_under_their_own_name(fit):
+    """Before training, not after its first epoch."""
+    with pytest.raises(ConfigurationError, match=r"`val` is a generator"):
+        fit(model(), small_loader(), (batch for batch in small_loader()), epochs=1)
+
 
 @pytest.mark.parametrize(("make", "kind", "text"), CASES)
 def test_what_does_not_fit_is_said_before_training(fit, tmp_path, make, kind, text):

@@ -465,3 +465,74 @@ def test_a_failure_that_does_not_come_back_costs_nothing(fit):
     assert 0 == len(run.quarantine)
     assert 2 == sum("passed when it was run again" in entry["text"] for entry in run.journal.entries("note"))
     assert same_weights({f"net.{name}": value for name, value in twin.state_dict().items()}, run.last_weights)
+
+
+class OneSize(nn.Module):
+    """A model that knows one batch size only."""
+
+    def __init__(self, size=32):
+        super().__init__()
+        self.net, self.size = mlp(), size
+
+    def forward(self, rows):
+        if self.training and len(rows) != self.size:
+            raise RuntimeError(f"wanted {self.size} rows")
+        return self.net(rows)
+
+
+def test_a_batch_that_fails_for_its_size_costs_no_sample(fit):
+    """The small last batch of each epoch is left out and said; its samples pass beside others, so nobody is blamed."""
+    train, _ = digits_loaders()  # 1,400 rows: the last batch has 24
+    model = OneSize()
+
+    run = fit(model, train, epochs=3, optimizer=adam(model))
+
+    assert 0 == len(run.quarantine)
+    assert 3 == sum(row["skipped"] for row in run.history.epochs)
+    assert any("drop_last=True" in problem for problem in run.report().to_dict()["problems"])
+
+
+def test_a_bad_row_in_a_batch_that_fails_as_a_whole_is_found_beside_good_ones(fit):
+    """A lone bad row in a small batch: it fails beside good samples, too."""
+    train, _ = digits_loaders(nan=(5,))
+    model = OneSize()
+
+    run = fit(model, train, epochs=3, optimizer=adam(model))
+
+    assert [5] == run.quarantine.indices()
+
+
+@pytest.mark.parametrize(
+    ("damage", "bad"),
+    [("nan", range(64)), ("nan", range(640, 800)), ("raising", range(640, 800))],
+    ids=["first-batches", "a-shard-in-the-middle", "an-unreadable-shard"],
+)
+def test_whole_batches_of_bad_samples_are_set_aside_up_to_the_limit(fit, bad, damage):
+    """A contiguous block of damage in data that are not shuffled: each of its samples is guilty by itself."""
+    train, _ = digits_loaders(**{damage: bad})
+    train = DataLoader(train.dataset, batch_size=32)
+    model = mlp()
+
+    run = fit(model, train, epochs=2, optimizer=adam(model))
+
+    assert list(bad) == sorted(run.quarantine.indices())
+    assert "finished" == run.status
+    assert {1e-3} == set(run.history.values("lr").tolist())
+
+
+def test_an_exception_that_comes_and_goes_neither_rolls_back_nor_lowers(fit):
+    """A logger that is down for some calls says nothing about weights, rate or samples."""
+    train, _ = digits_loaders()
+    calls = []
+
+    def loss(outputs, targets):
+        calls.append(1)
+        if 185 < len(calls) <= 193:
+            raise ConnectionError("logger down")
+        return nn.functional.cross_entropy(outputs, targets)
+
+    model = mlp()
+    run = fit(model, train, epochs=8, optimizer=adam(model), loss=loss)
+
+    assert {"rollback", "scale_lr"}.isdisjoint(change.fix for change in run.fixes)
+    assert 0 == len(run.quarantine)
