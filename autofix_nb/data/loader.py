@@ -329,8 +329,9 @@ class IterableGuard:
                 self.lost_batches.append((epoch, position, f"{type(error).__name__}: {error}"))
                 if failed == FAILED_FETCHES_IN_A_ROW or not self.guarded:
                     raise error
-                fault = Fault(f"batch {position} of epoch {epoch}", "raises", self.lost_batches[-1][2])
-                yield Batch(None, None, epoch, position, faults=(fault,), source=self)
+                if position >= start:
+                    fault = Fault(f"batch {position} of epoch {epoch}", "raises", self.lost_batches[-1][2])
+                    yield Batch(None, None, epoch, position, faults=(fault,), source=self)
             position += 1
 
     def fetch(self, plan: Plan) -> Loaded:

@@ -713,7 +713,7 @@ class Generated(Counting):
 
 
 def numbers(guard, epoch=0, start=0):
-    return [(batch.position, batch.data) for batch in guard.epoch(epoch, start)]
+    return [(batch.position, batch.data) for batch in guard.epoch(epoch, start) if batch.data is not None]
 
 
 def test_a_class_based_iterable_loses_one_batch():
@@ -728,6 +728,10 @@ def test_a_class_based_iterable_loses_one_batch():
     assert expected == random.random()
     assert [0, 1, 2, 4, 5, 6, 7] == [position for position, _ in seen] == [int(value) for _, value in seen]
     assert [(0, 3, "ValueError: row 3")] == guard.lost_batches
+    lost = [batch for batch in guard.epoch(0) if batch.data is None]
+    assert [("batch 3 of epoch 0", "raises", "ValueError: row 3")] == [
+        (fault.index, fault.kind, fault.reason) for batch in lost for fault in batch.faults
+    ]
     assert seen == numbers(guard_loader(source, 2))
     assert seen[3:] == numbers(guard, start=4)
     assert seen != numbers(guard, epoch=1)
