@@ -153,10 +153,6 @@ class GuardedLoader:
         """Fetch samples as they are, quarantined ones too."""
         return self._fetcher[plan]
 
-    def fetch_at(self, epoch: int, position: int, indices: list[Any]) -> Loaded:
-        """Fetch these samples as the batch at one position of an epoch."""
-        return self.fetch(Plan(epoch, position, indices))
-
     def _here(self) -> Iterator[tuple[Plan, Loaded]]:
         for plan in self._live.plans:
             loaded = self._fetcher[plan]

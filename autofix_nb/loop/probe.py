@@ -12,7 +12,7 @@ from torch import nn
 from torch.utils.data import DataLoader, TensorDataset
 
 from autofix_nb.checkpoints import BeforeStep
-from autofix_nb.data import Batch, guard_loader, structure
+from autofix_nb.data import Batch, Plan, guard_loader, structure
 from autofix_nb.errors import AutofixError, DataError, ModelError
 from autofix_nb.loop.culprits import fill_up
 from autofix_nb.loop.evaluate import evaluating
@@ -97,7 +97,7 @@ def _few(train: Any) -> list[Batch]:
     source = guard_loader(train, 0)
     if isinstance(train, DataLoader) and hasattr(source, "order"):
         order = source.order(0)[:MOST_BATCHES]
-        loaded = ((place, source.fetch_at(0, place, keys)) for place, keys in enumerate(order))
+        loaded = ((place, source.fetch(Plan(0, place, keys))) for place, keys in enumerate(order))
         return [Batch(one.data, one.indices, 0, place, source=source) for place, one in loaded]
     found = []
     for batch in source.epoch(0):

@@ -266,6 +266,7 @@ def test_a_killed_worker_costs_nothing_but_time(fit, tmp_path):
 
     assert (tmp_path / "flag").exists()
     assert 0 == len(run.quarantine)
+    assert any("worker processes died and were replaced" in entry["text"] for entry in run.journal.entries("note"))
     assert same_weights(whole.last_weights, run.last_weights)
 
 
