@@ -11,7 +11,8 @@ PACKAGE = Path(autofix_nb.__file__).parent
 GROUPS = [
     {"errors", "finding", "history", "journal"},
     {"data", "environment"},
-    {"signals", "checkpoints"},
+    {"signals", "checkpoints", "objective"},
+    {"evidence"},
     {"checks", "detectors", "fixes"},
     {"policy"},
     {"report"},

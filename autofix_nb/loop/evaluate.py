@@ -2,17 +2,15 @@
 
 import math
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
 from typing import Any
 
 import torch
-from torch import nn
 
 from autofix_nb.data import GuardedLoader, structure
 from autofix_nb.data.loader import IterableGuard
 from autofix_nb.data.seeding import LoadingRandomness
 from autofix_nb.errors import ConfigurationError
-from autofix_nb.loop.objective import Objective, total_loss
+from autofix_nb.objective import Objective, evaluating, total_loss
 
 Metric = Callable[[Any, Any], Any]
 
@@ -20,19 +18,6 @@ MOST_GATHERED = 50_000_000
 """Numbers of outputs and targets kept for metrics over the whole set; beyond, metrics are means over batches."""
 
 _VALIDATION = 0x7A1
-
-
-@contextmanager
-def evaluating(model: nn.Module) -> Iterator[None]:
-    """Context in which every module is in eval mode; afterwards each is in the mode it was in."""
-    modes = [(module, module.training) for module in model.modules()]
-    model.eval()
-    try:
-        with torch.no_grad():
-            yield
-    finally:
-        for module, training in modes:
-            module.training = training
 
 
 def evaluate(

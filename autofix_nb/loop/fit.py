@@ -10,8 +10,8 @@ from autofix_nb.detectors import Detector
 from autofix_nb.loop import setup
 from autofix_nb.loop.evaluate import Metric, evaluate
 from autofix_nb.loop.guard import Guard
-from autofix_nb.loop.objective import Objective
 from autofix_nb.loop.probe import probe
+from autofix_nb.objective import Objective
 from autofix_nb.policy import ALLOWED, Mode
 from autofix_nb.run import Run
 

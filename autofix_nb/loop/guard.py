@@ -33,9 +33,9 @@ from autofix_nb.loop.keeper import Keeper
 from autofix_nb.loop.opening import begin_or_resume
 from autofix_nb.loop.stepper import Attempt, Stepper, left_behind
 from autofix_nb.loop.sums import EpochSums
-from autofix_nb.loop.tasks import Task
 from autofix_nb.loop.trouble import Trouble
 from autofix_nb.loop.window import Window
+from autofix_nb.objective.tasks import Task
 from autofix_nb.policy import ALLOWED, Mode, Policy
 from autofix_nb.run import Run
 from autofix_nb.signals import EVERY, Measured, Recorder

@@ -15,9 +15,7 @@ from autofix_nb.checkpoints import BeforeStep
 from autofix_nb.data import Batch, Plan, guard_loader, structure
 from autofix_nb.errors import AutofixError, DataError, ModelError
 from autofix_nb.loop.culprits import fill_up
-from autofix_nb.loop.evaluate import evaluating
-from autofix_nb.loop.objective import forward, split_batch, total_loss
-from autofix_nb.loop.tasks import Task, check_labels, infer_task, task_of
+from autofix_nb.objective import Task, check_labels, evaluating, forward, infer_task, split_batch, task_of, total_loss
 
 MOST_BATCHES = 5
 """Batches looked at until one passes."""

@@ -12,8 +12,7 @@ from torch import nn
 from autofix_nb.checkpoints import BeforeStep
 from autofix_nb.data import structure
 from autofix_nb.fixes import Controls
-from autofix_nb.loop.objective import total_loss
-from autofix_nb.loop.tasks import Task
+from autofix_nb.objective import Task, total_loss
 from autofix_nb.signals import SAMPLED, GradientNorms, Measured
 
 

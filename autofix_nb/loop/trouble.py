@@ -21,9 +21,8 @@ from autofix_nb.errors import DataError, TrainingFailed
 from autofix_nb.finding import Finding, Severity
 from autofix_nb.loop.culprits import fill_up, find_culprits
 from autofix_nb.loop.locate import first_bad_weight, locate
-from autofix_nb.loop.memory import free_memory, is_device_lost, is_out_of_memory
-from autofix_nb.loop.objective import total_loss
 from autofix_nb.loop.stepper import Attempt
+from autofix_nb.objective import free_memory, is_device_lost, is_out_of_memory, total_loss
 
 if TYPE_CHECKING:
     from autofix_nb.loop.guard import Guard

@@ -9,8 +9,8 @@ from torch.utils.data import DataLoader, TensorDataset
 
 from autofix_nb.data import guard_loader
 from autofix_nb.loop.evaluate import evaluate
-from autofix_nb.loop.objective import Objective
-from autofix_nb.loop.tasks import task_of
+from autofix_nb.objective.objective import Objective
+from autofix_nb.objective.tasks import task_of
 from tests.cases import ConvNet, Damaged, digits
 
 CPU = torch.device("cpu")

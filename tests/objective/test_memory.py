@@ -6,7 +6,7 @@ import weakref
 import pytest
 import torch
 
-from autofix_nb.loop.memory import free_memory, is_device_lost, is_out_of_memory
+from autofix_nb.objective.memory import free_memory, is_device_lost, is_out_of_memory
 
 
 @pytest.mark.parametrize(

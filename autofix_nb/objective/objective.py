@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from autofix_nb.errors import DataError, ModelError
-from autofix_nb.loop.tasks import Task, infer_task
+from autofix_nb.objective.tasks import Task, infer_task
 
 TARGET_NAMES = ("labels", "label", "targets", "target", "y")
 """Keys under which a batch that is a dict keeps its targets."""

@@ -8,7 +8,7 @@ from torch import nn
 from torch.nn import functional
 
 from autofix_nb.errors import DataError, ModelError
-from autofix_nb.loop.tasks import infer_task, task_of
+from autofix_nb.objective.tasks import infer_task, task_of
 
 LOGITS = torch.linspace(-2, 2, 40).reshape(10, 4)
 

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from autofix_nb.errors import DataError, ModelError
-from autofix_nb.loop.objective import split_batch, total_loss
+from autofix_nb.objective.objective import split_batch, total_loss
 
 X, Z, Y = torch.zeros(2, 3), torch.ones(2, 1), torch.tensor([0, 1])
 

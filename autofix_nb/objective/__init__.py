@@ -1,0 +1,21 @@
+"""From a batch to a loss: taking it apart, calling the model, choosing and adding up losses, running out of memory."""
+
+from autofix_nb.objective.memory import free_memory, is_device_lost, is_out_of_memory
+from autofix_nb.objective.modes import evaluating
+from autofix_nb.objective.objective import Objective, forward, split_batch, total_loss
+from autofix_nb.objective.tasks import Task, check_labels, infer_task, task_of
+
+__all__ = [
+    "Objective",
+    "Task",
+    "check_labels",
+    "evaluating",
+    "forward",
+    "free_memory",
+    "infer_task",
+    "is_device_lost",
+    "is_out_of_memory",
+    "split_batch",
+    "task_of",
+    "total_loss",
+]
