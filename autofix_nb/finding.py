@@ -5,6 +5,10 @@ from enum import IntEnum
 from typing import Any, Self
 
 
+class NotApplicable(Exception):
+    """The question cannot be asked here, or not yet; the message says why."""
+
+
 class Severity(IntEnum):
     """How soon somebody should look. Ordered, so that findings sort by it."""
 
@@ -36,6 +40,12 @@ class Finding:
     fixes: tuple[str, ...] = ()
     """Names of the fixes worth trying, gentlest first."""
 
+    evidence: tuple[str, ...] = ()
+    """Lines to look closer: numbers, places, how it was measured. Checks before training fill them in."""
+
+    to_type: str = ""
+    """Code that mends it, ready to be typed into a cell; empty where there is none."""
+
     def __str__(self) -> str:
         line = f"{self.code} {self.title} at step {self.step}: {self.says}."
         if self.where:
@@ -50,6 +60,7 @@ class Finding:
             "severity": self.severity.name.lower(),
             "where": list(self.where),
             "fixes": list(self.fixes),
+            "evidence": list(self.evidence),
         }
 
     @classmethod
@@ -59,6 +70,7 @@ class Finding:
         fields["severity"] = Severity[str(plain["severity"]).upper()]
         fields["where"] = tuple(plain.get("where", ()))
         fields["fixes"] = tuple(plain.get("fixes", ()))
+        fields["evidence"] = tuple(plain.get("evidence", ()))
         fields["measured"] = float(plain["measured"])
         fields["limit"] = float(plain["limit"])
         return cls(**fields)

@@ -3,7 +3,8 @@
 from importlib import import_module
 from pkgutil import iter_modules
 
-from autofix_nb.detectors.base import Detector, NotApplicable
+from autofix_nb.detectors.base import Detector
+from autofix_nb.finding import NotApplicable
 
 __all__ = ["DETECTORS", "Detector", "NotApplicable"]
 

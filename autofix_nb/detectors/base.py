@@ -7,12 +7,8 @@ from typing import ClassVar, Literal
 
 import numpy as np
 
-from autofix_nb.finding import Finding, Severity
+from autofix_nb.finding import Finding, NotApplicable, Severity
 from autofix_nb.history import History
-
-
-class NotApplicable(Exception):
-    """The question cannot be asked of this run, or not yet; the message says why."""
 
 
 @dataclass(frozen=True, kw_only=True)

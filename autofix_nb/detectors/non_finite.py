@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from math import isfinite
 from typing import ClassVar
 
-from autofix_nb.detectors.base import Detector, NotApplicable
-from autofix_nb.finding import Finding, Severity
+from autofix_nb.detectors.base import Detector
+from autofix_nb.finding import Finding, NotApplicable, Severity
 from autofix_nb.history import History
 
 

@@ -1,7 +1,9 @@
 """Where this code runs.
 
 Kaggle's image is built from Colab's, so Kaggle is asked for first; the modules and variables of Colab are true on both,
-the class of the running shell is not (Kaggle/kagglehub#230).
+the class of the running shell is not (Kaggle/kagglehub#230). A kernel that VS Code starts knows `VSCODE_PID`, in a
+container or below WSL `VSCODE_CWD` alone (holoviz/panel#5200), and holds the notebook's path in a variable; the
+terminals of VS Code take both variables away, so a JupyterLab started there does not have them.
 """
 
 from __future__ import annotations
@@ -30,11 +32,12 @@ def host(environ: Mapping[str, str] | None = None, shell: object | None = None) 
         return "kaggle"
     if "google.colab" in shell_class:
         return "colab"
-    if "VSCODE_PID" in environ and shell is not None:
+    if "ZMQ" not in shell_class:
+        return "terminal"
+    names = getattr(shell, "user_ns", None) or {}
+    if "VSCODE_PID" in environ or "VSCODE_CWD" in environ or "__vsc_ipynb_file__" in names:
         return "vscode"
-    if "ZMQ" in shell_class:
-        return "jupyter"
-    return "terminal"
+    return "jupyter"
 
 
 def host_of_script(environ: Mapping[str, str] | None = None) -> str:

@@ -8,9 +8,9 @@ import pytest
 from autofix_nb.environment.host import host, host_of_script
 
 
-def shell_of(module: str, name: str) -> object:
-    """An object whose class looks like a running shell's."""
-    return type(name, (), {"__module__": module})()
+def shell_of(module: str, name: str, **names: str) -> object:
+    """An object whose class looks like a running shell's, with these names in the user's namespace."""
+    return type(name, (), {"__module__": module, "user_ns": names})()
 
 
 @pytest.mark.parametrize(
@@ -20,7 +20,15 @@ def shell_of(module: str, name: str) -> object:
         pytest.param("terminal", {}, ("IPython.terminal.interactiveshell", "TerminalInteractiveShell"), id="ipython"),
         pytest.param("jupyter", {}, ("ipykernel.zmqshell", "ZMQInteractiveShell"), id="jupyter"),
         pytest.param("vscode", {"VSCODE_PID": "1"}, ("ipykernel.zmqshell", "ZMQInteractiveShell"), id="vscode"),
+        pytest.param("vscode", {"VSCODE_CWD": "/"}, ("ipykernel.zmqshell", "ZMQInteractiveShell"), id="vscode in wsl"),
         pytest.param("terminal", {"VSCODE_PID": "1"}, None, id="a script in VS Code's terminal is no notebook"),
+        pytest.param(
+            "terminal",
+            {"VSCODE_PID": "1"},
+            ("IPython.terminal.interactiveshell", "TerminalInteractiveShell"),
+            id="nor is ipython there",
+        ),
+        pytest.param("colab", {"VSCODE_CWD": "/"}, ("google.colab._shell", "Shell"), id="colab by way of vscode"),
         pytest.param("colab", {"COLAB_RELEASE_TAG": "x"}, ("google.colab._shell", "Shell"), id="colab"),
         pytest.param(
             "kaggle",
@@ -41,6 +49,13 @@ def test_host(expected, environ, shell):
     actual = host(environ, shell and shell_of(*shell))
 
     assert expected == actual
+
+
+def test_vscode_tells_the_kernel_which_notebook_it_runs():
+    """Also where it started the kernel in a place without its variables."""
+    shell = shell_of("ipykernel.zmqshell", "ZMQInteractiveShell", __vsc_ipynb_file__="/home/me/a.ipynb")
+
+    assert "vscode" == host({}, shell)
 
 
 @pytest.mark.parametrize(
