@@ -5,6 +5,7 @@ from typing import Any
 
 import torch
 from torch import nn
+from torch.utils.data import DataLoader, TensorDataset
 
 from autofix_nb.checkpoints import Snapshot
 from autofix_nb.data import Fault, Quarantine
@@ -48,24 +49,38 @@ def finding(**fields: Any) -> Finding:
     return Finding(**usual | fields)
 
 
+def sick_pictures(rows: int = 24, side: int = 6) -> DataLoader:
+    """Return a loader of pictures from 0 to 255, ordered by class and not shuffled, with few of the last class."""
+    generator = torch.Generator().manual_seed(2)
+    pictures = torch.randint(0, 256, (rows, 3, side, side), generator=generator).float()
+    labels = (torch.arange(rows) >= rows // 2).long() + (torch.arange(rows) >= rows - 3).long()
+    return DataLoader(TensorDataset(pictures, labels), batch_size=8)
+
+
 class RealRun:
-    """What a fix sees of a run, with a real model that was trained for a few steps."""
+    """What a fix sees of a run, with a real model that was trained for a few steps.
+
+    Before training there was much to fix: the last bias is in no group of the optimizer, the data are
+    `sick_pictures`, the loss has no weights.
+    """
 
     def __init__(self, steps: int = 6) -> None:
         torch.manual_seed(0)
         self.model = nn.Sequential(nn.Linear(4, 8), nn.BatchNorm1d(8), nn.ReLU(), nn.Linear(8, 3))
-        self.optimizer = torch.optim.Adam(self.model.parameters(), lr=0.01)
+        self.optimizer = torch.optim.Adam(list(self.model.parameters())[:-1], lr=0.01)
+        self.train, self.val = sick_pictures(), sick_pictures()
+        self.loss = nn.CrossEntropyLoss()
         self.controls = Controls()
         self.history = History()
         self.quarantine = Quarantine()
         self.snapshot: Snapshot | None = None
         self.suspects: list[Fault] = []
         self.steps = 0
-        self.train(steps // 2)
+        self.take_steps(steps // 2)
         self.snapshot = Snapshot(self.steps, self.model, self.optimizer)
-        self.train(steps - steps // 2)
+        self.take_steps(steps - steps // 2)
 
-    def train(self, steps: int) -> None:
+    def take_steps(self, steps: int) -> None:
         """Take some steps on random rows."""
         for _ in range(steps):
             inputs, targets = torch.randn(16, 4), torch.randint(0, 3, (16,))
@@ -85,6 +100,10 @@ class RealRun:
         return {
             "weights": {name: _bits(part) for name, part in self.model.state_dict().items()},
             "optimizer": _deep_bits(self.optimizer.state_dict()),
+            "groups": [[id(parameter) for parameter in group["params"]] for group in self.optimizer.param_groups],
+            "train": _identities(self.train),
+            "val": _identities(self.val),
+            "loss": {name: part if part is None else _bits(part) for name, part in self.loss._buffers.items()},
             "controls": {name: getattr(self.controls, name) for name in Controls.__slots__},
             "quarantine": self.quarantine.state(),
             "history": _deep_bits(self.history.state()),
@@ -117,6 +136,11 @@ def trainee(run: History, **fields: Any) -> SimpleNamespace:
     """Return what a fix sees of a run that has only a history."""
     usual = {"history": run, "controls": Controls(), "quarantine": Quarantine(), "snapshot": None, "suspects": []}
     return SimpleNamespace(**usual | fields)
+
+
+def _identities(loader: DataLoader) -> dict[str, int]:
+    parts = vars(loader) | {"batches": loader.batch_sampler.sampler, "count": len(vars(loader.batch_sampler))}
+    return {name: id(part) for name, part in parts.items()}
 
 
 def _bits(tensor: torch.Tensor) -> tuple[str, tuple[int, ...], bytes]:

@@ -83,6 +83,8 @@ def fit(
         model.train()
     optimizer, told_optimizer = setup.make_optimizer(model, optimizer, lr)
     setup.check_loss(loss, step)
+    if isinstance(loss, nn.Module):
+        loss.to(chosen)  # its class weights must be where the outputs are
     sample = probe(model, train, loss, step, chosen, setup.choose_precision(precision, chosen)[0])
     metrics = setup.choose_metrics(metrics, sample.task, step) if val is not None else {}
     setup.check_goal(goal, metrics, val, step)
@@ -116,6 +118,7 @@ def fit(
 
     with guard:
         guard.open(sample.loss_name, epochs)
+        guard.note_prepared(model, optimizer, loss, train, val)
         guard.source(train)
         guard.tell(told)
         validation = None if val is None else guard_loader(val, guard.seed, name="val")

@@ -30,7 +30,7 @@ from autofix_nb.loop import setup
 from autofix_nb.loop.closing import finish, save_after
 from autofix_nb.loop.interrupt import StopButton
 from autofix_nb.loop.keeper import Keeper
-from autofix_nb.loop.opening import begin_or_resume
+from autofix_nb.loop.opening import begin_or_resume, note_prepared, say_unprepared
 from autofix_nb.loop.stepper import Attempt, Stepper, left_behind
 from autofix_nb.loop.sums import EpochSums
 from autofix_nb.loop.trouble import Trouble
@@ -292,7 +292,13 @@ class Guard:
             self._sources[id(loader)] = source
             self._loaders.append(loader)  # keeps the id taken
             self._samples = source.samples or 0
+            note_prepared(self, self.model, self.optimizer, loader)
         return self._sources[id(loader)]
+
+    def note_prepared(self, *objects: Any) -> None:
+        """Write down what was changed of these objects before the training, such as by `preflight(...).apply()`."""
+        note_prepared(self, *objects)
+        say_unprepared(self, *objects)
 
     def undo_half_a_step(self) -> bool:
         """Make things as they were before the step at hand. Returns whether that state may be saved."""

@@ -175,8 +175,12 @@ class Keeper:
 
     def _refuse(self, differences: list[str]) -> None:
         if differences:
+            prepared = sorted({entry["fix"] for entry in self.journal.entries("prepared")})
+            again = (
+                f"Before it {', '.join(prepared)} was applied: apply that again. Else begin" if prepared else "Begin"
+            )
             raise ResumeError(
-                f"`name`: the run in {str(self.folder)!r} is another training: {'; '.join(differences)}. Begin anew "
+                f"`name`: the run in {str(self.folder)!r} is another training: {'; '.join(differences)}. {again} anew "
                 "with "
                 "`resume=False` (the old run is kept under another name), or give another `name=`"
             )
@@ -273,6 +277,7 @@ def identity_of(
         "weights": shapes,
         "optimizer": type(optimizer).__name__,
         "hyperparameters": groups,
+        "optimizer parameters": [len(group["params"]) for group in optimizer.param_groups],
         "loss": loss,
     }
 

@@ -1,12 +1,13 @@
 """How a run begins, or goes on where it stopped."""
 
 from dataclasses import asdict
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from autofix_nb.checkpoints import Snapshot
 from autofix_nb.environment import snapshot as environment
 from autofix_nb.errors import ModelError
 from autofix_nb.finding import Finding, Severity
+from autofix_nb.fixes.prepared import changes_of
 from autofix_nb.loop.keeper import identity_of
 from autofix_nb.loop.locate import first_bad_weight
 
@@ -41,6 +42,49 @@ def begin_or_resume(guard: "Guard", loss: str, epochs: int) -> None:
         guard.progress.say(f"The earlier run of this name is kept in {guard.keeper.moved_to}.")
     guard.status = "running"
     guard.snapshot = Snapshot(guard.step_count, guard.model, guard.optimizer)
+
+
+def note_prepared(guard: "Guard", *objects: Any) -> None:
+    """Write down, once a run, what was changed of these objects before it; a resumed run has it already."""
+    if guard.status != "running":
+        return
+    for prepared in changes_of(*objects):
+        change = prepared.change
+        if _is_noted(guard, prepared.code, change.fix, change.says):
+            continue
+        guard.journal.append(
+            "prepared",
+            code=prepared.code,
+            step=guard.step_count,
+            fix=change.fix,
+            touches=change.touches,
+            says=change.says,
+            before=change.before,
+            after=change.after,
+            permanent=change.permanent,
+        )
+        guard.progress.say(f"Changed before training: {change.fix} for {prepared.code}: {change.says}.")
+
+
+def say_unprepared(guard: "Guard", *objects: Any) -> None:
+    """Say when a resumed run began with changes that these objects do not have: nothing else would show it."""
+    start, resumed = guard.journal.last("start"), guard.journal.last("resume")
+    if guard.status != "running" or start is None or resumed is None or resumed["n"] < start["n"]:
+        return
+    now = {(prepared.change.fix, prepared.change.says) for prepared in changes_of(*objects)}
+    then = [entry for entry in guard.journal.entries("prepared") if entry["n"] > start["n"]]
+    missing = [entry for entry in then if (entry["fix"], entry["says"]) not in now]
+    if missing:
+        names = ", ".join(dict.fromkeys(entry["fix"] for entry in missing))
+        text = f"This run began with {names} applied before training, and now it is not: apply it again"
+        guard.journal.append("note", step=guard.step_count, text=text)
+        guard.progress.say(f"{text}.")
+
+
+def _is_noted(guard: "Guard", code: str, fix: str, says: str) -> bool:
+    start = guard.journal.last("start")
+    noted = guard.journal.entries("prepared", code=code, fix=fix, says=says)
+    return any(start is None or entry["n"] > start["n"] for entry in noted)
 
 
 def _check_weights(guard: "Guard") -> None:

@@ -9,11 +9,12 @@ from typing import Any
 
 import torch
 from torch import nn
-from torch.utils.data import DataLoader, TensorDataset
+from torch.utils.data import TensorDataset
 
 from autofix_nb.checkpoints import BeforeStep
-from autofix_nb.data import Batch, Plan, guard_loader, structure
+from autofix_nb.data import Batch, structure
 from autofix_nb.errors import AutofixError, DataError, ModelError
+from autofix_nb.evidence.batches import first_batches
 from autofix_nb.loop.culprits import fill_up
 from autofix_nb.objective import Task, check_labels, evaluating, forward, infer_task, split_batch, task_of, total_loss
 
@@ -71,7 +72,7 @@ def _outputs(model: nn.Module, train: Any, device: torch.device, autocast: Calla
     first_error: AutofixError | None = None
     try:
         with evaluating(model), autocast():
-            for number, batch in enumerate(_few(train)):
+            for number, batch in enumerate(first_batches(train, MOST_BATCHES)):
                 if batch.data is None:
                     continue
                 inputs_targets = split_batch(structure.to_device(batch.data, device))
@@ -88,21 +89,6 @@ def _outputs(model: nn.Module, train: Any, device: torch.device, autocast: Calla
     if first_error is not None:
         raise first_error
     return None, None
-
-
-def _few(train: Any) -> list[Batch]:
-    """Return the first batches, fetched without worker processes."""
-    source = guard_loader(train, 0)
-    if isinstance(train, DataLoader) and hasattr(source, "order"):
-        order = source.order(0)[:MOST_BATCHES]
-        loaded = ((place, source.fetch(Plan(0, place, keys))) for place, keys in enumerate(order))
-        return [Batch(one.data, one.indices, 0, place, source=source) for place, one in loaded]
-    found = []
-    for batch in source.epoch(0):
-        found.append(batch)
-        if len(found) == MOST_BATCHES:
-            break
-    return found
 
 
 def _first_row(model: nn.Module, batch: Batch, device: torch.device) -> tuple[Any, Any] | None:

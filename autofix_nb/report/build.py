@@ -16,6 +16,9 @@ from autofix_nb.policy import PROVEN_AT_ONCE
 
 Plain = dict[str, Any]
 
+PREPARED = "before training"
+"""Verdict of a change made before training: nothing was trained without it to compare with."""
+
 MOST_SAMPLES = 200
 """Quarantined samples listed one by one; the rest is counted."""
 
@@ -81,6 +84,8 @@ def sentences(report: Plain) -> list[str]:
     if aside["count"]:
         of = f" of {aside['samples']}" if aside["samples"] else ""
         said.append(f"{aside['count']}{of} {_plural('sample', aside['samples'] or aside['count'])} set aside.")
+    if prepared := [change["fix"] for change in report["changes"] if change["verdict"] == PREPARED]:
+        said.append(f"Changed before training: {', '.join(dict.fromkeys(prepared))}.")
     if changed := _changed(report["changes"]):
         said.append(f"Changed on the way: {changed}.")
     if report["suggestions"]:
@@ -98,7 +103,7 @@ def _changed(changes: Sequence[Plain]) -> str:
     """Return the fixes that touched the loop, each with how often and what came of it last; empty where none did."""
     by_fix: dict[str, list[str]] = {}
     for change in changes:
-        if change["fix"] not in ("quarantine", "early_stop"):
+        if change["fix"] not in ("quarantine", "early_stop") and change["verdict"] != PREPARED:
             by_fix.setdefault(change["fix"], []).append(change["verdict"])
     return ", ".join(
         f"{fix} {_times(len(verdicts))} ({'last ' if len(verdicts) > 1 else ''}{verdicts[-1]})"
@@ -173,7 +178,7 @@ def _changes(journal: Journal) -> list[Plain]:
     verdicts: dict[tuple[str, str], list[Plain]] = {}
     for entry in journal.entries("outcome"):
         verdicts.setdefault((entry["code"], entry["fix"]), []).append(entry)
-    said: list[Plain] = []
+    said = _prepared(journal)
     samples: dict[str, Any] = {}
     first_step, codes = None, []
     for entry in journal.entries("change"):
@@ -216,6 +221,25 @@ def _changes(journal: Journal) -> list[Plain]:
             },
         )
     return said
+
+
+def _prepared(journal: Journal) -> list[Plain]:
+    """Return what was changed before the run, of the last start that the journal holds."""
+    start = journal.last("start")
+    return [
+        {
+            "fix": entry["fix"],
+            "code": entry["code"],
+            "step": entry.get("step"),
+            "says": entry["says"],
+            "verdict": PREPARED,
+            "before": None,
+            "after": None,
+            "permanent": entry.get("permanent", ""),
+        }
+        for entry in journal.entries("prepared")
+        if start is None or entry["n"] > start["n"]
+    ]
 
 
 def _suggestions(journal: Journal) -> list[Plain]:

@@ -7,19 +7,24 @@ from pathlib import Path
 import pytest
 
 from autofix_nb import fixes
+from autofix_nb.checks import CHECKS
 from autofix_nb.detectors import DETECTORS
 from autofix_nb.fixes import FIXES, Controls
+from autofix_nb.fixes.preparing import PreparingFix
 from autofix_nb.journal import plain
-from tests.runs import RealRun, fault, finding
+from tests.runs import RealRun, fault, finding, trainee
 
 every = pytest.mark.parametrize("name", FIXES)
 HERE = Path(__file__).parent
-MODULES = {path.stem for path in Path(fixes.__file__).parent.glob("*.py")} - {"__init__", "base"}
+NO_FIXES = {"__init__", "base", "collating", "prepared", "preparing"}
+MODULES = {path.stem for path in Path(fixes.__file__).parent.glob("*.py")} - NO_FIXES
+PREPARING = {name for name, fix in FIXES.items() if issubclass(fix, PreparingFix)}
+BEFORE_TRAINING = finding(code="B01", title="Input size", step=0, measured=6, limit=8, where=("8x8",))
 
 
 @pytest.fixture
 def run():
-    """Return a real run that was trained for a few steps, with a snapshot on the way and two suspects."""
+    """Return a real run that was trained for a few steps, with a snapshot on the way, two suspects and sick data."""
     run = RealRun()
     run.suspects = [fault(7), fault(9, kind="non-finite", reason="input 3")]
     return run
@@ -27,7 +32,7 @@ def run():
 
 def planned(name, run):
     fix = FIXES[name]()
-    return fix, fix.plan(finding(), run)
+    return fix, fix.plan(BEFORE_TRAINING if name in PREPARING else finding(), run)
 
 
 def test_one_module_one_fix():
@@ -38,7 +43,7 @@ def test_one_module_one_fix():
 
 def test_detectors_name_fixes_that_exist():
     """And every fix has somebody who asks for it, or a part of the loop that does."""
-    named = {name for detector in DETECTORS for name in detector.fixes}
+    named = {name for one in (*DETECTORS, *CHECKS) for name in one.fixes}
 
     assert named <= set(FIXES)
 
@@ -87,6 +92,12 @@ def test_applying_does_what_was_planned(name, run):
         "skip_batch": set(),
         "quarantine": {"quarantine"},
         "rollback": {"weights", "optimizer"},
+        "shuffle": {"train"},
+        "scale_pixels": {"train", "val"},
+        "standardise": {"train", "val"},
+        "resize_inputs": {"train", "val"},
+        "class_weights": {"loss"},
+        "join_optimizer": {"optimizer", "groups"},
     }.get(name, {"controls"})
     for setting in set(change.after) & set(Controls.__slots__):
         assert change.after[setting] == getattr(run.controls, setting)
@@ -99,15 +110,17 @@ def test_undoing_restores_every_bit(name, run, steps):
     before = run.bits()
     fix, change = planned(name, run)
     fix.apply(change, run)
-    run.train(steps)
+    run.take_steps(steps)
     trained = run.bits()
     fix.undo(change, run)
     after = run.bits()
-    parts = ("controls", "quarantine", "suspects", "snapshot")
+    parts = ("controls", "quarantine", "suspects", "snapshot", "train", "val", "loss", "groups")
 
     assert {part: before[part] for part in parts} == {part: after[part] for part in parts}
     weights = before if name == "rollback" or not steps else trained
-    assert [weights["weights"], weights["optimizer"]] == [after["weights"], after["optimizer"]]
+    assert weights["weights"] == after["weights"]
+    if name != "join_optimizer":  # the moments of what joined leave with it
+        assert weights["optimizer"] == after["optimizer"]
 
 
 @every
@@ -132,11 +145,34 @@ def test_forgetting_makes_it_final(name, run):
     fix.apply(change, run)
     after = run.bits()
     fix.forget()
-    if name == "rollback":
+    if name == "rollback" or name in PREPARING:
         fix.undo(change, run)
 
     assert after == run.bits()
     assert not any(vars(fix).values())
+
+
+@pytest.mark.parametrize("name", sorted(PREPARING))
+def test_what_prepares_a_training_waits_for_none_under_way(name, run):
+    """What a running training has saved would not fit it; and of a run without loaders nothing is known."""
+    fix = FIXES[name]()
+
+    assert fix.plan(finding(code="G04", step=100), run) is None
+    assert fix.plan(BEFORE_TRAINING, trainee(run.history)) is None
+
+
+@pytest.mark.parametrize("name", sorted(PREPARING))
+def test_a_second_fix_of_the_same_kind_finds_nothing_to_do(name, run):
+    """Neither planned again, nor done when it was planned before."""
+    first, change = planned(name, run)
+    second, same_change = planned(name, run)
+    first.apply(change, run)
+    once = run.bits()
+
+    assert planned(name, run)[1] is None
+    second.apply(same_change, run)
+    assert not second.is_applied
+    assert once == run.bits()
 
 
 def test_controls_come_back_without_a_wish_to_stop():

@@ -13,7 +13,7 @@ def test_spoiled_weights_and_moments_become_those_of_the_snapshot():
     run = RealRun()
     run.snapshot.restore()
     good = run.bits()
-    run.train(3)
+    run.take_steps(3)
     with torch.no_grad():
         run.model[0].weight.fill_(math.nan)
         run.optimizer.state[run.model[0].weight]["exp_avg"].fill_(math.nan)

@@ -190,6 +190,26 @@ def test_each_change_has_its_own_verdict(entries, said):
     assert said == [(one["fix"], one["verdict"]) for one in changes]
 
 
+def test_what_was_changed_before_training_comes_first():
+    """Of the last start alone, with its own verdict and its own sentence."""
+    prepared = {"code": "D09", "fix": "shuffle", "says": "in a new order", "permanent": "shuffle=True", "step": 0}
+    entries = [
+        ("start", {}),
+        ("prepared", prepared | {"fix": "standardise"}),
+        ("start", {}),
+        ("prepared", prepared),
+        change(),
+        outcome("kept"),
+    ]
+    made = report(journal=journal(*entries), findings=[finding()])
+
+    assert [("shuffle", "before training"), ("clip_gradients", "kept")] == [
+        (one["fix"], one["verdict"]) for one in made["changes"]
+    ]
+    assert "shuffle=True" == made["changes"][0]["permanent"]
+    assert "Changed before training: shuffle. Changed on the way: clip_gradients once (kept)." in made["headline"]
+
+
 def test_samples_set_aside_are_one_change():
     """Each sample once, though the journal of a killed kernel has it twice; numbers in their order."""
     entries = [

@@ -1,0 +1,116 @@
+"""Let parameters that want gradients, and are in no group of the optimizer, take part in its steps."""
+
+from collections.abc import Iterator
+from typing import Any, ClassVar
+
+import torch
+from torch import nn
+
+from autofix_nb.finding import Finding
+from autofix_nb.fixes.base import Change
+from autofix_nb.fixes.preparing import Owned, PreparingFix, WayBack
+
+NAMED = 3
+"""Parameters named in the sentence."""
+
+LISTS = ("params", "param_names")
+"""What a group lists of its parameters; their names only where it was made from `named_parameters()`."""
+
+
+class JoinOptimizer(PreparingFix):
+    """Add them to the first group, whose settings they take over; parameters listed twice are listed once.
+
+    They do not get a group of their own: a scheduler made already knows how many groups there were.
+    """
+
+    name: ClassVar = "join_optimizer"
+    touches: ClassVar = "loop"
+
+    def fit(self, finding: Finding, owned: Owned) -> Change | None:
+        if not _fits(owned):
+            return None
+        missing = [name for name, _ in _missing(owned)]
+        twice = _copies(owned.optimizer)
+        if not missing and not twice:
+            return None
+        kind = type(owned.optimizer)
+        name = f"torch.optim.{kind.__name__}" if kind.__module__.startswith("torch.optim") else kind.__name__
+        rate = float(owned.optimizer.param_groups[0].get("lr", float("nan")))
+        said = []
+        if missing:
+            more = f" and {len(missing) - NAMED} more" if len(missing) > NAMED else ""
+            said.append(
+                f"{', '.join(missing[:NAMED])}{more} {'joins' if len(missing) == 1 else 'join'} the optimizer "
+                f"(lr {rate:.3g}, as its first group)"
+            )
+        if twice:
+            said.append(f"{twice} {'entry' if twice == 1 else 'entries'} that it lists twice are taken out of it")
+        return Change(
+            fix=self.name,
+            touches=self.touches,
+            says=", and ".join(said),
+            before={"parameters": _count(owned.optimizer)},
+            after={"parameters": _count(owned.optimizer) + len(missing) - twice, "joined": missing},
+            permanent=f"optimizer = {name}(model.parameters(), lr={rate:g})  # after the last change to the model",
+        )
+
+    def do(self, change: Change, owned: Owned) -> list[WayBack]:
+        optimizer = owned.optimizer
+        joining = list(_missing(owned)) if _fits(owned) else []
+        if not joining and not _copies(optimizer):
+            return []
+        groups = optimizer.param_groups
+        kept = [(group, {name: list(group[name]) for name in LISTS if name in group}) for group in groups]
+        seen: set[int] = set()
+        for group in groups:
+            first = [place for place, one in enumerate(group["params"]) if not (id(one) in seen or seen.add(id(one)))]
+            for name in LISTS:
+                if name in group:
+                    group[name][:] = [group[name][place] for place in first]
+        groups[0]["params"] += [parameter for _, parameter in joining]
+        if "param_names" in groups[0]:
+            groups[0]["param_names"] += [name for name, _ in joining]
+
+        def go_back() -> None:
+            for group, lists in kept:
+                for name, entries in lists.items():
+                    group[name][:] = entries
+            for _, parameter in joining:
+                optimizer.state.pop(parameter, None)
+
+        return [go_back]
+
+    def touched(self, owned: Owned) -> tuple[Any, ...]:
+        return (owned.optimizer,)
+
+
+def _fits(owned: Owned) -> bool:
+    """Tell whether the optimizer is the model's: one of another model should be made anew, not mended."""
+    optimizer = owned.optimizer
+    if not isinstance(owned.model, nn.Module) or not isinstance(optimizer, torch.optim.Optimizer):
+        return False
+    if isinstance(optimizer, torch.optim.LBFGS):  # keeps a list of its own
+        return False
+    own = {id(parameter) for parameter in owned.model.parameters()}
+    return any(id(parameter) in own for parameter in _held(optimizer))
+
+
+def _missing(owned: Owned) -> Iterator[tuple[str, nn.Parameter]]:
+    held = {id(parameter) for parameter in _held(owned.optimizer)}
+    for name, parameter in owned.model.named_parameters():
+        lazy = isinstance(parameter, nn.parameter.UninitializedParameter)
+        if parameter.requires_grad and not lazy and id(parameter) not in held:
+            yield name, parameter
+
+
+def _held(optimizer: torch.optim.Optimizer) -> Iterator[torch.Tensor]:
+    for group in optimizer.param_groups:
+        yield from group["params"]
+
+
+def _count(optimizer: torch.optim.Optimizer) -> int:
+    return sum(len(group["params"]) for group in optimizer.param_groups)
+
+
+def _copies(optimizer: torch.optim.Optimizer) -> int:
+    return _count(optimizer) - len({id(parameter) for parameter in _held(optimizer)})
