@@ -1,0 +1,114 @@
+"""What the targets of a data set are: classes, several labels each, or numbers."""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+
+from autofix_nb.errors import AutofixError
+from autofix_nb.evidence.scan import Scan
+from autofix_nb.finding import NotApplicable
+
+if TYPE_CHECKING:
+    from autofix_nb.evidence.subject import Subject
+    from autofix_nb.objective import Task
+
+MOST_CLASSES = 20
+"""With more distinct whole numbers than this, and few samples of each, they are taken for quantities."""
+
+IGNORED = -100
+"""The class number that torch's losses leave out (`ignore_index`)."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Classes:
+    """Targets of the samples seen, as classes."""
+
+    kind: Literal["classes", "multi-label"]
+    labels: np.ndarray
+    """Class number of each sample counted, shape (n,); yes or no for each label, shape (n, K), if multi-label."""
+
+    places: np.ndarray
+    """Places of these samples in the scan's `indices`; shape (n,)."""
+
+    counts: np.ndarray
+    """Samples of each class, or samples with each label; shape (K,)."""
+
+    @property
+    def present(self) -> np.ndarray:
+        """Class numbers that have samples."""
+        return np.flatnonzero(self.counts)
+
+
+def task_or_none(subject: "Subject") -> "Task | None":
+    """Return what is being learnt; None where that cannot be told."""
+    try:
+        return subject.task
+    except (NotApplicable, AutofixError):
+        return None
+
+
+def classes_of(scan: Scan, task: "Task | None" = None) -> Classes:
+    """Return the targets as classes; `task` decides where the numbers alone do not tell.
+
+    Raises:
+        NotApplicable: when there are no targets, or they are no classes, with the reason.
+    """
+    labels = scan.labels
+    if labels is None or not len(labels):
+        raise NotApplicable("the data set has no targets that can be read")
+    if task is not None and task.kind == "regression":
+        raise NotApplicable("the targets are numbers to be predicted, not classes")
+    labels = np.asarray(labels)
+    if labels.dtype.kind not in "iufb":
+        raise NotApplicable(f"the targets are of type `{labels.dtype}`, not class numbers")
+    if labels.ndim > 1 and labels[0].size == 1:
+        labels = labels.reshape(len(labels))
+    if labels.ndim == 1:
+        return _of_numbers(labels, task)
+    if labels.ndim == 2 and _yes_or_no(labels):
+        if np.all(labels.sum(1) == 1) and (task is None or task.kind != "multi-label"):
+            return _counted(labels.argmax(1), np.arange(len(labels)), labels.shape[1])
+        yes = labels.astype(bool)
+        return Classes(kind="multi-label", labels=yes, places=np.arange(len(yes)), counts=yes.sum(0))
+    raise NotApplicable(f"the targets have {labels[0].size:,} numbers a sample, and are no classes")
+
+
+def ranges(numbers: Any, most: int = 12) -> str:
+    """Return whole numbers in words, neighbours joined: `3, 1000–1009 and 40 more`."""
+    ordered = sorted({int(number) for number in numbers})
+    parts: list[list[int]] = []
+    for number in ordered:
+        if parts and number == parts[-1][1] + 1:
+            parts[-1][1] = number
+        else:
+            parts.append([number, number])
+    told = [f"{low}" if low == high else f"{low}{'–' if high > low + 1 else ', '}{high}" for low, high in parts[:most]]
+    left = sum(high - low + 1 for low, high in parts[most:])
+    return ", ".join(told) + (f" and {left:,} more" if left else "")
+
+
+def _of_numbers(labels: np.ndarray, task: "Task | None") -> Classes:
+    known = task is not None and task.kind in ("classification", "binary")
+    finite = np.isfinite(labels)
+    if labels.dtype.kind == "f" and not _yes_or_no(labels[finite]) and not known:
+        raise NotApplicable("the targets are numbers to be predicted, not classes")
+    counted = finite & (labels != IGNORED) & (labels >= 0)
+    places = np.flatnonzero(counted)
+    if not len(places):
+        raise NotApplicable("no sample has a class")
+    numbers = labels[places].astype(np.int64)
+    distinct = len(np.unique(numbers))
+    if not known and distinct > MOST_CLASSES and 4 * distinct > len(numbers):
+        raise NotApplicable(f"the targets hold {distinct:,} different numbers in {len(numbers):,} samples: no classes")
+    if numbers.max() > max(10_000, 10 * len(numbers)):
+        raise NotApplicable(f"the targets hold numbers up to {numbers.max():,}, which are no class numbers")
+    return _counted(numbers, places, 0)
+
+
+def _counted(numbers: np.ndarray, places: np.ndarray, least: int) -> Classes:
+    return Classes(kind="classes", labels=numbers, places=places, counts=np.bincount(numbers, minlength=least))
+
+
+def _yes_or_no(labels: np.ndarray) -> bool:
+    return bool(len(labels)) and bool(np.all((labels == 0) | (labels == 1)))

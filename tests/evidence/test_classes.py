@@ -1,0 +1,84 @@
+"""What targets are: classes, several labels each, or numbers."""
+
+import numpy as np
+import pytest
+
+from autofix_nb.evidence.classes import classes_of, ranges
+from autofix_nb.finding import NotApplicable
+from autofix_nb.objective import Task
+from tests.checks.subjects import scan
+
+
+def of(labels, kind=None):
+    task = None if kind is None else Task(kind=kind, loss=lambda outputs, targets: outputs, says="")
+    return classes_of(scan(np.zeros((len(labels), 1)), labels), task)
+
+
+@pytest.mark.parametrize(
+    ("labels", "counts"),
+    [
+        pytest.param([0, 1, 1, 2], [1, 2, 1], id="numbers"),
+        pytest.param([[0], [1], [1]], [1, 2], id="a-column"),
+        pytest.param([0.0, 1.0, 1.0], [1, 2], id="yes-or-no-as-floats"),
+        pytest.param([True, False, True], [1, 2], id="booleans"),
+        pytest.param([[0, 1], [1, 0], [0, 1]], [1, 2], id="one-hot"),
+        pytest.param([0, -100, 1, 1], [1, 2], id="ignored-ones-are-left-out"),
+        pytest.param([0, 3], [1, 0, 0, 1], id="a-gap"),
+        pytest.param(list(range(10)) * 3, [3] * 10, id="few-of-each"),
+    ],
+)
+def test_classes_are_counted(labels, counts):
+    """Whatever form the class numbers have."""
+    assert counts == of(labels).counts.tolist()
+
+
+def test_several_labels_are_counted_one_by_one():
+    """Rows with more or fewer than one yes are no one-hot rows."""
+    found = of([[1, 1, 0], [0, 1, 0], [0, 0, 0]])
+
+    assert ("multi-label", [1, 2, 0]) == (found.kind, found.counts.tolist())
+
+
+def test_places_say_which_samples_are_counted():
+    """Those with a class."""
+    assert [0, 2, 3] == of([0, -100, 1, 1]).places.tolist()
+
+
+@pytest.mark.parametrize(
+    ("labels", "kind", "why"),
+    [
+        pytest.param([0.5, 1.5, 2.0], None, "numbers to be predicted", id="floats"),
+        pytest.param([1, 2, 3], "regression", "numbers to be predicted", id="as-the-task-says"),
+        pytest.param(list(range(100)), None, "100 different numbers", id="all-different"),
+        pytest.param([-100, -100], None, "no sample has a class", id="none"),
+        pytest.param([0, 10**9], None, "no class numbers", id="huge"),
+        pytest.param([[1.5, 2.0]], None, "2 numbers a sample", id="several-numbers"),
+        pytest.param(["a", "b"], None, "no.* class numbers", id="text"),
+    ],
+)
+def test_other_targets_are_no_classes(labels, kind, why):
+    """With the reason."""
+    with pytest.raises(NotApplicable, match=why):
+        of(labels, kind)
+
+
+def test_without_targets_there_are_none():
+    """Nothing to count."""
+    with pytest.raises(NotApplicable, match="no targets"):
+        classes_of(scan(np.zeros((3, 1))))
+
+
+@pytest.mark.parametrize(
+    ("numbers", "told"),
+    [
+        pytest.param([], "", id="none"),
+        pytest.param([7], "7", id="one"),
+        pytest.param([3, 1, 2], "1–3", id="neighbours"),
+        pytest.param([4, 5], "4, 5", id="two-neighbours"),
+        pytest.param([0, 1000, *range(1001, 1010)], "0, 1000–1009", id="one-and-many"),
+        pytest.param(range(0, 40, 2), "0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22 and 8 more", id="too-many"),
+    ],
+)
+def test_ranges_join_neighbours(numbers, told):
+    """So that ten samples in a row are one word."""
+    assert told == ranges(numbers)
