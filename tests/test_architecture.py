@@ -18,7 +18,7 @@ GROUPS = [
     {"report"},
     {"widgets"},
     {"run", "preflight", "loop"},
-    {"recipes", "integrations", "cli"},
+    {"recipes", "integrations", "cli", "__main__"},
 ]
 PLACE = {name: place for place, group in enumerate(GROUPS) for name in group}
 FILES = sorted(path for path in PACKAGE.rglob("*.py") if path != PACKAGE / "__init__.py")

@@ -9,6 +9,14 @@ from torch.utils.data import DataLoader
 from autofix_nb.data import Batch, Plan, guard_loader
 
 
+def length_of(given: Any) -> int | None:
+    """Return the length of a loader or data set; None where it has none, or raises."""
+    try:
+        return len(given)
+    except Exception:  # noqa: BLE001 - a length of the user's own may raise anything, and is then not known
+        return None
+
+
 def first_batches(source: Any, most: int, name: str = "train") -> Iterator[Batch]:
     """Yield the first batches that training with seed 0 would see; samples that cannot be had are in `faults`."""
     guarded = guard_loader(source, 0, name=name)

@@ -1,7 +1,8 @@
 """What a loss takes, and what it gives to a model that prefers nothing: told by asking it, not by its name.
 
 A loss that does not change when a number is added to all outputs of a row takes a softmax itself; one that is the
-outputs at the targets, negated, wants log-probabilities. Losses wrapped into functions of the user's are known in this way too.
+outputs at the targets, negated, wants log-probabilities. Losses wrapped into functions of the user's are known in this
+way too.
 """
 
 from collections.abc import Callable
@@ -31,7 +32,22 @@ _ACTIVATIONS: dict[str, Activation] = {
     "Relu": "relu",
 }
 _PASSED_OVER = frozenset(
-    "View UnsafeView ReshapeAlias Squeeze Unsqueeze Permute Transpose T Clone Slice Select Alias ToCopy Expand".split()
+    {
+        "View",
+        "UnsafeView",
+        "ReshapeAlias",
+        "Squeeze",
+        "Unsqueeze",
+        "Permute",
+        "Transpose",
+        "T",
+        "Expand",
+        "Clone",
+        "Slice",
+        "Select",
+        "Alias",
+        "ToCopy",
+    }
 )
 """Steps of the graph that change the shape and no values."""
 

@@ -74,6 +74,20 @@ def classes_of(scan: Scan, task: "Task | None" = None) -> Classes:
     raise NotApplicable(f"the targets have {labels[0].size:,} numbers a sample, and are no classes")
 
 
+def class_of_rows(scan: Scan, task: "Task | None" = None) -> np.ndarray:
+    """Return the class of each row of the scan's features, -1 where it has none that counts; shape (M,).
+
+    Raises:
+        NotApplicable: when the targets are no classes, or several labels each.
+    """
+    classes = classes_of(scan, task)
+    if classes.kind != "classes":
+        raise NotApplicable("the targets are several labels each")
+    of_all = np.full(len(scan.indices), -1)
+    of_all[classes.places] = classes.labels
+    return of_all[scan.rows]
+
+
 def ranges(numbers: Any, most: int = 12) -> str:
     """Return whole numbers in words, neighbours joined: `3, 1000–1009 and 40 more`."""
     ordered = sorted({int(number) for number in numbers})

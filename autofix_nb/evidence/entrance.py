@@ -8,6 +8,7 @@ import torch
 from torch import nn
 
 from autofix_nb.data import structure
+from autofix_nb.evidence.raised import raised_in
 from autofix_nb.evidence.subject import Subject
 from autofix_nb.objective import forward
 
@@ -60,6 +61,13 @@ def entrance_of(subject: Subject, inputs: Any) -> Entrance | None:
             for handle in handles:
                 handle.remove()
     return reached[0] if reached else None
+
+
+def raised_at_the_entrance(subject: Subject, error: BaseException) -> bool | None:
+    """Tell whether the layer that raised is the first one, which the inputs themselves reach; None where unknown."""
+    layer = raised_in(error, subject.model)
+    first = entrance_of(subject, subject.trial.inputs) if subject.step is None else None
+    return None if layer is None or first is None else first.name == layer[0]
 
 
 class _Reached(Exception):

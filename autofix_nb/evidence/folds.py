@@ -15,12 +15,6 @@ import warnings
 from dataclasses import dataclass
 
 import numpy as np
-from sklearn.base import ClassifierMixin
-from sklearn.decomposition import PCA
-from sklearn.ensemble import ExtraTreesClassifier
-from sklearn.exceptions import ConvergenceWarning
-from sklearn.linear_model import LogisticRegression
-from sklearn.model_selection import StratifiedKFold
 
 SUREST = 1 / 3
 """Share of the rows, the surest of each predicted class, that tells how many labels are wrong."""
@@ -94,7 +88,13 @@ def doubts(features: np.ndarray, labels: np.ndarray, *, folds: int = 5, seed: in
 
 def out_of_fold(features: np.ndarray, given: np.ndarray, *, folds: int, seed: int) -> np.ndarray:
     """Return probabilities (n, K) of classes 0 to K-1 for each row, by models that have not seen it."""
-    models: tuple[ClassifierMixin, ...] = (
+    # scikit-learn takes a second to import: only those who look pay.
+    from sklearn.ensemble import ExtraTreesClassifier
+    from sklearn.exceptions import ConvergenceWarning
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.model_selection import StratifiedKFold
+
+    models = (
         LogisticRegression(C=1.0, max_iter=100, tol=1e-3),
         ExtraTreesClassifier(60, min_samples_leaf=3, random_state=seed),
     )
@@ -119,6 +119,8 @@ def _scaled(features: np.ndarray, teach: np.ndarray, seed: int) -> np.ndarray:
     if not scaled.shape[1]:
         return np.zeros((len(features), 1))
     if scaled.shape[1] > 2 * MOST_COMPONENTS and len(teach) > MOST_COMPONENTS:
+        from sklearn.decomposition import PCA
+
         scaled = PCA(MOST_COMPONENTS, random_state=seed).fit(scaled[teach]).transform(scaled)
         scaled /= max(1e-9, float(scaled[teach].std()))
     return scaled

@@ -73,7 +73,7 @@ def learn_by_heart(
     began = time.monotonic()
     for place, rate in enumerate(rates):
         left = seconds - (time.monotonic() - began)
-        if left <= 0:
+        if left <= 0 and attempts:
             break
         # The first rate may take half of the time, the next half of the rest.
         share = left if place == len(rates) - 1 else left / 2

@@ -8,7 +8,6 @@ but for brightness and contrast; small pictures to within a few grey levels.
 """
 
 import numpy as np
-from scipy.fft import dctn
 
 from autofix_nb.evidence.scan import Scan
 
@@ -78,6 +77,9 @@ def hashes(thumbnails: np.ndarray) -> np.ndarray:
     """Return a 64-bit hash for each picture (N, 32, 32, 3), alike where they look alike."""
     if not len(thumbnails):
         return np.zeros(0, dtype=np.uint64)
+    # scipy takes its time to import: only those who look pay.
+    from scipy.fft import dctn
+
     low = dctn(grey(thumbnails), axes=(1, 2), norm="ortho")[:, :HASH_SIZE, :HASH_SIZE].reshape(len(thumbnails), -1)
     bits = low > np.median(low, axis=1, keepdims=True)
     return np.packbits(bits, axis=1).view(np.uint64).ravel()

@@ -11,7 +11,6 @@ References: Ramaswamy, Rastogi & Shim (2000), Efficient Algorithms for Mining Ou
 from dataclasses import dataclass
 
 import numpy as np
-from sklearn.neighbors import NearestNeighbors
 
 from autofix_nb.evidence.tails import centres
 
@@ -79,6 +78,9 @@ def neighbour_distances(
         return None
     known = some_rows(len(scaled), references, random)
     count = min(neighbours, len(known) // 5)
+    # scikit-learn takes a second to import: only those who look pay.
+    from sklearn.neighbors import NearestNeighbors
+
     search = NearestNeighbors(n_neighbors=count + 1).fit(scaled[known])
     found = search.kneighbors(scaled)[0]
     # A row that is itself among the references finds itself first.

@@ -147,7 +147,7 @@ def _columns_of(dataset: Any) -> Any:
 def _holds_arrays(dataset: Any) -> bool:
     """Tell whether this is one of torchvision's data sets of which each sample is a row of an array of images."""
     kind = type(dataset)
-    if not getattr(kind.__getitem__, "__module__", "").startswith("torchvision.datasets."):
+    if not str(getattr(kind.__getitem__, "__module__", "")).startswith("torchvision.datasets."):
         return False
     data, targets = getattr(dataset, "data", None), getattr(dataset, "targets", None)
     if to_array(data) is None or targets is None or getattr(dataset, "target_transform", None) is not None:

@@ -10,8 +10,6 @@ against the Mann-Whitney null. It sees what no single feature shows, such as a c
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.stats import chi2_contingency, ks_2samp, mannwhitneyu, wasserstein_distance
-from sklearn.ensemble import HistGradientBoostingClassifier
 
 FEWEST_VALUES = 10
 """A feature with fewer values on one side is not compared."""
@@ -43,6 +41,9 @@ class Shift:
 
 def shifts(first: np.ndarray, second: np.ndarray) -> list[Shift]:
     """Return the differences of all features that can be compared, surest first; (N, d) and (M, d), NaN left out."""
+    # scikit-learn and scipy.stats take a second to import: only those who look pay.
+    from scipy.stats import ks_2samp, wasserstein_distance
+
     found: list[Shift] = []
     for column in range(first.shape[1]):
         gaps = _gaps(column, first[:, column], second[:, column])
@@ -103,6 +104,9 @@ def told_apart(first: np.ndarray, second: np.ndarray, *, seed: int = 0) -> tuple
     Half of the rows of each set teach it, the other half ask it; then the other way round. The surer of the two
     answers counts, at twice its chance.
     """
+    from scipy.stats import mannwhitneyu
+    from sklearn.ensemble import HistGradientBoostingClassifier
+
     random = np.random.default_rng(seed)
     halves = [np.array_split(random.permutation(len(rows)), 2) for rows in (first, second)]
     answers = []
@@ -129,6 +133,8 @@ def shares_apart(first: np.ndarray, second: np.ndarray) -> tuple[float, float]:
 
     Reference: Bergsma (2013), A bias-correction for Cramér's V and Tschuprow's T.
     """
+    from scipy.stats import chi2_contingency
+
     numbers, places = np.unique(np.concatenate([first, second]), return_inverse=True)
     table = np.stack(
         [np.bincount(part, minlength=len(numbers)) for part in (places[: len(first)], places[len(first) :])]

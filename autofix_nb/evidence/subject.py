@@ -82,9 +82,11 @@ class Subject:
             model, loss = copy.deepcopy((self.original, self.original_loss))
         except Exception:  # noqa: BLE001 - whatever cannot be copied is looked at in place, and put back afterwards
             return self.original, self.original_loss, False
-        for parameter in model.parameters() if model is not None else ():
-            if parameter.is_leaf:  # copies of scripted modules have none
-                parameter.grad = None
+        parameters = [] if model is None else list(model.parameters())
+        if not all(parameter.is_leaf for parameter in parameters):  # a scripted module's copy gets no gradients
+            return self.original, self.original_loss, False
+        for parameter in parameters:
+            parameter.grad = None
         if model is not None:
             model.to(self.device)
             self._give_shapes(model)
@@ -284,6 +286,13 @@ class Subject:
                 source, side, table=self.tables.get(side), clock=self.clock, model=self.original
             )
         return self._scans[side]
+
+    def scan_or_none(self, side: Literal["train", "val"]) -> Scan | None:
+        """One pass over all samples of a side; None where there is nothing to go over."""
+        try:
+            return self.scan(side)
+        except NotApplicable:
+            return None
 
     @property
     def scans(self) -> dict[str, Scan]:

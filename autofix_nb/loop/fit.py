@@ -7,6 +7,7 @@ from torch import nn
 
 from autofix_nb.data import guard_loader
 from autofix_nb.detectors import Detector
+from autofix_nb.finding import Finding
 from autofix_nb.loop import setup
 from autofix_nb.loop.evaluate import Metric, evaluate
 from autofix_nb.loop.guard import Guard
@@ -14,6 +15,9 @@ from autofix_nb.loop.probe import probe
 from autofix_nb.objective import Objective
 from autofix_nb.policy import ALLOWED, Mode
 from autofix_nb.run import Run
+
+LOOK_SECONDS = 20.0
+"""Time that the quick questions before a training may take."""
 
 
 def fit(
@@ -33,6 +37,7 @@ def fit(
     device: Any = "auto",
     precision: str = "auto",
     seed: int | None = None,
+    preflight: Any = False,
     autofix: Mode = "auto",
     allow: Collection[str] = ALLOWED,
     ignore: Collection[str] = (),
@@ -60,6 +65,9 @@ def fit(
     `seed` decides order and augmentation; None takes torch's own seed. The random stream of the training is not
     touched: call `torch.manual_seed` before making the model for a run that can be repeated.
 
+    `preflight=True` asks the quick questions of `af.preflight` first and says what they find; a report that it gave
+    already is taken as it is. Either way the findings stand in the run's journal and report.
+
     `autofix="auto"` fixes, `"suggest"` only says what it would do, `"off"` only watches; `allow` narrows fixes to what
     touches `loop`, `data` or `model`; `ignore` leaves out detectors by code.
 
@@ -83,6 +91,7 @@ def fit(
         model.train()
     optimizer, told_optimizer = setup.make_optimizer(model, optimizer, lr)
     setup.check_loss(loss, step)
+    setup.check_preflight(preflight)
     if isinstance(loss, nn.Module):
         loss.to(chosen)  # its class weights must be where the outputs are
     sample = probe(model, train, loss, step, chosen, setup.choose_precision(precision, chosen)[0])
@@ -121,6 +130,8 @@ def fit(
         guard.note_prepared(model, optimizer, loss, train, val)
         guard.source(train)
         guard.tell(told)
+        if preflight is not False:
+            guard.note_findings(lambda: _found(preflight, model, train, val, loss, step, optimizer, chosen))
         validation = None if val is None else guard_loader(val, guard.seed, name="val")
         for _ in guard.epochs(epochs):
             for batch in guard.batches(train):
@@ -128,3 +139,17 @@ def fit(
             if validation is not None and guard.epoch_done:
                 guard.validate(*evaluate(objective, validation, metrics, chosen, guard.stepper.autocast))
     return guard.run
+
+
+def _found(
+    preflight: Any, model: nn.Module, train: Any, val: Any, loss: Any, step: Any, optimizer: Any, device: Any
+) -> Sequence[Finding]:
+    """Return what a look before this training finds, or has found."""
+    if preflight is True:
+        # Only those who look pay for the import; and looking needs this package's own set-up.
+        from autofix_nb.preflight import preflight as look
+
+        preflight = look(
+            model, train, val, loss=loss, step=step, optimizer=optimizer, device=device, budget_seconds=LOOK_SECONDS
+        )
+    return preflight.findings

@@ -300,6 +300,15 @@ class Guard:
         note_prepared(self, *objects)
         say_unprepared(self, *objects)
 
+    def note_findings(self, look: Callable[[], Sequence[Finding]]) -> None:
+        """Write down and say what `look` finds before the first step; a resumed run has looked already."""
+        if self.status != "running" or self.step_count:
+            return
+        for finding in look():
+            self.policy.note(finding)
+            if finding.severity > Severity.NOTE:
+                self.progress.say(f"Before training: {finding.code} {finding.title}: {finding.says}.")
+
     def undo_half_a_step(self) -> bool:
         """Make things as they were before the step at hand. Returns whether that state may be saved."""
         if self._updating:

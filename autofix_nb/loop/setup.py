@@ -294,6 +294,16 @@ def check_loss(loss: Any, step: Any) -> None:
             raise ConfigurationError(f"`{name}` is the class {value.__name__}, wanted one of it: `{value.__name__}()`")
 
 
+def check_preflight(preflight: Any) -> None:
+    """Raise unless it is yes, no, or a report.
+
+    Raises:
+        ConfigurationError: with what was given.
+    """
+    if not isinstance(preflight, bool) and not hasattr(preflight, "findings"):
+        raise ConfigurationError(f"`preflight` must be True, False or what `af.preflight` returned, got {preflight!r}")
+
+
 def choose_metrics(metrics: Any, task: Any, step: Any) -> dict[str, Callable[[Any, Any], Any]]:
     """Return the metrics to compute on the validation data: the given ones, else the usual one of the task.
 

@@ -1,0 +1,192 @@
+"""Class imbalance: some classes are so rare that a model does well without ever naming them.
+
+Measured on the targets of all training samples, as the sampler draws them. The limit for the rarest class is
+cleanlab's: a tenth of an equal share (Datalab's `class_imbalance` issue, cleanlab 2.9). The weights offered are
+n / (K n_k), scikit-learn's `class_weight="balanced"` (King and Zeng, 2001, Logistic Regression in Rare Events Data).
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import ClassVar
+
+import numpy as np
+import torch
+from torch.utils.data import RandomSampler, SequentialSampler
+
+from autofix_nb.checks.base import Answer, Check
+from autofix_nb.data import GuardedLoader
+from autofix_nb.evidence import Scan, Subject
+from autofix_nb.evidence.classes import Classes, classes_of, ranges, task_or_none
+from autofix_nb.finding import Finding, Severity
+
+MOST_WEIGHTS = 12
+"""With more classes than this the code to type computes the weights instead of listing them."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ClassImbalance(Check):
+    """Are there enough samples of each class?"""
+
+    code: ClassVar = "D01"
+    title: ClassVar = "Class imbalance"
+    needs: ClassVar = frozenset({"train"})
+    fixes: ClassVar = ("class_weights",)
+
+    rare: float = 0.1
+    """Share of an equal share (1/K) below which the rarest class is far too rare."""
+
+    uneven: float = 0.3
+    """Share of an equal share (1/K) below which the rarest class is worth a note."""
+
+    majority: float = 0.95
+    """Share of all samples above which one class drowns the others."""
+
+    fewest: int = 3
+    """Samples that a class should have at least, whatever its share."""
+
+    def look(self, subject: Subject) -> Answer:
+        scan = subject.scan("train")
+        task = task_or_none(subject)
+        classes = classes_of(scan, task)
+        if classes.kind == "multi-label":
+            return self._several_labels(classes, scan, subject)
+        drawn, how = _as_drawn(subject, scan, classes)
+        present = drawn.present
+        table = [f"class {number}: {drawn.counts[number]:,} samples" for number in present[:50]]
+        if len(present) == 1:
+            return self.bad(self._one_class(subject, scan, int(present[0])), evidence=table)
+        counts, total = drawn.counts[present], drawn.counts.sum()
+        rarest, largest = present[counts.argmin()], present[counts.argmax()]
+        share, top = counts.min() / total, counts.max() / total
+        limit = self.rare / len(present)
+        where = [f"class {number}" for number in present[np.argsort(counts, kind="stable")][:10]]
+        says = (
+            f"class {rarest} has {counts.min():,} of {total:,} samples ({share:.2%}), an equal share would be "
+            f"{1 / len(present):.1%}{how}"
+        )
+        weighted = _weighted(subject.original_loss)
+        if weighted:
+            return self.fine(f"{says}; the loss weighs the classes (`{weighted}`)", evidence=table)
+        few = [int(number) for number in classes.present if classes.counts[number] < self.fewest]
+        findings = []
+        if share < limit or top > self.majority:
+            text = f"{says}, limit {limit:.2%}" if share < limit else f"{says}, and class {largest} has {top:.1%}"
+            findings.append(
+                self.found(
+                    f"{text}: always answering class {largest} would be right {top:.1%} of the time",
+                    severity=Severity.WARNING,
+                    measured=float(share),
+                    limit=limit,
+                    where=where,
+                    to_type=_weights_to_type(drawn, task),
+                )
+            )
+        elif share < self.uneven / len(present):
+            findings.append(
+                self.found(
+                    f"{says}: always answering class {largest} would already be right {top:.1%} of the time",
+                    severity=Severity.NOTE,
+                    measured=float(share),
+                    limit=self.uneven / len(present),
+                    where=where,
+                    fixes=(),
+                )
+            )
+        if few:
+            findings.append(self._few(few, classes))
+        if findings:
+            return self.bad(*findings, evidence=[*table, f"looked at {scan.share}"])
+        return self.fine(f"{len(present)} classes, {says}", evidence=[*table, f"looked at {scan.share}"])
+
+    def _one_class(self, subject: Subject, scan: Scan, number: int) -> Finding:
+        severity = Severity.CRITICAL if scan.complete else Severity.WARNING
+        return self.found(
+            f"{'all' if scan.complete else 'the'} {len(scan.indices):,} samples looked at are of class {number}, and "
+            "with fewer than 2 classes there is nothing to learn",
+            # A step of the user's may have no use for the targets, such as an autoencoder's.
+            severity=Severity.NOTE if subject.step is not None else severity,
+            measured=1,
+            limit=2,
+            where=[f"class {number}"],
+            fixes=(),
+        )
+
+    def _few(self, few: list[int], classes: Classes) -> Finding:
+        least = int(classes.counts[few].min())
+        return self.found(
+            f"{len(few)} of {len(classes.present)} classes {'has' if len(few) == 1 else 'have'} fewer than "
+            f"{self.fewest} samples (class {ranges(few, 6)}), too few to learn from and to test on",
+            severity=Severity.WARNING,
+            measured=least,
+            limit=self.fewest,
+            where=[f"class {number}" for number in sorted(few, key=lambda number: classes.counts[number])],
+            to_type="# collect more samples of these classes, join them with a similar class, or leave them out",
+            fixes=(),
+        )
+
+    def _several_labels(self, classes: Classes, scan: Scan, subject: Subject) -> Answer:
+        total, counts = len(classes.labels), classes.counts
+        table = [f"label {place}: {count:,} of {total:,} samples" for place, count in enumerate(counts[:50])]
+        says = (
+            f"{len(counts)} labels, each sample may have several; the rarest has {counts.min():,} of {total:,} samples"
+        )
+        short = np.flatnonzero(np.minimum(counts, total - counts) < self.fewest)
+        weighted = _weighted(subject.original_loss)
+        if not len(short) or (total < 10 * self.fewest):
+            return self.fine(says + (f"; the loss weighs them (`{weighted}`)" if weighted else ""), evidence=table)
+        finding = self.found(
+            f"{len(short)} of {len(counts)} labels {'is' if len(short) == 1 else 'are'} the same in all but fewer than "
+            f"{self.fewest} of {total:,} samples (label {ranges(short, 6)}), too few to learn from",
+            severity=Severity.WARNING,
+            measured=float(np.minimum(counts, total - counts).min()),
+            limit=self.fewest,
+            where=[f"label {place}" for place in short],
+            to_type="# collect more samples with these labels, or leave the labels out of the targets and the outputs",
+            fixes=(),
+        )
+        return self.bad(finding, evidence=[*table, f"looked at {scan.share}"])
+
+
+def _as_drawn(subject: Subject, scan: Scan, classes: Classes) -> tuple[Classes, str]:
+    """Return the classes as often as the sampler draws them in an epoch: it may balance them already."""
+    sampler = getattr(subject.train, "sampler", None)
+    batch_sampler = getattr(subject.train, "batch_sampler", None)
+    plain = isinstance(sampler, RandomSampler | SequentialSampler) and type(batch_sampler) in (
+        torch.utils.data.BatchSampler,
+        type(None),
+    )
+    if sampler is None or plain or not isinstance(subject.source, GuardedLoader):
+        return classes, ""
+    known = dict(zip(scan.indices[classes.places].tolist(), classes.labels.tolist(), strict=True))
+    keys = [key for batch in subject.source.order(0) for key in batch if isinstance(key, int | np.integer)]
+    drawn = np.array([known[key] for key in keys if key in known], dtype=np.int64)
+    if not len(drawn):
+        return classes, ""
+    counts = np.bincount(drawn, minlength=len(classes.counts))
+    name = type(sampler if type(batch_sampler) is torch.utils.data.BatchSampler else batch_sampler).__name__
+    return replace(classes, counts=counts), f", as `{name}` draws them"
+
+
+def _weighted(loss: object) -> str:
+    for name in ("pos_weight", "weight", "alpha"):
+        weight = getattr(loss, name, None)
+        if isinstance(weight, torch.Tensor | Sequence) and not isinstance(weight, str):
+            return f"{name}="
+    return ""
+
+
+def _weights_to_type(classes: Classes, task: object) -> str:
+    counts = classes.counts
+    if getattr(task, "kind", "") == "binary" and len(counts) == 2:
+        ratio = counts[0] / max(1, counts[1])
+        return f"loss = nn.BCEWithLogitsLoss(pos_weight=torch.tensor([{ratio:.3g}]))"
+    size = max(len(counts), int(getattr(task, "classes", 0)))
+    if size > MOST_WEIGHTS:
+        return (
+            f"counts = torch.bincount(torch.as_tensor(labels), minlength={size}).clamp_min(1)  # labels of the "
+            "training samples\nloss = nn.CrossEntropyLoss(weight=counts.sum() / (len(counts) * counts))"
+        )
+    weights = np.ones(size)
+    present = classes.present
+    weights[present] = counts.sum() / (len(present) * counts[present])
+    return f"loss = nn.CrossEntropyLoss(weight=torch.tensor([{', '.join(f'{weight:.3g}' for weight in weights)}]))"

@@ -1,0 +1,291 @@
+"""The first loss against chance, and losses that do not fit the model's last layer.
+
+A model that knows nothing yet should lose what equal scores lose: ln K for K classes, ln 2 for yes or no, the targets'
+variance for numbers. Chance is asked of the loss itself, so that class weights and label smoothing count. The loss is
+measured with dropout off and again in the trial step; the lower one counts, since fresh batch norm is off in eval mode.
+
+Reference: Karpathy (2019), A Recipe for Training Neural Networks: "verify loss @ init". That `CrossEntropyLoss` takes
+logits and applies the softmax itself: PyTorch documentation.
+"""
+
+from dataclasses import dataclass
+from math import exp, isfinite
+from typing import Any, ClassVar
+
+import torch
+
+from autofix_nb.checks.base import Answer, Check
+from autofix_nb.data import structure
+from autofix_nb.evidence import Subject
+from autofix_nb.evidence.chance import (
+    Expectation,
+    are_log_probabilities,
+    expectation,
+    grows_with_rows,
+    last_activation,
+    sums_to_one,
+)
+from autofix_nb.finding import Finding, NotApplicable, Severity
+from autofix_nb.objective import total_loss
+
+RANGES = {"sigmoid": (0.0, 1.0), "softmax": (0.0, 1.0), "tanh": (-1.0, 1.0), "relu": (0.0, float("inf"))}
+"""Values that an activation can give."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class FirstLoss(Check):
+    """Does the loss fit the outputs, and does it begin near chance?"""
+
+    code: ClassVar = "B08"
+    title: ClassVar = "First loss far from chance"
+    needs: ClassVar = frozenset({"model", "train"})
+
+    times_chance: float = 2.0
+    """Multiple of chance up to which a first loss is nothing special."""
+
+    above_chance: float = 1.0
+    """What a first loss of classes must lie above the multiple, besides."""
+
+    times_variance: float = 4.0
+    """Multiple of the targets' variance from which a first loss of numbers is worth a note."""
+
+    far_targets: float = 1000.0
+    """Root mean square of the targets from which they are too large to be learnt as they are."""
+
+    out_of_reach: float = 0.05
+    """Share of the targets that may lie outside what the last activation can give."""
+
+    fewest_rows: int = 4
+    """Rows below which a first loss tells nothing."""
+
+    def look(self, subject: Subject) -> Answer:
+        if subject.step is not None:
+            return self._of_a_step(subject)
+        trial = subject.trial
+        if trial.error is not None:
+            raise NotApplicable(f"the {trial.stage or 'trial'} step raises {type(trial.error).__name__} (see B06)")
+        if subject.loss is None and subject.task_error is not None:
+            if trial.loss is not None and isfinite(float(trial.loss)):
+                return self.fine(f"first loss {float(trial.loss):.4g}, as the model itself computes it")
+            raise NotApplicable(str(subject.task_error))
+        loss = subject.loss if subject.loss is not None else subject.task.loss
+        outputs, targets = subject.outputs, trial.targets
+        first = self._first(loss, outputs, targets, trial)
+        asked = expectation(loss, outputs, targets)
+        findings = self._unfit(asked, outputs, targets, last_activation(trial.outputs), subject)
+        if asked.grows:
+            findings.append(self._is_a_sum(first, trial.rows, _mean_of(loss)))
+        if not findings and first < 0 and asked.takes in ("logits", "yes-or-no logits", "yes-or-no probabilities"):
+            findings.append(
+                self.found(
+                    f"the first loss is {first:.4g}, below the limit 0: no cross-entropy is, so the targets are no "
+                    "probabilities (wanted 0 to 1)",
+                    severity=Severity.WARNING,
+                    measured=first,
+                    limit=0,
+                    evidence=[f"targets from {_low(targets):.4g} to {_high(targets):.4g}"],
+                )
+            )
+        if not findings and asked.chance is not None and trial.rows >= self.fewest_rows:
+            findings += self._far(asked, first, outputs, targets, trial.rows, subject)
+        return self._answer(findings, asked, first, trial)
+
+    def _answer(self, findings: list[Finding], asked: Expectation, first: float, trial: Any) -> Answer:
+        evidence = [
+            f"the loss takes {asked.takes}" if asked.takes != "unknown" else "what the loss takes is not known",
+            f"loss of the trial step in training mode {float(trial.loss):.4g}, the lower one of both {first:.4g}",
+        ]
+        if findings:
+            return self.bad(*findings, evidence=evidence)
+        said = f"first loss {first:.3g}"
+        if asked.chance is None:
+            return self.fine(f"{said} on {trial.rows} rows; what chance would lose is not known", evidence=evidence)
+        said += f", chance is {asked.chance:.3g}"
+        if first < 0.5 * asked.chance:
+            said += ": the model knows something already"
+        return self.fine(said, evidence=evidence)
+
+    def _first(self, loss: Any, outputs: Any, targets: Any, trial: Any) -> float:
+        try:
+            with torch.no_grad():
+                evaluated = float(total_loss(loss(outputs, targets))[0])
+        except Exception:  # noqa: BLE001 - a loss that wants the graph, say; the trial's own is there
+            evaluated = float("inf")
+        first = min(float(trial.loss), evaluated)
+        if not isfinite(first):
+            raise NotApplicable("the first loss is not finite (see B06)")
+        return first
+
+    def _of_a_step(self, subject: Subject) -> Answer:
+        rows = min(8, subject.trial_rows)
+        try:
+            losses = []
+            for times in (1, 2, 3):
+                chosen = list(range(rows)) * times
+                data = structure.to_device(
+                    structure.take(subject.batch.data, chosen, subject.batch_rows), subject.device
+                )
+                with subject.borrowed(training=False) as model:
+                    losses.append(float(total_loss(subject.step(model, data))[0]))
+        except Exception as error:
+            raise NotApplicable(f"`step` raises {type(error).__name__} on repeated rows") from error
+        if grows_with_rows(losses):
+            return self.bad(self._is_a_sum(losses[0], rows, "loss = loss / len(batch[0])"))
+        return self.fine(
+            f"first loss {losses[0]:.3g}, and {losses[1]:.3g} with each row twice: it is no sum over the rows; what "
+            "chance would lose is not known, since `step` computes it"
+        )
+
+    def _is_a_sum(self, first: float, rows: int, to_type: str) -> Finding:
+        return self.found(
+            f"the loss is a sum over the rows, not their mean: it is {first:.4g} for {rows} rows and 2.0 times that "
+            "with each row twice, wanted 1.0 times, so the learning rate would have to change with the batch size",
+            severity=Severity.WARNING,
+            measured=2,
+            limit=1,
+            to_type=to_type,
+        )
+
+    def _unfit(self, asked: Expectation, outputs: Any, targets: Any, ends_in: str, subject: Subject) -> list[Finding]:
+        if not isinstance(outputs, torch.Tensor):
+            return []
+        one = sums_to_one(outputs)
+        width = outputs.shape[1] if outputs.dim() > 1 else 1
+        says, to_type, severity, measured, limit = "", "", Severity.WARNING, 1.0, 0.0
+        if asked.takes == "logits" and one == 1:
+            ceiling = exp(1) / (exp(1) + width - 1)
+            says = (
+                "softmax before cross-entropy: the outputs lie between 0 and 1 and sum to 1, and the loss applies the "
+                f"softmax a second time, so that no class can get more than {ceiling:.0%} (limit 100%)"
+            )
+            to_type = "return logits  # leave the softmax out of the model; for predictions: logits.softmax(1)"
+            measured, limit = ceiling, 1
+        elif asked.takes in ("logits", "log-probabilities", "yes-or-no logits") and one is not None and one != 1:
+            says = (
+                f"softmax over dimension {one}: outputs of shape {tuple(outputs.shape)} sum to 1 over dimension {one}"
+                f"{', the rows of the batch' if one == 0 else ''}, the classes lie in dimension 1"
+            )
+            to_type = "return logits  # no softmax in the model; elsewhere: logits.softmax(dim=1)"
+            measured, limit = float(one), 1
+        elif asked.takes == "logits" and ends_in in ("sigmoid", "tanh"):
+            low, high = RANGES[ends_in]
+            ceiling = exp(high) / (exp(high) + (width - 1) * exp(low))
+            says = (
+                f"{ends_in} before cross-entropy: scores between {low:g} and {high:g} give no class more than "
+                f"{ceiling:.0%} (limit 100%)"
+            )
+            to_type = f"return logits  # leave the {ends_in} out of the model"
+            measured, limit = ceiling, 1
+        elif asked.takes in ("logits", "yes-or-no logits") and ends_in == "relu":
+            share = float((outputs == 0).float().mean())
+            says = (
+                f"ReLU before the loss: {share:.0%} of the scores are cut off at 0, and none can lie below the limit 0"
+            )
+            to_type = "return logits  # leave the last ReLU out of the model"
+            measured = share
+        elif asked.takes == "yes-or-no logits" and (one == 1 or ends_in in ("sigmoid", "softmax", "tanh")):
+            ends_in = ends_in or "softmax"
+            top = RANGES[ends_in][1] if ends_in in RANGES else 1.0
+            ceiling = 1 / (1 + exp(-top))
+            says = (
+                f"{ends_in} before a loss that applies the sigmoid itself: no answer can get more than {ceiling:.0%} "
+                "(limit 100%)"
+            )
+            to_type = f"return logits  # leave the {ends_in} out of the model; for predictions: logits.sigmoid()"
+            measured, limit = ceiling, 1
+        elif asked.takes == "log-probabilities" and one == 1:
+            says = (
+                "softmax before a negative log-likelihood, which wants log-probabilities: the loss can only lie "
+                "between -1 and the limit 0"
+            )
+            to_type = "return logits.log_softmax(1)  # or logits, with loss=nn.CrossEntropyLoss()"
+        elif asked.takes == "log-probabilities" and not are_log_probabilities(outputs):
+            total = float(outputs.detach().float().exp().sum(1).mean()) if outputs.dim() > 1 else 0.0
+            says = (
+                f"raw scores in a negative log-likelihood: their exponentials sum to {total:.3g}, wanted 1; such a "
+                "loss falls without end and teaches nothing"
+            )
+            to_type = "loss = nn.CrossEntropyLoss()"
+            severity, measured, limit = Severity.CRITICAL, total, 1
+        elif asked.takes == "numbers" and ends_in in RANGES:
+            return self._out_of_reach(ends_in, targets)
+        return [self.found(says, severity=severity, measured=measured, limit=limit, to_type=to_type)] if says else []
+
+    def _out_of_reach(self, ends_in: str, targets: torch.Tensor) -> list[Finding]:
+        low, high = RANGES[ends_in]
+        slack = 1e-3
+        outside = float(((targets < low - slack) | (targets > high + slack)).float().mean())
+        if outside <= self.out_of_reach:
+            return []
+        return [
+            self.found(
+                f"the model ends in {ends_in}, which gives {low:g} to {high:g}, and {outside:.0%} of the targets lie "
+                f"outside of that (limit {self.out_of_reach:.0%}): they can never be met",
+                severity=Severity.WARNING,
+                measured=outside,
+                limit=self.out_of_reach,
+                evidence=[f"targets from {_low(targets):.4g} to {_high(targets):.4g}"],
+                to_type=f"return outputs  # leave the {ends_in} out of the model",
+            )
+        ]
+
+    def _far(
+        self, asked: Expectation, first: float, outputs: Any, targets: Any, rows: int, subject: Subject
+    ) -> list[Finding]:
+        chance = asked.chance or 0.0
+        if asked.takes == "numbers":
+            size = float(targets.float().square().mean().sqrt())
+            limit = self.times_variance * chance
+            if first <= limit or chance <= 0:
+                return []
+            far = size > self.far_targets
+            about = f"the targets have the mean {float(targets.float().mean()):.4g} and the size {size:.4g}"
+            return [
+                self.found(
+                    f"the first loss is {first:.4g}, {first / chance:.1f} times what predicting the mean of the "
+                    f"targets loses ({chance:.4g}, limit {self.times_variance:g} times): {about}, and training begins "
+                    "with the long way there",
+                    severity=Severity.WARNING if far else Severity.NOTE,
+                    measured=first,
+                    limit=limit,
+                    evidence=[about],
+                    to_type="targets = (targets - train_targets.mean()) / train_targets.std()",
+                )
+            ]
+        limit = self.times_chance * chance + self.above_chance * (rows if asked.grows else 1)
+        if first <= limit:
+            return []
+        low, high = _low(outputs), _high(outputs)
+        return [
+            self.found(
+                f"the first loss is {first:.4g}, chance would lose {chance:.4g} (limit {limit:.4g}): the model is sure "
+                f"of wrong answers before it has learnt anything, with scores from {low:.4g} to {high:.4g}",
+                severity=Severity.NOTE if _is_tied(subject) else Severity.WARNING,
+                measured=first,
+                limit=limit,
+                evidence=[
+                    "unscaled inputs, a last layer with large weights, or labels that do not fit pretrained ones"
+                ],
+            )
+        ]
+
+
+def _is_tied(subject: Subject) -> bool:
+    # An embedding that is also the last layer begins with scores as large as its width: known, and soon gone.
+    named = subject.original.named_parameters
+    return len(list(named(remove_duplicate=False))) > len(list(named()))
+
+
+def _mean_of(loss: Any) -> str:
+    name = type(loss).__name__
+    if isinstance(loss, torch.nn.Module) and getattr(loss, "reduction", "") == "sum":
+        return f'loss = nn.{name}(reduction="mean")'
+    return 'reduction="mean"  # or divide the loss by the number of rows'
+
+
+def _low(values: torch.Tensor) -> float:
+    return float(values.detach().float().min())
+
+
+def _high(values: torch.Tensor) -> float:
+    return float(values.detach().float().max())

@@ -1,0 +1,332 @@
+"""Outliers: rows with values far out, or far from all other rows; pictures unlike all others.
+
+Three ways to be one, each absolute: none flags a fixed share of the data. A value far out is separated from the tail of
+its own feature by a gap that this tail does not explain (`evidence.tails`), so skewed and heavy-tailed features are
+left alone. A row far from its neighbours lies beyond a fence on the logarithm of that distance (`evidence.neighbours`);
+the number beyond it is compared with what the tail of the other rows lets expect. A picture is blank, or has a property
+beyond Tukey's far fence of the set it belongs to: absolute limits of darkness or blur fail on small pictures (28 x 28
+digits are "low information" all).
+
+References: Hill (1975), A Simple General Approach to Inference About the Tail of a Distribution; Tukey (1977),
+Exploratory Data Analysis; Ramaswamy, Rastogi & Shim (2000), Efficient Algorithms for Mining Outliers.
+"""
+
+from dataclasses import dataclass, replace
+from typing import ClassVar
+
+import numpy as np
+
+from autofix_nb.checks.base import Answer, Check, Shown
+from autofix_nb.checks.typed import leave_out
+from autofix_nb.evidence import Scan, Subject
+from autofix_nb.evidence.classes import classes_of, task_or_none
+from autofix_nb.evidence.neighbours import Distances, filled, neighbour_distances, some_rows
+from autofix_nb.evidence.tails import Gap, centres, widest_gap
+from autofix_nb.finding import Finding, NotApplicable, Severity
+
+FEWEST_ROWS = 30
+"""With fewer rows than these, nothing can be called strange."""
+
+MOST_NAMED = 50
+"""Samples named in a finding."""
+
+MOST_MISSING = 0.2
+"""Features that miss more of their values are left out of the distances."""
+
+QUANTILE_ROWS = 20_000
+"""Median and spread of a feature are taken from so many rows at most."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Outliers(Check):
+    """Are there rows unlike all others?"""
+
+    code: ClassVar = "D03"
+    title: ClassVar = "Outliers"
+    needs: ClassVar = frozenset({"train"})
+
+    spreads: float = 12
+    """Robust standard deviations from the median that a value far out has at least."""
+
+    gap: float = 3
+    """How many times farther out than the nearest value before it a value far out lies at least."""
+
+    chance: float = 0.01
+    """Chance of such a gap, over all features together, below which it is unmistakable."""
+
+    wide_gap: float = 15
+    """A gap as wide as this is unmistakable on its own, if a single feature's tail explains it in less than 5 %."""
+
+    mild_gap: float = 8
+    """A gap as wide as this is worth a note, if a single feature's tail explains it in less than 5 %."""
+
+    neighbours: int = 10
+    """Nearest rows that the distance of a row is the mean of."""
+
+    fence: float = 3
+    """Interquartile ranges beyond the upper quartile, on the logarithm of the distance, where the fence stands."""
+
+    unexpected: float = 1e-3
+    """Chance of as many rows beyond the fence as there are, below which they are worth a note."""
+
+    far_away: float = 1e-4
+    """Chance of the gap between the distances of rows far away and of the others, below which it is unmistakable."""
+
+    blank: float = 1.0
+    """Standard deviation of a picture's values (0 to 255) below which it is blank."""
+
+    some: float = 0.0
+    """Share of the rows that are outliers below which they are no more than a note."""
+
+    many: float = 2.0
+    """Share of the rows that are outliers (1 at most) from which the data is worthless as it is."""
+
+    references: int = 5_000
+    """Rows among which the neighbours of a row are looked for."""
+
+    queries: int = 10_000
+    """Rows whose neighbours are looked for."""
+
+    def look(self, subject: Subject) -> Answer:
+        scan = subject.scan("train")
+        if scan.features is None or not scan.features.size:
+            raise NotApplicable(f"the samples are no rows of numbers (kind `{scan.kind}`)")
+        if len(scan.features) < FEWEST_ROWS:
+            raise NotApplicable(f"{len(scan.features)} rows, at least {FEWEST_ROWS} are needed to tell strange ones")
+        values = np.where(np.isfinite(scan.features), scan.features, np.nan).astype(np.float32, copy=False)
+        if scan.kind == "image":
+            return self._pictures(scan, values)
+        findings = []
+        gross, mild, evidence = self._far_out(subject, scan, values)
+        distances = self._distances(values)
+        looked_at = [f"looked at {scan.share}"]
+        if distances is not None:
+            if len(distances.rows) < len(values):
+                looked_at.append(f"distances to neighbours of {len(distances.rows):,} of {len(values):,} rows")
+            looked_at.append(
+                f"mean distance to the {self.neighbours} nearest rows: median {distances.typical:.3g}, fence "
+                f"{distances.fence:.3g}, farthest {distances.values.max():.3g}; {len(distances.beyond)} rows beyond "
+                f"the fence, {distances.expected:.1f} expected"
+            )
+            findings += self._far_from_others(scan, distances, {*gross, *mild})
+        for rows, severity in ((gross, Severity.WARNING), (mild, Severity.NOTE)):
+            if rows:
+                findings.append(self._values(scan, rows, severity, evidence))
+        if findings:
+            strange = {*gross, *mild, *(() if distances is None else map(int, distances.beyond))}
+            graded = [self._graded(finding, len(strange) / len(values)) for finding in findings]
+            return self.bad(*graded, evidence=looked_at)
+        return self.fine(
+            f"{len(values):,} rows of {values.shape[1]:,} features: none far out, none far from all others",
+            evidence=looked_at,
+        )
+
+    def _graded(self, finding: Finding, share: float) -> Finding:
+        if share >= self.many:
+            return replace(finding, severity=Severity.CRITICAL)
+        return finding if share >= self.some else replace(finding, severity=Severity.NOTE)
+
+    # --- single values --------------------------------------------------------------------------------------------
+
+    def _far_out(
+        self, subject: Subject, scan: Scan, values: np.ndarray
+    ) -> tuple[dict[int, tuple[str, float]], dict[int, tuple[str, float]], list[str]]:
+        """Return the rows with values far out, each with its worst value in words and how far out that is."""
+        medians, spreads = centres(values[some_rows(len(values), QUANTILE_ROWS, np.random.default_rng(0))])
+        gross: dict[int, tuple[str, float]] = {}
+        mild: dict[int, tuple[str, float]] = {}
+        evidence = []
+        kinds = _classes(subject, scan)
+        for column, name in enumerate(scan.names):
+            spread = spreads[column] or _spread_of_the_rest(values[:, column] - medians[column])
+            if not spread > 0:
+                continue
+            for sign in (1, -1):
+                away = sign * (values[:, column] - medians[column])
+                gap = widest_gap(away, spread, from_spreads=self.spreads, from_ratio=self.gap)
+                found = {} if gap is None else self._judged(gap, gross, mild, 2 * values.shape[1])
+                if gap is None or found is None:
+                    continue
+                rows = np.flatnonzero(away >= gap.edge)
+                if _is_a_class(rows, kinds):
+                    continue
+                for row in rows:
+                    far = float(away[row] / spread)
+                    if far > found.get(int(row), ("", 0.0))[1]:
+                        found[int(row)] = (f"{name} = {values[row, column]:.6g}", far)
+                evidence.append(
+                    f"{name}: {gap.count} values from {medians[column] + sign * gap.edge:.6g} on, {gap.ratio:,.0f} "
+                    f"times as far from the median {medians[column]:.6g} as the next; chance of that {gap.p:.1g}"
+                )
+        return gross, {row: said for row, said in mild.items() if row not in gross}, evidence
+
+    def _judged(self, gap: Gap, gross: dict, mild: dict, sides: int) -> dict | None:
+        likely = gap.p > 0.05
+        if gap.p * sides <= self.chance or (gap.ratio >= self.wide_gap and not likely):
+            return gross
+        return mild if gap.ratio >= self.mild_gap and not likely else None
+
+    def _values(
+        self, scan: Scan, rows: dict[int, tuple[str, float]], severity: Severity, evidence: list[str]
+    ) -> Finding:
+        ranked = sorted(rows, key=lambda row: -rows[row][1])
+        worst, far = rows[ranked[0]]
+        numbers = scan.indices[scan.rows[ranked]]
+        return self.found(
+            f"{len(ranked)} of {len(scan.features):,} rows {'holds' if len(ranked) == 1 else 'hold'} values far out, "
+            f"such as {worst} in sample "
+            f"{numbers[0]}, {far:,.0f} times the usual spread from the median (limit {self.spreads:g})",
+            severity=severity,
+            measured=far,
+            limit=self.spreads,
+            where=[f"sample {number}" for number in numbers[:MOST_NAMED]],
+            evidence=[
+                *evidence[:20],
+                *(f"sample {scan.indices[scan.rows[row]]}: {rows[row][0]}" for row in ranked[:20]),
+            ],
+            to_type=leave_out("dataset", numbers, why="after a look at them: they may be right"),
+        )
+
+    # --- whole rows -----------------------------------------------------------------------------------------------
+
+    def _distances(self, values: np.ndarray) -> Distances | None:
+        usable = np.isnan(values).mean(0) <= MOST_MISSING
+        if not usable.any():
+            return None
+        return neighbour_distances(
+            filled(values[:, usable]),
+            neighbours=self.neighbours,
+            references=self.references,
+            queries=self.queries,
+            fence=self.fence,
+        )
+
+    def _far_from_others(self, scan: Scan, distances: Distances, known: set[int]) -> list[Finding]:
+        rows = [int(row) for row in distances.beyond if int(row) not in known]
+        if not rows:
+            return []
+        # scipy.stats takes half a second to import: only those who look pay.
+        from scipy.stats import poisson
+
+        alone = distances.values[~np.isin(distances.rows, list(known))]
+        gap = widest_gap(alone, distances.upper, from_spreads=self.gap, from_ratio=self.gap)
+        unmistakable = gap is not None and gap.p <= self.far_away
+        chance = float(poisson.sf(len(rows) - 1, max(distances.expected, 0.1)))
+        if not unmistakable and chance > self.unexpected:
+            return []
+        if unmistakable:
+            rows = rows[: gap.count]
+        numbers = scan.indices[scan.rows[rows]]
+        farthest = float(alone.max() / distances.typical)
+        limit = distances.fence / distances.typical
+        expected = f", where about {distances.expected:.0f} are to be expected" if distances.expected >= 0.5 else ""
+        return [
+            self.found(
+                f"{len(rows)} of {len(distances.rows):,} rows {'lies' if len(rows) == 1 else 'lie'} far from all "
+                f"others{expected}: the farthest, sample "
+                f"{numbers[0]}, is {farthest:.3g} times as far from its {self.neighbours} nearest "
+                f"rows as usual (limit {limit:.3g})",
+                severity=Severity.WARNING if unmistakable else Severity.NOTE,
+                measured=farthest,
+                limit=limit,
+                where=[f"sample {number}" for number in numbers[:MOST_NAMED]],
+                to_type=leave_out("dataset", numbers, why="after a look at them: they may be right"),
+            )
+        ]
+
+    # --- pictures -------------------------------------------------------------------------------------------------
+
+    def _pictures(self, scan: Scan, values: np.ndarray) -> Answer:
+        findings, pictures = [], []
+        evidence = [f"looked at {scan.share}"]
+        blank = self._blank(scan)
+        if 0 < len(blank) <= len(values) // 2:
+            numbers = scan.indices[scan.rows[blank]]
+            findings.append(
+                self.found(
+                    f"{len(blank)} of {len(values):,} pictures are blank: their values differ by less than "
+                    f"{self.blank:g} of 255, the limit",
+                    severity=Severity.WARNING,
+                    measured=len(blank),
+                    limit=self.blank,
+                    where=[f"sample {number}" for number in numbers[:MOST_NAMED]],
+                    to_type=leave_out("dataset", numbers, why="after a look at them: they may be right"),
+                )
+            )
+            pictures.append(Shown(title="Blank pictures", indices=tuple(numbers[:24].tolist())))
+        odd = self._odd_pictures(scan, values, set(blank.tolist()))
+        if odd:
+            ranked = sorted(odd, key=lambda row: -odd[row][1])
+            numbers = scan.indices[scan.rows[ranked]]
+            findings.append(
+                self.found(
+                    f"{len(ranked)} of {len(values):,} pictures are unlike the others, such as sample {numbers[0]} "
+                    f"with {odd[ranked[0]][0]}, {odd[ranked[0]][1]:.1f} interquartile ranges beyond the middle half "
+                    f"(limit {self.fence:g})",
+                    severity=Severity.NOTE,
+                    measured=odd[ranked[0]][1],
+                    limit=self.fence,
+                    where=[f"sample {number}" for number in numbers[:MOST_NAMED]],
+                    evidence=[f"sample {n}: {odd[r][0]}" for n, r in zip(numbers, ranked[:20], strict=False)],
+                    to_type=leave_out("dataset", numbers, why="after a look at them: they may be right"),
+                )
+            )
+            captions = tuple(odd[row][0] for row in ranked[:24])
+            pictures.append(Shown(title="Unlike the others", indices=tuple(numbers[:24].tolist()), captions=captions))
+        if findings:
+            return self.bad(*findings, evidence=evidence, pictures=pictures)
+        return self.fine(f"{len(values):,} pictures: none blank, none unlike all others", evidence=evidence)
+
+    def _blank(self, scan: Scan) -> np.ndarray:
+        if scan.thumbnails is None:
+            return np.zeros(0, dtype=np.int64)
+        flat = scan.thumbnails.reshape(len(scan.thumbnails), -1, scan.thumbnails.shape[-1])
+        return np.flatnonzero(flat.std(1, dtype=np.float32).max(1) < self.blank)
+
+    def _odd_pictures(self, scan: Scan, values: np.ndarray, blank: set[int]) -> dict[int, tuple[str, float]]:
+        """Return pictures with a property beyond the fence, each with that in words and how far out it is."""
+        odd: dict[int, tuple[str, float]] = {}
+        for column, name in enumerate(scan.names):
+            told = values[:, column]
+            # Sizes and shapes differ by factors: half as wide is as far away as twice as wide.
+            seen = np.log(np.maximum(told, 1e-6)) if name in ("width", "height", "aspect") else told
+            quarter, upper = np.nanquantile(seen, (0.25, 0.75))
+            spread = max(upper - quarter, centres(seen[:, None])[1][0])
+            if not spread > 0:
+                continue
+            far = np.maximum(quarter - seen, seen - upper) / spread
+            beyond = [int(row) for row in np.flatnonzero(far > self.fence) if int(row) not in blank]
+            # More than a twentieth are a kind of picture, not odd ones.
+            if len(beyond) > max(1, 0.05 * len(values)):
+                continue
+            for row in beyond:
+                if far[row] > odd.get(row, ("", 0.0))[1]:
+                    odd[row] = (f"{name} {told[row]:.4g}", float(far[row]))
+        return odd
+
+
+def _classes(subject: Subject, scan: Scan) -> np.ndarray | None:
+    """Return the class of each row, or None."""
+    try:
+        classes = classes_of(scan, task_or_none(subject))
+    except NotApplicable:
+        return None
+    if classes.kind != "classes":
+        return None
+    of_all = np.full(len(scan.indices), -1)
+    of_all[classes.places] = classes.labels
+    return of_all[scan.rows]
+
+
+def _is_a_class(rows: np.ndarray, kinds: np.ndarray | None) -> bool:
+    """Tell whether rows far out are most of a class: then that is what the class is like."""
+    if kinds is None or len(rows) < 5:
+        return False
+    kind = np.bincount(np.maximum(kinds[rows], 0)).argmax()
+    return bool((kinds[rows] == kind).sum() > 0.5 * (kinds == kind).sum())
+
+
+def _spread_of_the_rest(away: np.ndarray) -> float:
+    """Return a spread for a feature that is nearly always the same: what the others usually differ by from that."""
+    others = np.abs(away[np.isfinite(away) & (away != 0)])
+    return float(np.quantile(others, 0.25)) if len(others) else 0.0

@@ -1,0 +1,41 @@
+"""Whether a loss stretches outputs and targets to a larger shape, by broadcasting, and what that changes."""
+
+import warnings
+from typing import Any
+
+import torch
+from torch.overrides import TorchFunctionMode
+
+
+def stretched_loss(loss: Any, outputs: torch.Tensor, targets: torch.Tensor) -> tuple[float, float] | None:
+    """Return the loss as it is and with the targets shaped like the outputs, where it stretches them; else None."""
+    if outputs.shape == targets.shape or outputs.numel() != targets.numel() or len(outputs) < 2:
+        return None
+    with warnings.catch_warnings(), torch.no_grad():
+        warnings.simplefilter("ignore")
+        try:
+            with _Stretching() as watched:
+                as_it_is = float(loss(outputs, targets))
+            reshaped = float(loss(outputs, targets.reshape(outputs.shape)))
+        except Exception:  # noqa: BLE001 - a loss that refuses one of them does not broadcast
+            return None
+    return (as_it_is, reshaped) if watched.seen else None
+
+
+class _Stretching(TorchFunctionMode):
+    """Notes whether a function was called with two tensors that are stretched to a shape larger than both."""
+
+    seen = False
+
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        given = [part for part in (*args, *(kwargs or {}).values()) if isinstance(part, torch.Tensor) and part.dim()]
+        if len(given) >= 2 and given[0].shape != given[1].shape:
+            self.seen = self.seen or _stretched(given[0].shape, given[1].shape)
+        return func(*args, **(kwargs or {}))
+
+
+def _stretched(left: torch.Size, right: torch.Size) -> bool:
+    try:
+        return torch.broadcast_shapes(left, right).numel() > max(left.numel(), right.numel())
+    except RuntimeError:
+        return False

@@ -1,0 +1,103 @@
+"""Progress while the checks are asked: which question is at hand. Nothing of it stays."""
+
+import sys
+import time
+from html import escape
+from types import TracebackType
+from typing import Any
+
+from tqdm import tqdm
+
+from autofix_nb.environment import host
+from autofix_nb.errors import ConfigurationError
+
+SHOWN_AFTER_SECONDS = 0.5
+"""Shorter looks need no progress."""
+
+
+class Questions:
+    """Counts the questions, and shows the count where a look takes longer than a moment."""
+
+    def __init__(self, total: int, place: Any = None) -> None:
+        """`place` shows it: something with `show(done, total, title)` and `end()`; None shows nothing."""
+        self._total = total
+        self._place = place
+        self._done = -1
+        self._began = time.monotonic()
+        self._is_shown = False
+
+    def __enter__(self) -> "Questions":
+        return self
+
+    def ask(self, title: str) -> None:
+        """The next question is asked."""
+        self._done += 1
+        if self._place is not None and time.monotonic() - self._began >= SHOWN_AFTER_SECONDS:
+            self._is_shown = True
+            self._place.show(self._done, self._total, title)
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._is_shown:
+            self._place.end()
+
+
+class Terminal:
+    """A bar on standard error, where it mixes with no report."""
+
+    def __init__(self, file: Any = None) -> None:
+        self._file = file
+        self._bar: tqdm | None = None
+
+    def show(self, done: int, total: int, title: str) -> None:
+        """Move the bar."""
+        if self._bar is None:
+            form = "preflight {n_fmt}/{total_fmt} |{bar}| {desc}"
+            self._bar = tqdm(total=total, leave=False, file=self._file or sys.stderr, ncols=88, bar_format=form)
+        self._bar.n = done
+        self._bar.set_description_str(title)
+
+    def end(self) -> None:
+        """Take the bar away."""
+        if self._bar is not None:
+            self._bar.close()
+
+
+class Notebook:
+    """One live output. It needs no widget, and is empty in the saved notebook."""
+
+    def __init__(self) -> None:
+        self._handle: Any = None
+
+    def show(self, done: int, total: int, title: str) -> None:
+        """Renew the output."""
+        text = f"preflight {done}/{total}: {title}"
+        page = f'<progress max="{total}" value="{done}"></progress> <small>{escape(text)}</small>'
+        self._put({"text/plain": text, "text/html": page})
+
+    def end(self) -> None:
+        """Leave an output with nothing in it."""
+        self._put({"text/plain": "", "text/html": ""})
+
+    def _put(self, bundle: dict[str, str]) -> None:
+        from IPython.display import display  # there is one, since a notebook runs this
+
+        if self._handle is None:
+            self._handle = display(bundle, raw=True, display_id=True)
+        else:
+            self._handle.update(bundle, raw=True)
+
+
+def make_questions(show: Any, total: int) -> Questions:
+    """Return what `show` asks for: `auto` and `text` show progress, `none` (or False) nothing.
+
+    Raises:
+        ConfigurationError: for anything else.
+    """
+    if show in ("none", False):
+        return Questions(total)
+    if show not in ("auto", "text", True):
+        raise ConfigurationError(f"`show` must be 'auto', 'text' or 'none', got {show!r}")
+    in_a_notebook = show != "text" and host() != "terminal" and "IPython" in sys.modules
+    return Questions(total, Notebook() if in_a_notebook else Terminal())

@@ -1,0 +1,124 @@
+"""Code to type: valid Python that does what it says, whatever it is made of."""
+
+import ast
+import warnings
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+import autofix_nb as af
+from autofix_nb.checks.typed import Columns, in_code, leave_out, only_the_head
+from tests.checks.trainings import timm_model
+from tests.preflight.planted import FAULTS, alarms_in
+
+QUICK = [fault for fault in FAULTS if not fault.deep]
+LAST, FIRST = ({fault.codes[0]: fault for fault in faults} for faults in (QUICK, QUICK[::-1]))
+CHOSEN = [*FIRST.values(), *(fault for code, fault in LAST.items() if fault is not FIRST[code])]
+
+
+def is_python(code):
+    """Tell whether it can be typed into a cell; commands of notebooks may stand in it."""
+    lines = ["" if line.startswith(("%", "!")) else line for line in code.splitlines()]
+    try:
+        ast.parse("\n".join(lines))
+    except SyntaxError:
+        return False
+    return True
+
+
+@pytest.mark.parametrize("fault", CHOSEN, ids=lambda fault: fault.name)
+def test_what_is_to_be_typed_is_python(fault, tmp_path):
+    """Of all that is found in trainings with something wrong, the last and the first of each code."""
+    made = fault.make(tmp_path)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        findings = alarms_in(made) if "machine" in made else af.preflight(**made, show="none").findings
+
+    assert [] == [finding.to_type for finding in findings if not is_python(finding.to_type)]
+
+
+@pytest.mark.parametrize(
+    ("indices", "said"),
+    [
+        pytest.param([7], "left_out = {7}", id="one"),
+        pytest.param([9, 3, 3], "left_out = {3, 9}", id="sorted-and-once"),
+        pytest.param(np.arange(1000, 1010), "left_out = {*range(1000, 1010)}", id="neighbours"),
+        pytest.param([1, 2, 5, 6, 7], "left_out = {1, 2, *range(5, 8)}", id="both"),
+    ],
+)
+def test_samples_to_leave_out_are_all_listed(indices, said):
+    """Neighbours as ranges, so that all of them are there."""
+    code = leave_out("data", indices)
+    places = {"data": list(range(2000)), "torch": torch}
+    exec(code, places)  # noqa: S102 - the code is what is tested
+
+    assert said == code.splitlines()[0]
+    assert [index for index in range(2000) if index not in set(map(int, indices))] == list(places["data"])
+
+
+def test_a_long_list_says_that_it_is_not_all():
+    """Of hundreds of samples here and there, the first are listed."""
+    line = leave_out("data", range(0, 400, 2)).splitlines()[0]
+
+    assert line.endswith("# and 150 more ranges")
+    assert {"left_out"} == {target.id for target in ast.parse(line).body[0].targets}
+
+
+@pytest.mark.parametrize(
+    ("framed", "code"),
+    [
+        pytest.param(True, "frame = frame.drop(columns=['b', \"it's\"])", id="frame"),
+        pytest.param(
+            False,
+            "left_out = [1, 2]\nx = x[:, [column for column in range(x.shape[1]) if column not in left_out]]",
+            id="array",
+        ),
+    ],
+)
+def test_columns_are_left_out_of_what_there_is(framed, code):
+    """By name where they have one."""
+    assert code == Columns(names=("a", "b", "it's"), framed=framed).drop(np.array([1, 2]))
+
+
+class Nested(nn.Module):
+    """Parts of all kinds, one with a name that is no identifier."""
+
+    def __init__(self):
+        super().__init__()
+        self.layers = nn.ModuleList([nn.Linear(4, 4), nn.Sequential(nn.ReLU(), nn.Linear(4, 4))])
+        self.heads = nn.ModuleDict({"cat": nn.Linear(4, 2), "two words": nn.Linear(4, 2), "0": nn.Linear(4, 2)})
+        self.fc = nn.Linear(4, 3)
+
+
+@pytest.mark.parametrize("name", [name for name, _ in Nested().named_modules()])
+def test_a_part_is_written_so_that_it_can_be_typed(name):
+    """Numbers as places, other names as attributes."""
+    model = Nested()
+
+    assert model.get_submodule(name) is eval(in_code(model, name), {"model": model})  # noqa: S307 - that it runs
+
+
+@pytest.mark.parametrize(
+    ("make", "trained"),
+    [
+        pytest.param(lambda: timm_model("resnet18"), {"fc.weight", "fc.bias"}, id="timm"),
+        pytest.param(Nested, {"fc.weight", "fc.bias"}, id="last-part"),
+        pytest.param(
+            lambda: nn.Sequential(nn.Linear(4, 4), nn.ReLU(), nn.Linear(4, 2), nn.ReLU()), {"2.weight", "2.bias"},
+            id="place-in-a-sequence",
+        ),
+    ],
+)  # fmt: skip
+def test_only_the_head_is_trained(make, trained):
+    """The lines work as they stand."""
+    model = make()
+    exec(only_the_head(model), {"model": model})  # noqa: S102 - the code is what is tested
+
+    assert trained == {name for name, parameter in model.named_parameters() if parameter.requires_grad}
+
+
+def test_a_model_of_one_layer_is_all_head():
+    """There is nothing to freeze."""
+    assert "" == only_the_head(nn.Linear(4, 2))

@@ -1,0 +1,167 @@
+"""`autofix-nb diagnose`: exit statuses, JSON, and words instead of tracebacks of ours."""
+
+import json
+import subprocess
+import sys
+import textwrap
+from pathlib import Path
+
+import pytest
+
+from autofix_nb import cli
+
+ROOT = Path(__file__).resolve().parent.parent
+SETUP = """
+import torch
+from tests.cases import digits, digits_loaders, mlp
+from torch.utils.data import DataLoader, TensorDataset
+
+def clean():
+    train, val = digits_loaders()
+    return mlp(), train, val
+
+def named():
+    train, val = digits_loaders()
+    model = mlp()
+    optimizer = torch.optim.Adam(model.parameters())
+    return {"model": model, "train": train, "val": val, "loss": torch.nn.CrossEntropyLoss(), "optimizer": optimizer}
+
+def warnings():
+    model = mlp()
+    return {"model": model, "train": digits_loaders()[0], "optimizer": torch.optim.Adam(model[0].parameters())}
+
+def errors():
+    inputs, targets = digits()
+    return mlp(), DataLoader(TensorDataset(inputs, targets + 1), batch_size=32, shuffle=True)
+
+def raises():
+    raise FileNotFoundError("no leaves.csv here")
+
+def odd():
+    return 7
+
+def misspelt():
+    return {"modell": 1}
+"""
+
+
+@pytest.fixture
+def setup_file(tmp_path):
+    """Write a file of functions that return trainings."""
+    path = tmp_path / "my_setup.py"
+    path.write_text(SETUP)
+    return path
+
+
+@pytest.mark.parametrize(
+    ("function", "status"), [("clean", 0), ("named", 0), ("warnings", 1), ("errors", 2)], ids=lambda value: str(value)
+)
+def test_the_exit_status_says_what_was_found(setup_file, capsys, function, status):
+    """0 clean, 1 warnings, 2 errors."""
+    assert status == cli.main(["diagnose", f"{setup_file}:{function}", "--device", "cpu"])
+    assert capsys.readouterr().out.strip()
+
+
+def test_json_is_json_and_nothing_else(setup_file, capsys):
+    """For programs: standard output holds nothing but the report."""
+    cli.main(["diagnose", f"{setup_file}:errors", "--json"])
+    report = json.loads(capsys.readouterr().out)
+
+    assert report["exit_status"] == 2
+    assert "B04" in [row["code"] for row in report["rows"]]
+
+
+def test_without_a_training_the_environment_is_looked_at(capsys):
+    """And the questions about model and data are not applicable."""
+    status = cli.main(["diagnose", "--json"])
+    report = json.loads(capsys.readouterr().out)
+
+    assert status == 0
+    assert {"E01", "E02"} <= {row["code"] for row in report["fine"]}
+    assert {"B06", "D06"} <= {row["code"] for row in report["not_applicable"]}
+
+
+def test_the_page_is_written(setup_file, tmp_path):
+    """One self-contained file."""
+    cli.main(["diagnose", f"{setup_file}:clean", "--html", str(tmp_path / "page.html")])
+
+    assert (tmp_path / "page.html").read_text().startswith("<!doctype html>")
+
+
+@pytest.mark.parametrize(
+    ("training", "says"),
+    [
+        ("nothing", "must be `module:function`"),
+        ("absent.py:setup", "`absent.py` does not exist"),
+        ("no_such_module_here:setup", "cannot be imported: ModuleNotFoundError"),
+        ("{file}:absent", "has no function `absent`"),
+        ("{file}:raises", "raised FileNotFoundError: no leaves.csv here"),
+        ("{file}:odd", "returned a int, wanted"),
+        ("{file}:misspelt", "returned a dict with 'modell'"),
+    ],
+)
+def test_what_cannot_be_looked_at_ends_with_3_and_a_sentence(setup_file, capsys, training, says):
+    """2 would mean that errors were found."""
+    status = cli.main(["diagnose", training.format(file=setup_file)])
+
+    assert status == cli.USAGE_ERROR
+    assert says in capsys.readouterr().err
+
+
+def test_a_traceback_is_the_users_own(setup_file, capsys):
+    """It begins at the user's function."""
+    cli.main(["diagnose", f"{setup_file}:raises"])
+    said = capsys.readouterr().err
+
+    assert "my_setup.py" in said
+    assert "cli.py" not in said
+
+
+@pytest.mark.parametrize("arguments", [["--no-such-flag"], ["--budget-seconds", "soon"], ["--preset", "x"]])
+def test_wrong_arguments_end_with_3(arguments, capsys):
+    """argparse's own 2 is taken."""
+    try:
+        status = cli.main(["diagnose", *arguments])
+    except SystemExit as ended:
+        status = ended.code
+
+    assert status == cli.USAGE_ERROR
+
+
+def test_the_script_does_the_same(setup_file):
+    """`scripts/training_diagnostics.py`, for a clone that was not installed."""
+    command = [sys.executable, str(ROOT / "scripts" / "training_diagnostics.py"), f"{setup_file}:errors", "--json"]
+    ended = subprocess.run(command, capture_output=True, text=True, check=False, cwd=ROOT)
+
+    assert ended.returncode == 2, ended.stderr
+    assert json.loads(ended.stdout)["verdict"] == "errors"
+
+
+def test_the_script_says_what_to_do_where_torch_does_not_import(tmp_path):
+    """Which the installed command cannot."""
+    broken = tmp_path / "torch"
+    broken.mkdir()
+    (broken / "__init__.py").write_text("raise ImportError('libtorch_cpu.so: cannot open shared object file')")
+    command = [sys.executable, str(ROOT / "scripts" / "training_diagnostics.py")]
+    environment = {"PYTHONPATH": str(tmp_path), "PATH": "/usr/bin:/bin"}
+    ended = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
+
+    assert ended.returncode == 2
+    assert "does not import here (ImportError: libtorch_cpu.so" in ended.stdout
+    assert "fix_environment.sh" in ended.stdout
+    assert "Traceback" not in ended.stderr
+
+
+def test_a_terminal_without_check_marks_still_prints(setup_file):
+    """An old Windows console, a log in ASCII."""
+    code = f"import sys; from autofix_nb import cli; sys.exit(cli.main(['diagnose', {str(setup_file)!r} + ':clean']))"
+    ended = subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(code)],
+        capture_output=True,
+        check=False,
+        cwd=ROOT,
+        env={"PYTHONIOENCODING": "ascii", "PATH": "/usr/bin:/bin"},
+    )
+
+    assert ended.returncode == 0, ended.stderr
+    assert ended.stdout.decode("ascii").strip()
