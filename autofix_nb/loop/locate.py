@@ -7,6 +7,7 @@ import torch
 from torch import nn
 
 from autofix_nb.data import structure
+from autofix_nb.objective import hookable
 from autofix_nb.signals import GradientNorms
 
 
@@ -79,7 +80,7 @@ class _Trail:
 
     def __enter__(self) -> "_Trail":
         self._handles = []
-        for name, module in self._model.named_modules():
+        for name, module in hookable(self._model):
             said = f"{name or 'the model'} ({type(module).__name__})"
             self._handles.append(module.register_forward_pre_hook(self._entering(said)))
             self._handles.append(module.register_forward_hook(self._leaving(said)))

@@ -1,5 +1,6 @@
 """From a batch to a loss: taking it apart, calling the model, choosing and adding up losses, running out of memory."""
 
+from autofix_nb.objective.hooks import hookable
 from autofix_nb.objective.memory import free_memory, is_device_lost, is_out_of_memory
 from autofix_nb.objective.modes import evaluating
 from autofix_nb.objective.objective import Objective, forward, split_batch, total_loss
@@ -12,6 +13,7 @@ __all__ = [
     "evaluating",
     "forward",
     "free_memory",
+    "hookable",
     "infer_task",
     "is_device_lost",
     "is_out_of_memory",

@@ -1,0 +1,59 @@
+"""The benchmark of preflight runs, and prints what it promises. What it counts is judged by its own exit status."""
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+SCRIPT = Path(__file__).resolve().parents[2] / "scripts" / "benchmark_preflight"
+
+
+def run(folder, *options):
+    """Run the script on one thread, elsewhere."""
+    command = [sys.executable, str(SCRIPT), *options]
+    done = subprocess.run(
+        command,
+        capture_output=True,
+        text=True,
+        cwd=folder,
+        env=dict(os.environ) | {"OMP_NUM_THREADS": "1"},
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+def test_a_small_run_prints_each_table(tmp_path):
+    """A row for each fault and healthy training, the sums, the random splits, and the time."""
+    printed = run(tmp_path, "--only", "wine", "--splits", "2", "--alone")
+
+    rows = [
+        r"autofix_nb \d+\.\d+\.\d+, torch ",
+        r"planted fault +autofix_nb$",
+        r"wine as it is measured +D02 +\d+\.\d s$",
+        r"healthy training +autofix_nb$",
+        r"wine, MLP +quiet +\d+\.\d s$",
+        r"faults named, of 1 +1 of 1$",
+        r"healthy trainings without an alarm, of 1 +1 of 1$",
+        r"2 random splits 70/30, standardised; stated: D04 in fewer than 1%$",
+        r"wine +0 +0\.0% +0$",
+        r"breast cancer +0 +0\.0% +0$",
+        r"digits +0 +0\.0% +0$",
+        r"time, digits, MLP, quick +\d+\.\d s +at most 10 s: met, 1 threads$",
+        r"time, digits, MLP, deep=True +\d+\.\d s +at most 10 s: met, 1 threads$",
+        r" +slowest: \w\d\d \d+\.\d\d s, ",
+    ]
+    assert [] == [row for row in rows if not re.search(f"^{row}", printed, re.MULTILINE)]
+    assert not list(tmp_path.iterdir()), "nothing is left behind"
+
+
+def test_the_other_packages_have_a_column_or_are_said_to_be_left_out(tmp_path):
+    """A fault of the machine is none that they could be asked about."""
+    printed = run(tmp_path, "--only", "E05", "--splits", "0")
+
+    heading = next(line for line in printed.splitlines() if line.startswith("planted fault"))
+    for name in ("torchtest2", "preflight-ml", "torcheck"):
+        assert (name in heading) != bool(re.search(rf"^not installed, left out: .*{name}", printed, re.MULTILINE))
+    assert 4 == len(re.findall(r"^[A-Z].* +E05( +n/a)* +\d+\.\d s$", printed, re.MULTILINE))
+    assert "random splits" not in printed
