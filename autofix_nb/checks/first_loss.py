@@ -22,11 +22,10 @@ from autofix_nb.evidence.chance import (
     are_log_probabilities,
     expectation,
     grows_with_rows,
-    last_activation,
     sums_to_one,
 )
 from autofix_nb.finding import Finding, NotApplicable, Severity
-from autofix_nb.objective import total_loss
+from autofix_nb.objective import last_activation, total_loss
 
 RANGES = {"sigmoid": (0.0, 1.0), "softmax": (0.0, 1.0), "tanh": (-1.0, 1.0), "relu": (0.0, float("inf"))}
 """Values that an activation can give."""

@@ -19,36 +19,10 @@ from autofix_nb.objective import total_loss
 Takes = Literal[
     "logits", "probabilities", "log-probabilities", "yes-or-no logits", "yes-or-no probabilities", "numbers", "unknown"
 ]
-Activation = Literal["softmax", "log_softmax", "sigmoid", "tanh", "relu", ""]
 
 _BY_NAME: dict[str, Takes] = {"BCEWithLogitsLoss": "yes-or-no logits", "BCELoss": "yes-or-no probabilities"}
 """Losses whose weights hide from a comparison what they take."""
 
-_ACTIVATIONS: dict[str, Activation] = {
-    "Softmax": "softmax",
-    "LogSoftmax": "log_softmax",
-    "Sigmoid": "sigmoid",
-    "Tanh": "tanh",
-    "Relu": "relu",
-}
-_PASSED_OVER = frozenset(
-    {
-        "View",
-        "UnsafeView",
-        "ReshapeAlias",
-        "Squeeze",
-        "Unsqueeze",
-        "Permute",
-        "Transpose",
-        "T",
-        "Expand",
-        "Clone",
-        "Slice",
-        "Select",
-        "Alias",
-        "ToCopy",
-    }
-)
 """Steps of the graph that change the shape and no values."""
 
 
@@ -112,19 +86,6 @@ def grows_with_rows(values: list[float]) -> bool:
     if not all(map(isfinite, values)) or abs(once) < 1e-6:
         return False
     return isclose(twice, 2 * once, rel_tol=0.02) and isclose(thrice, 3 * once, rel_tol=0.02)
-
-
-def last_activation(outputs: Any) -> Activation:
-    """Return the activation that a model ends in, as its graph tells; shapes may have been changed after it."""
-    node = getattr(outputs, "grad_fn", None)
-    for _ in range(8):
-        if node is None:
-            return ""
-        name = node.name().split("Backward")[0].lstrip("_")
-        if name not in _PASSED_OVER:
-            return _ACTIVATIONS.get(name, "")
-        node = node.next_functions[0][0] if node.next_functions else None
-    return ""
 
 
 def sums_to_one(outputs: torch.Tensor) -> int | None:

@@ -387,7 +387,8 @@ class Subject:
         targets = _split(self.take(self.trial_rows))[1]
         try:
             if self.loss is None:
-                return infer_task(self.outputs, targets), None
+                traced = self.trial.outputs  # with a graph, which tells the last activation
+                return infer_task(traced if isinstance(traced, torch.Tensor) else self.outputs, targets), None
             return task_of(self.loss, self.outputs, targets), None
         except (DataError, ModelError) as error:
             return None, error

@@ -71,7 +71,8 @@ def _outputs(model: nn.Module, train: Any, device: torch.device, autocast: Calla
     before.take()
     first_error: AutofixError | None = None
     try:
-        with evaluating(model), autocast():
+        # With a graph, since it tells which activation the model ends in.
+        with evaluating(model), torch.enable_grad(), autocast():
             for number, batch in enumerate(first_batches(train, MOST_BATCHES)):
                 if batch.data is None:
                     continue

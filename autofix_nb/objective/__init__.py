@@ -1,5 +1,6 @@
 """From a batch to a loss: taking it apart, calling the model, choosing and adding up losses, running out of memory."""
 
+from autofix_nb.objective.activation import Activation, ends_linearly, last_activation
 from autofix_nb.objective.hooks import hookable
 from autofix_nb.objective.memory import free_memory, is_device_lost, is_out_of_memory
 from autofix_nb.objective.modes import evaluating
@@ -7,9 +8,11 @@ from autofix_nb.objective.objective import Objective, forward, split_batch, tota
 from autofix_nb.objective.tasks import Task, check_labels, infer_task, task_of
 
 __all__ = [
+    "Activation",
     "Objective",
     "Task",
     "check_labels",
+    "ends_linearly",
     "evaluating",
     "forward",
     "free_memory",
@@ -17,6 +20,7 @@ __all__ = [
     "infer_task",
     "is_device_lost",
     "is_out_of_memory",
+    "last_activation",
     "split_batch",
     "task_of",
     "total_loss",

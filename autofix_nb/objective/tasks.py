@@ -9,6 +9,7 @@ from torch import nn
 from torch.nn import functional
 
 from autofix_nb.errors import DataError, ModelError
+from autofix_nb.objective.activation import ends_linearly, last_activation
 
 Loss = Callable[[Any, Any], Any]
 
@@ -218,7 +219,8 @@ def _classes_loss(outputs: torch.Tensor) -> tuple[Loss, str]:
 
 def _yes_or_no_loss(outputs: torch.Tensor) -> tuple[Loss, str]:
     values = outputs.detach()
-    # Logits of an untrained model lie on both sides of 0; probabilities never do.
-    if len(values) >= 8 and bool(((values > 0) & (values < 1)).all()):
+    between = bool(((values > 0) & (values < 1)).all())
+    # All logits of an untrained model may lie between 0 and 1 by chance; the graph knows better than a few values.
+    if between and (last_activation(outputs) == "sigmoid" or (len(values) >= 8 and not ends_linearly(outputs))):
         return binary_cross_entropy_of_probabilities, "binary cross-entropy of the model's probabilities"
     return binary_cross_entropy, "binary cross-entropy"

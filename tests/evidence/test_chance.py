@@ -7,7 +7,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from autofix_nb.evidence.chance import expectation, grows_with_rows, is_a_sum, last_activation, sums_to_one
+from autofix_nb.evidence.chance import expectation, grows_with_rows, is_a_sum, sums_to_one
 
 LABELS = torch.arange(12) % 3
 YES = (LABELS > 0).float()[:, None]
@@ -72,22 +72,6 @@ def test_sums_are_told_from_means(loss, expected):
 def test_a_sum_goes_as_the_rows(values, expected):
     """1 : 2 : 3, and nothing near it by chance."""
     assert expected == grows_with_rows(values)
-
-
-@pytest.mark.parametrize(
-    ("function", "expected"),
-    [
-        (lambda x: x.softmax(1), "softmax"),
-        (lambda x: x.softmax(1).reshape(3, 12).T, "softmax"),
-        (lambda x: x.log_softmax(1), "log_softmax"),
-        (lambda x: x.sigmoid().squeeze(), "sigmoid"),
-        (lambda x: x.relu() + 1, ""),
-        (lambda x: x.detach(), ""),
-    ],
-)
-def test_the_last_activation_is_read_from_the_graph(function, expected):
-    """Past changes of the shape."""
-    assert expected == last_activation(function(OUTPUTS.clone().requires_grad_() * 2))
 
 
 @pytest.mark.parametrize(
