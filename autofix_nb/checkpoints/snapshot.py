@@ -96,6 +96,7 @@ class BeforeStep:
         self._replaceable = [
             (module._buffers, name, *places[id(buffer)])
             for module in self._model.modules()
+            if isinstance(module._buffers, dict)  # a scripted module's are never exchanged
             for name, buffer in module._buffers.items()
             if id(buffer) in changing
         ]

@@ -57,10 +57,23 @@ class BatchMixing(Check):
 
     def _is_random(self, mixing: Mixing, limit: float) -> Finding:
         again = mixing.again
-        return self.found(
+        about = (
             f"in eval mode the same {mixing.rows} rows give outputs that lie {again.share:.2g} of the largest apart in "
-            f"two runs, limit {limit:g}: something random is not switched off, often `F.dropout` without "
-            "`training=self.training`",
+            f"two runs, limit {limit:g}"
+        )
+        if again.samples:
+            return self.found(
+                f"{about}: the model draws random numbers there too, as an autoencoder that samples does; "
+                "that is well if it is meant, and two evaluations will differ",
+                severity=Severity.NOTE,
+                measured=again.share,
+                limit=limit,
+                where=[again.first_module] if again.first_module else [],
+                evidence=[f"first seen in the output of {_name(again)}"],
+                to_type="if self.training:  # before what is drawn, where evaluation should not draw",
+            )
+        return self.found(
+            f"{about}: something random is not switched off, often `F.dropout` without `training=self.training`",
             severity=Severity.WARNING,
             measured=again.share,
             limit=limit,
@@ -76,6 +89,7 @@ class BatchMixing(Check):
             f"the other samples change, limit {limit:g}"
         )
         why, to_type = "rows are mixed by a `view`, `reshape`, softmax or mean over the batch dimension", ""
+        severity = Severity.WARNING
         inside = _batch_second(model, worst.first_module)
         if isinstance(module, nn.modules.batchnorm._NormBase):
             why = f"{_name(worst)} uses the statistics of the batch in eval mode too"
@@ -89,9 +103,13 @@ class BatchMixing(Check):
         elif isinstance(module, nn.Softmax | nn.LogSoftmax | nn.Softmax2d) and getattr(module, "dim", None) != 1:
             why = f"{_name(worst)} goes over dimension {getattr(module, 'dim', None)}"
             to_type = f"nn.{type(module).__name__}(dim=1)"
+        elif type(module).__module__.startswith(("torch.ao.quantization", "torch.quantization")):
+            why = "its observers for quantisation take the range of each batch, in eval mode too until they are off"
+            to_type = "model.apply(torch.ao.quantization.disable_observer)  # before each evaluation"
+            severity = Severity.NOTE
         return self.found(
             f"{about}: {why}",
-            severity=Severity.WARNING,
+            severity=severity,
             measured=worst.share,
             limit=limit,
             where=[worst.first_module] if worst.first_module else [],

@@ -14,13 +14,16 @@ import numpy as np
 from autofix_nb.checks.base import Answer, Check, Shown
 from autofix_nb.checks.typed import leave_out
 from autofix_nb.evidence import Scan, Subject
-from autofix_nb.evidence.classes import classes_of, ranges, task_or_none
-from autofix_nb.evidence.copies import commonplace, groups, made_anew, same_places, shared
+from autofix_nb.evidence.classes import ranges, task_or_none
+from autofix_nb.evidence.copies import commonplace, groups, made_anew, same_places, shared, torn_labels
 from autofix_nb.evidence.near_copies import look_alikes
 from autofix_nb.finding import Finding, NotApplicable, Severity
 
 LISTED = 20
 """Pairs that the evidence lists."""
+
+Told = tuple[Finding, Shown]
+"""A finding, and the samples to be seen with it."""
 
 KEEP_FIRST = """\
 seen = {}  # the first of each stays
@@ -66,186 +69,144 @@ class Duplicates(Check):
         by_chance = extra > 0 and commonplace(train, equal, pairs, self.chance)
         looked = f"looked at {train.share}" + (f" of train and {val.share} of val" if val else "")
         evidence = [f"{looked}, by a hash of {train.digested or 'the samples'}"]
-        findings: list[Finding] = []
-        pictures: list[Shown] = []
+        told: list[Told] = []
         if val is not None:
-            self._leak(subject, train, val, by_chance, findings, evidence, pictures)
+            told += self._leak(subject, train, val, by_chance, evidence)
         if extra:
-            self._within(train, equal, extra, by_chance, findings, evidence, pictures)
-            self._conflicts(subject, train, equal, by_chance, findings, pictures)
+            told += self._within(train, equal, extra) if not by_chance else []
+            told += self._conflicts(subject, train, equal, by_chance)
         if train.kind == "image" and train.thumbnails is not None:
-            self._near(train, val, findings, pictures)
-        if findings:
-            return self.bad(*findings, evidence=evidence, pictures=pictures if train.kind == "image" else ())
+            told += self._near(train, val)
+        if told:
+            pictures = [shown for _, shown in told] if train.kind == "image" else ()
+            return self.bad(*(finding for finding, _ in told), evidence=evidence, pictures=pictures)
         if by_chance:
             says = f"{extra:,} of {len(train.indices):,} training samples repeat another, as coarse data does by chance"
             return self.fine(says, evidence=evidence)
         sides = f"{len(train.indices):,} training" + (f" and {len(val.indices):,} validation" if val else "")
         return self.fine(f"{sides} samples, all different ({train.share} of train looked at)", evidence=evidence)
 
-    def _leak(
-        self,
-        subject: Subject,
-        train: Scan,
-        val: Scan,
-        by_chance: bool,
-        findings: list[Finding],
-        evidence: list[str],
-        pictures: list[Shown],
-    ) -> None:
+    def _leak(self, subject: Subject, train: Scan, val: Scan, by_chance: bool, evidence: list[str]) -> list[Told]:
         both = shared(train, val)
         same = same_places(subject.train, subject.val, train, val)
         if len(same) >= len(both):
             both = same
         if not len(both):
-            return
+            return []
         count, share = len(both), len(both) / max(1, len(val.indices))
         told = [f"sample {train.indices[left]} = val sample {val.indices[right]}" for left, right in both]
         says = f"{count:,} of {len(val.indices):,} validation samples ({share:.1%}) are in the training data too"
         if by_chance and not len(same):
             evidence.append(f"{says}: the data is so coarse that equal samples come by chance")
-            return
+            return []
         grave = count >= self.leaked or (share >= self.leaked_share and count >= 3)
         why = (
             "the same samples of one data set are in both" if len(same) == count else "the model may know them by heart"
         )
-        findings.append(
-            self.found(
-                f"{says}, wanted 0: {why}, so the validation score looks better than it is",
-                severity=Severity.CRITICAL if grave else Severity.WARNING,
-                measured=count,
-                limit=0,
-                where=[f"val sample {val.indices[right]}" for _, right in both],
-                evidence=[
-                    *told[:LISTED],
-                    f"training samples {ranges(train.indices[both[:, 0]])}",
-                    f"validation samples {ranges(val.indices[both[:, 1]])}",
-                ],
-                to_type=leave_out("val_set", val.indices[both[:, 1]]),
-            )
+        finding = self.found(
+            f"{says}, wanted 0: {why}, so the validation score looks better than it is",
+            severity=Severity.CRITICAL if grave else Severity.WARNING,
+            measured=count,
+            limit=0,
+            where=[f"val sample {val.indices[right]}" for _, right in both],
+            evidence=[
+                *told[:LISTED],
+                f"training samples {ranges(train.indices[both[:, 0]])}",
+                f"validation samples {ranges(val.indices[both[:, 1]])}",
+            ],
+            to_type=leave_out("val_set", val.indices[both[:, 1]]),
         )
-        shown = tuple(val.indices[both[:12, 1]].tolist())
-        pictures.append(
-            Shown(
-                title="Validation samples that are in the training data",
-                indices=shown,
-                side="val",
-                captions=tuple(told[:12]),
-            )
+        shown = Shown(
+            title="Validation samples that are in the training data",
+            indices=tuple(val.indices[both[:12, 1]].tolist()),
+            side="val",
+            captions=tuple(told[:12]),
         )
+        return [(finding, shown)]
 
-    def _within(
-        self,
-        train: Scan,
-        equal: list[np.ndarray],
-        extra: int,
-        by_chance: bool,
-        findings: list[Finding],
-        evidence: list[str],
-        pictures: list[Shown],
-    ) -> None:
+    def _within(self, train: Scan, equal: list[np.ndarray], extra: int) -> list[Told]:
         count = len(train.indices)
         share = extra / count
         told = [" = ".join(f"sample {train.indices[place]}" for place in group[:4]) for group in equal[:LISTED]]
-        if by_chance:
-            return
         many = extra >= self.copies and share > self.share
         doubles = np.concatenate([group[1:] for group in equal])
-        findings.append(
-            self.found(
-                f"{extra:,} of {count:,} training samples ({share:.1%}) {'is a copy' if extra == 1 else 'are copies'} "
-                f"of another one, limit {self.share:.0%}: they count several times, and a random split puts some on "
-                "both sides",
-                severity=Severity.WARNING if many else Severity.NOTE,
-                measured=share,
-                limit=self.share,
-                where=[f"sample {train.indices[place]}" for place in doubles],
-                evidence=[*told, f"copies: samples {ranges(train.indices[doubles])}"],
-                to_type=KEEP_FIRST,
-            )
+        finding = self.found(
+            f"{extra:,} of {count:,} training samples ({share:.1%}) {'is a copy' if extra == 1 else 'are copies'} "
+            f"of another one, limit {self.share:.0%}: they count several times, and a random split puts some on "
+            "both sides",
+            severity=Severity.WARNING if many else Severity.NOTE,
+            measured=share,
+            limit=self.share,
+            where=[f"sample {train.indices[place]}" for place in doubles],
+            evidence=[*told, f"copies: samples {ranges(train.indices[doubles])}"],
+            to_type=KEEP_FIRST,
         )
         firsts = [place for group in equal[:6] for place in group[:2]]
-        pictures.append(Shown(title="Copies in the training data", indices=tuple(train.indices[firsts].tolist())))
+        return [(finding, Shown(title="Copies in the training data", indices=tuple(train.indices[firsts].tolist())))]
 
-    def _conflicts(
-        self,
-        subject: Subject,
-        train: Scan,
-        equal: list[np.ndarray],
-        by_chance: bool,
-        findings: list[Finding],
-        pictures: list[Shown],
-    ) -> None:
-        try:
-            classes = classes_of(train, task_or_none(subject))
-        except NotApplicable:
-            return
-        if classes.kind != "classes":
-            return
-        label = dict(zip(classes.places.tolist(), classes.labels.tolist(), strict=True))
-        torn = [group for group in equal if len({label[place] for place in group.tolist() if place in label}) > 1]
+    def _conflicts(self, subject: Subject, train: Scan, equal: list[np.ndarray], by_chance: bool) -> list[Told]:
+        torn, label = torn_labels(train, equal, task_or_none(subject))
         if not torn:
-            return
+            return []
         places = np.concatenate(torn)
         told = [
             ", ".join(f"sample {train.indices[place]} is of class {label.get(int(place))}" for place in group[:4])
             for group in torn[:LISTED]
         ]
-        findings.append(
-            self.found(
-                f"{len(torn):,} {'input has' if len(torn) == 1 else 'inputs have'} different labels in different "
-                f"copies, wanted 0: no model can get all {len(places):,} samples right",
-                severity=Severity.NOTE if by_chance else Severity.WARNING,
-                measured=len(torn),
-                limit=0,
-                where=[f"sample {train.indices[place]}" for place in places],
-                evidence=told,
-                to_type=leave_out("train_set", train.indices[places]),
-            )
+        finding = self.found(
+            f"{len(torn):,} {'input has' if len(torn) == 1 else 'inputs have'} different labels in different "
+            f"copies, wanted 0: no model can get all {len(places):,} samples right",
+            severity=Severity.NOTE if by_chance else Severity.WARNING,
+            measured=len(torn),
+            limit=0,
+            where=[f"sample {train.indices[place]}" for place in places],
+            evidence=told,
+            to_type=leave_out("train_set", train.indices[places]),
         )
-        shown = places[:12].tolist()
-        pictures.append(
-            Shown(
-                title="Equal samples with different labels",
-                indices=tuple(train.indices[shown].tolist()),
-                captions=tuple(f"sample {train.indices[place]}: class {label.get(place)}" for place in shown),
-            )
+        first = places[:12].tolist()
+        shown = Shown(
+            title="Equal samples with different labels",
+            indices=tuple(train.indices[first].tolist()),
+            captions=tuple(f"sample {train.indices[place]}: class {label.get(place)}" for place in first),
         )
+        return [(finding, shown)]
 
-    def _near(self, train: Scan, val: Scan | None, findings: list[Finding], pictures: list[Shown]) -> None:
+    def _near(self, train: Scan, val: Scan | None) -> list[Told]:
         inside, across = look_alikes(train, val)
+        found: list[Told] = []
         if across:
             leaked = sorted({right for _, right in across})
             share = len(leaked) / len(val.thumbnails)
             told = [f"sample {left} ~ val sample {right}" for left, right in across]
-            findings.append(
-                self.found(
-                    f"{len(leaked):,} of {len(val.thumbnails):,} validation images ({share:.1%}) look like one of the "
-                    f"training images, limit {self.leaked_share:.0%}: another size or compression of the same picture",
-                    severity=Severity.WARNING if share >= self.leaked_share and len(leaked) > 1 else Severity.NOTE,
-                    measured=share,
-                    limit=self.leaked_share,
-                    where=[f"val sample {index}" for index in leaked],
-                    evidence=told[:LISTED],
-                    to_type=leave_out("val_set", leaked),
-                )
+            finding = self.found(
+                f"{len(leaked):,} of {len(val.thumbnails):,} validation images ({share:.1%}) look like one of the "
+                f"training images, limit {self.leaked_share:.0%}: another size or compression of the same picture",
+                severity=Severity.WARNING if share >= self.leaked_share and len(leaked) > 1 else Severity.NOTE,
+                measured=share,
+                limit=self.leaked_share,
+                where=[f"val sample {index}" for index in leaked],
+                evidence=told[:LISTED],
+                to_type=leave_out("val_set", leaked),
             )
-            title = "Validation images that look like a training image"
-            shown = tuple(right for _, right in across[:12])
-            pictures.append(Shown(title=title, indices=shown, captions=tuple(told[:12]), side="val"))
+            shown = Shown(
+                title="Validation images that look like a training image",
+                indices=tuple(right for _, right in across[:12]),
+                captions=tuple(told[:12]),
+                side="val",
+            )
+            found.append((finding, shown))
         if inside:
             later = sorted({right for _, right in inside})
-            findings.append(
-                self.found(
-                    f"{len(later):,} of {len(train.thumbnails):,} training images look like another one, though their "
-                    "bytes differ: worth a note from 1 on, because a random split puts some on both sides",
-                    severity=Severity.NOTE,
-                    measured=len(later),
-                    limit=1,
-                    where=[f"sample {index}" for index in later],
-                    evidence=[f"sample {left} ~ sample {right}" for left, right in inside[:LISTED]],
-                    to_type=leave_out("train_set", later),
-                )
+            finding = self.found(
+                f"{len(later):,} of {len(train.thumbnails):,} training images look like another one, though their "
+                "bytes differ: worth a note from 1 on, because a random split puts some on both sides",
+                severity=Severity.NOTE,
+                measured=len(later),
+                limit=1,
+                where=[f"sample {index}" for index in later],
+                evidence=[f"sample {left} ~ sample {right}" for left, right in inside[:LISTED]],
+                to_type=leave_out("train_set", later),
             )
-            shown = tuple(index for pair in inside[:6] for index in pair)
-            pictures.append(Shown(title="Images that look the same", indices=shown))
+            indices = tuple(index for pair in inside[:6] for index in pair)
+            found.append((finding, Shown(title="Images that look the same", indices=indices)))
+        return found

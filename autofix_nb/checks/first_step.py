@@ -4,20 +4,28 @@ One step without an update on a copy of the model. Where an error was raised is 
 first NaN arose, from hooks on the outputs of all modules.
 """
 
-import warnings
 from dataclasses import dataclass
 from math import isfinite
 from typing import ClassVar
 
 import torch
-from torch import nn
 
 from autofix_nb.checks.base import Answer, Check
-from autofix_nb.data import GuardedLoader, structure
+from autofix_nb.data import structure
 from autofix_nb.errors import AutofixError
 from autofix_nb.evidence import Subject, Trial
 from autofix_nb.evidence.entrance import raised_at_the_entrance
-from autofix_nb.evidence.input_size import forward_error, main_input, misfit
+from autofix_nb.evidence.first_trouble import (
+    ONE_VALUE,
+    bad_outputs,
+    batch_sizes,
+    error_in_eval_mode,
+    error_of_one_row,
+    has_batch_norm,
+    is_bad,
+    lazy_parameters,
+)
+from autofix_nb.evidence.input_size import main_input, misfit
 from autofix_nb.evidence.losses import is_text, wants_whole_numbers
 from autofix_nb.evidence.raised import (
     first_bad_parameter,
@@ -25,12 +33,10 @@ from autofix_nb.evidence.raised import (
     in_words,
     raised_in,
     shapes,
-    watch_outputs,
 )
 from autofix_nb.finding import Finding, NotApplicable, Severity
-from autofix_nb.objective import is_out_of_memory, total_loss
+from autofix_nb.objective import is_out_of_memory
 
-_ONE_VALUE = "more than 1 value per channel"
 _NO_GRADIENT = "does not require grad"
 
 
@@ -43,7 +49,7 @@ class FirstStep(Check):
     needs: ClassVar = frozenset({"model", "train"})
 
     def look(self, subject: Subject) -> Answer:
-        lazy = _lazy_parameters(subject.original)
+        lazy = lazy_parameters(subject.original)
         if lazy:
             return self.bad(self._lazy(lazy))
         if not any(True for _ in subject.model.parameters()):
@@ -83,7 +89,7 @@ class FirstStep(Check):
             raise NotApplicable("memory ran out in the first step (see B11)")
         if trial.stage == "backward" and _NO_GRADIENT in str(error):
             return self._no_gradient(subject, trial)
-        if _ONE_VALUE in str(error):
+        if ONE_VALUE in str(error):
             return self._one_row(trial.rows, 0, batch_size=trial.batch_rows)
         layer = raised_in(error, subject.model)
         place = {"forward": "the forward pass", "loss": "the loss", "backward": "the backward pass"}[trial.stage]
@@ -129,8 +135,8 @@ class FirstStep(Check):
         )
 
     def _not_finite(self, subject: Subject, trial: Trial) -> Finding:
-        inputs = [path for path, tensor in structure.tensors(trial.inputs) if _is_bad(tensor)]
-        targets = [path for path, tensor in structure.tensors(trial.targets) if _is_bad(tensor)]
+        inputs = [path for path, tensor in structure.tensors(trial.inputs) if is_bad(tensor)]
+        targets = [path for path, tensor in structure.tensors(trial.targets) if is_bad(tensor)]
         value = float("nan") if trial.loss is None else float(trial.loss)
         evidence: tuple[str, ...] = ()
         where: list[str] = []
@@ -139,7 +145,7 @@ class FirstStep(Check):
         elif targets:
             first = "the targets hold NaN or infinities (see D07)"
         else:
-            names = self._bad_outputs(subject)
+            names = bad_outputs(subject)
             where = names[:3]
             first = (
                 f"it arises first in the output of {names[0]}"
@@ -154,13 +160,6 @@ class FirstStep(Check):
             where=where,
             evidence=evidence,
         )
-
-    def _bad_outputs(self, subject: Subject) -> list[str]:
-        with warnings.catch_warnings(), subject.borrowed(training=True) as model, watch_outputs(model) as bad:
-            warnings.simplefilter("ignore")
-            with torch.no_grad():
-                total_loss(subject.objective(model)(subject.take(subject.trial_rows)))
-        return list(dict.fromkeys(bad))
 
     def _bad_gradient(self, trial: Trial, bad: list[str]) -> Finding:
         return self.found(
@@ -183,15 +182,7 @@ class FirstStep(Check):
         )
 
     def _fails_in_eval(self, subject: Subject) -> list[Finding]:
-        if subject.step is not None:
-            return []
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            try:
-                subject.outputs  # noqa: B018 - whether it can be had is the question
-                return []
-            except NotApplicable:
-                error = forward_error(subject, subject.trial.inputs)
+        error = error_in_eval_mode(subject)
         if error is None or is_out_of_memory(error):
             return []
         return [
@@ -204,24 +195,13 @@ class FirstStep(Check):
 
     def _fails_alone(self, subject: Subject) -> list[Finding]:
         """A batch of one row, such as is often left over at the end of an epoch, through batch norm."""
-        has_norm = any(isinstance(part, nn.modules.batchnorm._BatchNorm) for part in subject.model.modules())
-        source = subject.source
-        if not has_norm or not isinstance(source, GuardedLoader) or subject.batch_rows < 2:
+        if not has_batch_norm(subject.model):
             return []
-        if getattr(source.loader, "batch_sampler", None) is None:
+        sizes = batch_sizes(subject)
+        alone = sum(size == 1 for size in sizes)
+        if not alone or subject.batch_rows < 2 or ONE_VALUE not in str(error_of_one_row(subject)):
             return []
-        order = source.order(0)
-        alone = sum(len(batch) == 1 for batch in order)
-        if not alone:
-            return []
-        try:
-            with warnings.catch_warnings(), subject.borrowed(training=True) as model, torch.no_grad():
-                warnings.simplefilter("ignore")
-                subject.objective(model)(subject.take(1))
-        except Exception as error:  # noqa: BLE001 - only this one is asked for
-            if _ONE_VALUE in str(error):
-                return [self._one_row(sum(map(len, order)), alone, batch_size=len(order[0]))]
-        return []
+        return [self._one_row(sum(sizes), alone, batch_size=sizes[0])]
 
     def _one_row(self, rows: int, alone: int, *, batch_size: int) -> Finding:
         if batch_size == 1:
@@ -249,11 +229,6 @@ class FirstStep(Check):
         )
 
 
-def _lazy_parameters(model: nn.Module) -> list[str]:
-    lazy = nn.parameter.UninitializedTensorMixin
-    return [name for name, tensor in model.named_parameters() if isinstance(tensor, lazy)]
-
-
 def _loss_parts(trial: Trial) -> tuple[tuple[str, object], ...]:
     return ("outputs", trial.outputs), ("targets", trial.targets)
 
@@ -276,7 +251,3 @@ def _see(subject: Subject, trial: Trial) -> str:
     largest = main_input(trial.inputs)
     is_image = largest is not None and largest[1].dim() == 4
     return " (see B01)" if is_image or said.kind == "channels" or raised_at_the_entrance(subject, trial.error) else ""
-
-
-def _is_bad(tensor: torch.Tensor) -> bool:
-    return tensor.is_floating_point() and not bool(torch.isfinite(tensor).all())

@@ -12,19 +12,18 @@ from typing import Any, ClassVar
 import torch
 
 from autofix_nb.checks.base import Answer, Check, Shown
-from autofix_nb.data import structure
 from autofix_nb.evidence import Subject
-from autofix_nb.evidence.entrance import LOOKUPS, NORMS, entrance_of
 from autofix_nb.evidence.input_size import channels_are_last, has_learnt, inputs_of, main_input, misfit, weights_config
-from autofix_nb.evidence.raised import first_line, in_words, raised_in
+from autofix_nb.evidence.magnitudes import looks_like_pixels, middle_of, nearly_largest, reaching_the_weights
+from autofix_nb.evidence.number_kinds import BeyondTheTable, beyond_the_table, kinds_apart, non_finite_parts
+from autofix_nb.evidence.raised import first_line, in_words
 from autofix_nb.evidence.transforms import Step, steps_of
 from autofix_nb.finding import Finding, NotApplicable, Severity
 
-LEAST_THERE = 0.25
-"""Share of the values that must not be 0 for their size to count: marks and rare words are 0 nearly everywhere."""
-
 SHOWN = 24
 """Images of the first batch that are shown."""
+
+STANDARDISE = "inputs = (inputs - inputs.mean(0)) / inputs.std(0)  # mean and std of the training data, also for `val`"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,35 +52,21 @@ class InputScale(Check):
         found = main_input(inputs)
         if found is None:
             raise NotApplicable("the inputs hold no tensor")
-        path, raw = found
+        _, raw = found
         findings = [*self._text_columns(subject), *self._non_finite(subject, inputs)]
         unscaled: torch.Tensor | None = raw
         if subject.original is not None:
             findings += self._of_another_type(subject, inputs)
             findings += self._channels_last(subject, raw)
             if subject.step is None:
-                unscaled = self._reaches_the_weights(subject, inputs, raw)
+                unscaled = reaching_the_weights(subject, inputs, raw)
         steps = steps_of(subject.train, "train")
         if unscaled is not None and not any(finding.severity == Severity.CRITICAL for finding in findings):
             findings += self._of_values(subject, unscaled, raw, steps)
         pictures = _pictures(subject, raw)
         if findings:
             return self.bad(*findings, pictures=pictures)
-        return self.fine(self._in_numbers(raw, path, unscaled), pictures=pictures)
-
-    def _reaches_the_weights(self, subject: Subject, inputs: Any, raw: torch.Tensor) -> torch.Tensor | None:
-        """What the first weights compute with; None where a norm layer or an embedding comes first."""
-        size = subject.batch_rows
-        try:
-            rows = structure.take(inputs, list(range(min(size, subject.trial_rows))), size)
-        except structure.NotSliceable:
-            rows = inputs
-        entrance = entrance_of(subject, rows)
-        if entrance is None:
-            return raw
-        if isinstance(entrance.layer, (*NORMS, *LOOKUPS)):
-            return None
-        return raw if entrance.tensor is None else entrance.tensor.cpu()
+        return self.fine(_in_numbers(raw, unscaled), pictures=pictures)
 
     def _of_values(self, subject: Subject, values: torch.Tensor, raw: torch.Tensor, steps: list[Step]) -> list[Finding]:
         if values.dim() < 2 or values.is_complex() or not values.numel() or values.dtype == torch.bool:
@@ -89,12 +74,16 @@ class InputScale(Check):
         values = values.float()
         low, high = float(values.min()), float(values.max())
         if low == high:
-            return [self._constant(subject, low, values)]
+            says = f"all {values.numel():,} values of the first batch's inputs are {low:g}: there is nothing to learn"
+            return [self._nothing_to_learn(subject, says)]
         if len(values) >= 4 and bool((values == values[:1]).all()):
-            return [self._all_the_same(subject, len(values))]
+            says = (
+                f"all {len(values)} rows of the first batch are the same: perhaps `__getitem__` does not use its index"
+            )
+            return [self._nothing_to_learn(subject, says)]
         is_image = raw.dim() == 4
-        if is_image or _looks_like_pixels(values):
-            typical = float(torch.quantile(_sample(values).abs(), 0.99))
+        if is_image or looks_like_pixels(values):
+            typical = nearly_largest(values)
             if typical > self.largest_pixel:
                 return [self._pixels(typical, low, high, raw)]
         spread = float(values.std())
@@ -102,10 +91,17 @@ class InputScale(Check):
             if spread < self.smallest_contrast:
                 return [self._no_contrast(spread, steps)]
             return [*self._normalised_twice(values, steps), *self._not_normalised(subject, values)]
-        middle = _middle(values)
+        middle = middle_of(values)
         if middle > self.largest_median:
-            return [self._large(middle, low, high)]
-        return [self._small(spread)] if spread < self.smallest_spread else []
+            says = (
+                f"the inputs are large: half of the values that are not 0 are further than {middle:.4g} from it "
+                f"({low:.4g} to {high:.4g}), limit {self.largest_median:g}"
+            )
+            return [self._of_size(says, middle, self.largest_median)]
+        if spread < self.smallest_spread:
+            says = f"the inputs hardly differ: standard deviation {spread:.2g} over all values, limit "
+            return [self._of_size(f"{says}{self.smallest_spread:g}", spread, self.smallest_spread)]
+        return []
 
     # --- values -----------------------------------------------------------------------------------------------------
 
@@ -126,38 +122,27 @@ class InputScale(Check):
             fixes=("scale_pixels",) if low >= 0 and high <= 255.5 else ("standardise",),
         )
 
-    def _large(self, middle: float, low: float, high: float) -> Finding:
+    def _of_size(
+        self, says: str, measured: float, limit: float, *, to_type: str = STANDARDISE, evidence: tuple[str, ...] = ()
+    ) -> Finding:
         return self.found(
-            f"the inputs are large: half of the values that are not 0 are further than {middle:.4g} from it ({low:.4g} "
-            f"to {high:.4g}), limit {self.largest_median:g}",
+            says,
             severity=Severity.WARNING,
-            measured=middle,
-            limit=self.largest_median,
-            to_type=_STANDARDISE,
-            fixes=("standardise",),
-        )
-
-    def _small(self, spread: float) -> Finding:
-        return self.found(
-            f"the inputs hardly differ: standard deviation {spread:.2g} over all values, limit "
-            f"{self.smallest_spread:g}",
-            severity=Severity.WARNING,
-            measured=spread,
-            limit=self.smallest_spread,
-            to_type=_STANDARDISE,
+            measured=measured,
+            limit=limit,
+            evidence=evidence,
+            to_type=to_type,
             fixes=("standardise",),
         )
 
     def _no_contrast(self, spread: float, steps: list[Step]) -> Finding:
-        return self.found(
+        return self._of_size(
             f"the images have hardly any contrast: standard deviation {spread:.2g} over all pixels, limit "
             f"{self.smallest_contrast:g}; perhaps they were divided by 255 twice",
-            severity=Severity.WARNING,
-            measured=spread,
-            limit=self.smallest_contrast,
-            evidence=_transforms(steps),
+            spread,
+            self.smallest_contrast,
             to_type="transforms.ToTensor()  # divides by 255 already: leave the second division out",
-            fixes=("standardise",),
+            evidence=_transforms(steps),
         )
 
     def _normalised_twice(self, values: torch.Tensor, steps: list[Step]) -> list[Finding]:
@@ -200,25 +185,8 @@ class InputScale(Check):
             )
         ]
 
-    def _constant(self, subject: Subject, value: float, values: torch.Tensor) -> Finding:
-        return self.found(
-            f"all {values.numel():,} values of the first batch's inputs are {value:g}: there is nothing to learn",
-            severity=Severity.CRITICAL,
-            measured=0,
-            limit=0,
-            where=_samples(subject),
-            fixes=(),
-        )
-
-    def _all_the_same(self, subject: Subject, rows: int) -> Finding:
-        return self.found(
-            f"all {rows} rows of the first batch are the same: perhaps `__getitem__` does not use its index",
-            severity=Severity.CRITICAL,
-            measured=1,
-            limit=2,
-            where=_samples(subject),
-            fixes=(),
-        )
+    def _nothing_to_learn(self, subject: Subject, says: str) -> Finding:
+        return self.found(says, severity=Severity.CRITICAL, measured=1, limit=2, where=_samples(subject), fixes=())
 
     # --- kinds ------------------------------------------------------------------------------------------------------
 
@@ -226,50 +194,38 @@ class InputScale(Check):
         trial = subject.trial
         if trial.error is None or trial.stage not in ("forward", "backward"):
             return []
-        text = str(trial.error)
-        if "index out of range in self" in text:
-            return self._beyond_the_table(subject, inputs, trial.error)
-        if not any(sign in text for sign in _TYPE_SIGNS):
+        beyond = beyond_the_table(subject.model, inputs, trial.error)
+        if beyond is not None:
+            return [self._beyond_the_table(beyond)]
+        kinds = kinds_apart(subject.model, inputs, trial.error)
+        if kinds is None:
             return []
-        wanted = next((p.dtype for p in subject.model.parameters() if p.is_floating_point()), torch.float32)
-        lookup = "indices" in text
-        odd = [
-            tensor
-            for _, tensor in structure.tensors(inputs)
-            if (tensor.is_floating_point() if lookup else tensor.dtype != wanted)
-        ]
-        if not odd:
-            return []
-        got, want = (str(kind).removeprefix("torch.") for kind in (odd[0].dtype, torch.int64 if lookup else wanted))
         return [
             self.found(
-                f"the inputs are {got}, the model's {'embedding wants' if lookup else 'weights are'} {want}",
+                f"the inputs are {kinds.got}, the model's {'embedding wants' if kinds.lookup else 'weights are'} "
+                f"{kinds.wanted}",
                 severity=Severity.CRITICAL,
                 evidence=(first_line(trial.error),),
                 to_type="inputs = inputs.long()"
-                if lookup
-                else f"inputs = inputs.to(torch.{want}){' / 255' if got == 'uint8' else ''}",
-                fixes=("scale_pixels",) if got == "uint8" else (),
+                if kinds.lookup
+                else f"inputs = inputs.to(torch.{kinds.wanted}){' / 255' if kinds.got == 'uint8' else ''}",
+                fixes=("scale_pixels",) if kinds.got == "uint8" else (),
             )
         ]
 
-    def _beyond_the_table(self, subject: Subject, inputs: Any, error: Exception) -> list[Finding]:
-        found = raised_in(error, subject.model)
-        whole = [t for _, t in structure.tensors(inputs) if t.numel() and not t.is_floating_point()]
-        if found is None or not isinstance(found[1], LOOKUPS) or not whole:
-            return []
-        size, largest = found[1].num_embeddings, max(int(tensor.max()) for tensor in whole)
-        return [
-            self.found(
-                f"the inputs hold number {largest}, {in_words(found)} has {size} rows, so wanted 0 to {size - 1}",
-                severity=Severity.CRITICAL,
-                measured=largest,
-                limit=size - 1,
-                where=(found[0],),
-                to_type=f"torch.nn.Embedding({max(size, largest) + 1}, {found[1].embedding_dim})  # instead of {size}",
-                fixes=(),
-            )
-        ]
+    def _beyond_the_table(self, found: BeyondTheTable) -> Finding:
+        size = found.layer.num_embeddings
+        return self.found(
+            f"the inputs hold number {found.largest}, {in_words((found.name, found.layer))} has {size} rows, so wanted "
+            f"0 to {size - 1}",
+            severity=Severity.CRITICAL,
+            measured=found.largest,
+            limit=size - 1,
+            where=(found.name,),
+            to_type=f"torch.nn.Embedding({max(size, found.largest) + 1}, {found.layer.embedding_dim})  # instead of "
+            f"{size}",
+            fixes=(),
+        )
 
     def _channels_last(self, subject: Subject, raw: torch.Tensor) -> list[Finding]:
         trial = subject.trial
@@ -289,28 +245,20 @@ class InputScale(Check):
         ]
 
     def _non_finite(self, subject: Subject, inputs: Any) -> list[Finding]:
-        findings = []
-        for path, tensor in structure.tensors(inputs):
-            if not tensor.is_floating_point() or bool(torch.isfinite(tensor).all()):
-                continue
-            odd = (
-                ~torch.isfinite(tensor).reshape(len(tensor), -1) if tensor.dim() else ~torch.isfinite(tensor).view(1, 1)
+        return [
+            self.found(
+                f"{odd.count:,} of {odd.values:,} input values of the first batch are NaN or infinite, in "
+                f"{len(odd.rows)} of {odd.of_rows} rows, limit 0",
+                severity=Severity.CRITICAL,
+                measured=odd.count,
+                limit=0,
+                where=_samples(subject, odd.rows),
+                evidence=(f"inputs{odd.path}",),
+                to_type="inputs = torch.nan_to_num(inputs)  # or leave these samples out",
+                fixes=(),
             )
-            rows = odd.any(1).nonzero().flatten().tolist()
-            findings.append(
-                self.found(
-                    f"{int(odd.sum()):,} of {tensor.numel():,} input values of the first batch are NaN or infinite, in "
-                    f"{len(rows)} of {len(odd)} rows, limit 0",
-                    severity=Severity.CRITICAL,
-                    measured=int(odd.sum()),
-                    limit=0,
-                    where=_samples(subject, rows),
-                    evidence=(f"inputs{path}",),
-                    to_type="inputs = torch.nan_to_num(inputs)  # or leave these samples out",
-                    fixes=(),
-                )
-            )
-        return findings
+            for odd in non_finite_parts(inputs)
+        ]
 
     def _text_columns(self, subject: Subject) -> list[Finding]:
         table = subject.tables.get("train")
@@ -329,43 +277,19 @@ class InputScale(Check):
             )
         ]
 
-    def _in_numbers(self, raw: torch.Tensor, path: str, unscaled: torch.Tensor | None) -> str:
-        kind = str(raw.dtype).removeprefix("torch.")
-        if unscaled is None:
-            return f"inputs {tuple(raw.shape)} {kind}; the model's first layer scales them, or looks them up"
-        if not unscaled.numel() or unscaled.is_complex():
-            return f"inputs {tuple(raw.shape)} {kind}"
-        values = unscaled.float()
-        spread = float(values.std()) if values.numel() > 1 else 0.0
-        return (
-            f"inputs {tuple(raw.shape)} {kind}: {float(values.min()):.3g} to {float(values.max()):.3g}, mean "
-            f"{float(values.mean()):.3g}, standard deviation {spread:.3g}"
-        )
 
-
-_STANDARDISE = "inputs = (inputs - inputs.mean(0)) / inputs.std(0)  # mean and std of the training data, also for `val`"
-
-_TYPE_SIGNS = ("dtype", "scalar type", "should be the same", "not implemented for", "'indices'")
-
-
-def _looks_like_pixels(values: torch.Tensor) -> bool:
-    """Tell whether rows are images laid flat: many features, all whole numbers of 0..255, many of them bright."""
-    if values.dim() != 2 or values.shape[1] < 16 or float(values.min()) < 0 or not 200 <= float(values.max()) <= 255:
-        return False
-    return bool((values == values.round()).all()) and float((values.amax(0) >= 128).float().mean()) >= 0.25
-
-
-def _middle(values: torch.Tensor) -> float:
-    """Return the median distance from 0 of the values that are not 0, which say how large; 0 where few are not."""
-    away = _sample(values).abs()
-    there = away[away > 0]
-    return float(there.median()) if len(there) >= LEAST_THERE * len(away) else 0.0
-
-
-def _sample(values: torch.Tensor) -> torch.Tensor:
-    # `torch.quantile` takes 16 million values at most.
-    flat = values.reshape(-1)
-    return flat[:: max(1, len(flat) // 1_000_000)]
+def _in_numbers(raw: torch.Tensor, unscaled: torch.Tensor | None) -> str:
+    said = f"inputs {tuple(raw.shape)} {str(raw.dtype).removeprefix('torch.')}"
+    if unscaled is None:
+        return f"{said}; the model's first layer scales them, or looks them up"
+    if not unscaled.numel() or unscaled.is_complex():
+        return said
+    values = unscaled.float()
+    spread = float(values.std()) if values.numel() > 1 else 0.0
+    return (
+        f"{said}: {float(values.min()):.3g} to {float(values.max()):.3g}, mean {float(values.mean()):.3g}, standard "
+        f"deviation {spread:.3g}"
+    )
 
 
 def _samples(subject: Subject, rows: list[int] | None = None) -> list[str]:

@@ -15,7 +15,7 @@ import numpy as np
 
 from autofix_nb.checks.base import Answer, Check, Shown
 from autofix_nb.evidence import Scan, Subject
-from autofix_nb.evidence.classes import classes_of, task_or_none
+from autofix_nb.evidence.classes import class_of_rows, task_or_none
 from autofix_nb.evidence.folds import Doubts, doubts
 from autofix_nb.evidence.neighbours import filled, some_rows
 from autofix_nb.finding import Finding, NotApplicable, Severity
@@ -71,10 +71,7 @@ class LabelErrors(Check):
         from scipy.stats import binom
 
         scan = subject.scan("train")
-        classes = classes_of(scan, task_or_none(subject))
-        if classes.kind != "classes":
-            raise NotApplicable("the targets are several labels each, which this check does not judge")
-        features, labels, numbers = self._judged(scan, classes.labels, classes.places)
+        features, labels, numbers = self._judged(scan, class_of_rows(scan, task_or_none(subject)))
         subject.clock.need(SECONDS_A_ROW * len(labels) + 1, "asking models about labels they have not seen")
         found = doubts(features, labels, folds=self.folds)
         wrong, asked = found.sure_errors
@@ -153,13 +150,10 @@ class LabelErrors(Check):
             ]
         return self.bad(finding, evidence=evidence, pictures=pictures)
 
-    def _judged(self, scan: Scan, labels: np.ndarray, places: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    def _judged(self, scan: Scan, given: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Return features, labels and sample numbers of the rows that can be judged."""
         if scan.features is None or not scan.features.size:
             raise NotApplicable(f"the samples are no rows of numbers (kind `{scan.kind}`)")
-        of_all = np.full(len(scan.indices), -1)
-        of_all[places] = labels
-        given = of_all[scan.rows]
         counts = np.bincount(given[given >= 0], minlength=1)
         usable = np.flatnonzero((given >= 0) & (counts[given] >= self.folds))
         usable = usable[some_rows(len(usable), self.rows, np.random.default_rng(0))]

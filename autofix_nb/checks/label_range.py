@@ -13,12 +13,11 @@ import torch
 
 from autofix_nb.checks.base import Answer, Check
 from autofix_nb.checks.typed import in_code
-from autofix_nb.errors import DataError
-from autofix_nb.evidence import Scan, Subject
+from autofix_nb.evidence import Subject
+from autofix_nb.evidence.all_labels import AllLabels, all_labels
 from autofix_nb.evidence.losses import family_of, is_text, last_linear, loss_name
 from autofix_nb.evidence.raised import first_line
 from autofix_nb.finding import Finding, NotApplicable, Severity
-from autofix_nb.objective import split_batch
 
 Side = Literal["train", "val"]
 
@@ -73,15 +72,16 @@ class LabelRange(Check):
         seen: dict[Side, set[int]] = {}
         complete: dict[Side, bool] = {}
         for side in ("train", "val"):
-            labels, names, share, complete[side] = _all_labels(subject, side, targets)
-            counted = labels[labels != ignored]
+            told = all_labels(subject, side, targets)
+            complete[side] = told.complete
+            counted = told.values[told.values != ignored]
             if not len(counted):
                 continue
-            looked_at.append(f"{share} of `{side}`: {int(counted.min())} to {int(counted.max())}")
+            looked_at.append(f"{told.share} of `{side}`: {int(counted.min())} to {int(counted.max())}")
             seen[side] = set(np.unique(counted).tolist())
-            wrong = (labels != ignored) & ((labels < 0) | (labels >= width))
+            wrong = (told.values != ignored) & ((told.values < 0) | (told.values >= width))
             if wrong.any():
-                findings.append(self._out_of_range(subject, side, labels, counted, wrong, names, share, width))
+                findings.append(self._out_of_range(subject, side, told, counted, wrong, width))
         if not seen:
             raise NotApplicable("there are no labels to look at")
         if not findings and targets.dim() == 1:
@@ -91,18 +91,10 @@ class LabelRange(Check):
         return self.fine(f"labels fit the {width} outputs: {', '.join(looked_at)}")
 
     def _out_of_range(
-        self,
-        subject: Subject,
-        side: Side,
-        labels: np.ndarray,
-        counted: np.ndarray,
-        wrong: np.ndarray,
-        names: list[str],
-        share: str,
-        width: int,
+        self, subject: Subject, side: Side, told: AllLabels, counted: np.ndarray, wrong: np.ndarray, width: int
     ) -> Finding:
         low, high = int(counted.min()), int(counted.max())
-        odd = sorted(set(labels[wrong].tolist()))
+        odd = sorted(set(told.values[wrong].tolist()))
         rows = wrong.reshape(len(wrong), -1).any(1) if wrong.ndim > 1 else wrong
         from_one = low == 1 and high == width
         worst = odd[0] if odd[0] < 0 else odd[-1]
@@ -114,8 +106,11 @@ class LabelRange(Check):
             severity=Severity.CRITICAL,
             measured=worst,
             limit=0 if worst < 0 else width - 1,
-            where=[names[row] for row in np.flatnonzero(rows)[:20]] if names else (),
-            evidence=(f"labels out of range: {', '.join(map(str, odd[:10]))}", f"looked at {share}: {low} to {high}"),
+            where=[told.names[row] for row in np.flatnonzero(rows)[:20]] if told.names else (),
+            evidence=(
+                f"labels out of range: {', '.join(map(str, odd[:10]))}",
+                f"looked at {told.share}: {low} to {high}",
+            ),
             to_type=_way_out(subject, odd, high, width, from_one=from_one),
         )
 
@@ -177,12 +172,12 @@ class LabelRange(Check):
     def _of_yes_or_no(self, subject: Subject, targets: torch.Tensor) -> Answer:
         looked_at, findings = [], []
         for side in ("train", "val"):
-            labels, _, share, _ = _all_labels(subject, side, targets)
-            finite = labels[np.isfinite(labels)] if labels.dtype.kind == "f" else labels
+            told = all_labels(subject, side, targets)
+            finite = told.values[np.isfinite(told.values)]
             if not len(finite):
                 continue
             low, high = float(finite.min()), float(finite.max())
-            looked_at.append(f"{share} of `{side}`: {low:g} to {high:g}")
+            looked_at.append(f"{told.share} of `{side}`: {low:g} to {high:g}")
             if low < 0 or high > 1:
                 findings.append(
                     self._outside(low, high, int(((finite < 0) | (finite > 1)).sum()), f"targets of `{side}`")
@@ -227,47 +222,6 @@ class LabelRange(Check):
                 to_type="targets = targets - 1  # if they count from 1; else give the model more outputs",
             )
         )
-
-
-def _all_labels(subject: Subject, side: Side, targets: torch.Tensor) -> tuple[np.ndarray, list[str], str, bool]:
-    """Return labels of a side, names of their samples, how many that is in words, and whether it is all of them."""
-    batch, batch_targets = _first_labels(subject, side)
-    scan = _scan(subject, side)
-    labels = None if scan is None else scan.labels
-    if labels is not None and len(labels) and labels.dtype.kind in "iufb" and labels.ndim == targets.dim():
-        fits = _agrees(scan, labels, batch, batch_targets)
-        if fits:
-            return labels, [f"sample {index}" for index in scan.indices], scan.share, scan.complete
-    if batch_targets is None:
-        return np.zeros(0, dtype=np.int64), [], "", False
-    names = [] if batch is None or batch.indices is None else [f"sample {index}" for index in batch.indices]
-    return batch_targets.cpu().numpy(), names, f"the first {len(batch_targets)} samples", False
-
-
-def _first_labels(subject: Subject, side: Side) -> tuple[Any, torch.Tensor | None]:
-    try:
-        batch = subject.batch if side == "train" else subject.val_batch
-        targets = split_batch(batch.data)[1]
-    except (NotApplicable, DataError):
-        return None, None
-    return batch, targets if isinstance(targets, torch.Tensor) and targets.dim() else None
-
-
-def _agrees(scan: Any, labels: np.ndarray, batch: Any, targets: torch.Tensor | None) -> bool:
-    """Tell whether the scan's labels are what the loader gives: a collate function may have changed them."""
-    if batch is None or targets is None or batch.indices is None:
-        return True
-    place = {index: row for row, index in enumerate(scan.indices.tolist())}
-    given = targets.cpu().numpy()
-    rows = [(place[index], row) for row, index in enumerate(batch.indices) if index in place and row < len(given)]
-    return all(np.array_equal(labels[one], given[row]) for one, row in rows)
-
-
-def _scan(subject: Subject, side: Side) -> Scan | None:
-    try:
-        return subject.scan(side)
-    except NotApplicable:
-        return None
 
 
 def _way_out(subject: Subject, odd: list[int], high: int, width: int, *, from_one: bool) -> str:

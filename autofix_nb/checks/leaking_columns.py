@@ -17,7 +17,7 @@ import numpy as np
 from autofix_nb.checks.base import Answer, Check
 from autofix_nb.checks.typed import Columns
 from autofix_nb.evidence import Scan, Subject
-from autofix_nb.evidence.classes import class_of_rows, task_or_none
+from autofix_nb.evidence.classes import task_or_none, with_targets
 from autofix_nb.evidence.neighbours import some_rows
 from autofix_nb.evidence.telling import (
     Telling,
@@ -32,9 +32,6 @@ from autofix_nb.finding import Finding, NotApplicable, Severity
 
 FEWEST_ROWS = 50
 """With fewer rows, columns agree by chance."""
-
-FEWEST_OF_A_CLASS = 5
-"""Classes with fewer rows are left out."""
 
 MOST_CORRELATED = 1_000
 """With more columns, only exact copies are looked for."""
@@ -106,7 +103,7 @@ class LeakingColumns(Check):
     # --- the target -----------------------------------------------------------------------------------------------
 
     def _leaks(self, subject: Subject, scan: Scan, rows: np.ndarray, columns: Columns) -> tuple[list[Finding], str]:
-        values, targets, classes = _with_targets(subject, scan, rows)
+        values, targets, classes = with_targets(scan, task_or_none(subject), rows, fewest=FEWEST_ROWS)
         limit = self.accuracy if classes else self.explained
         measure = "balanced accuracy" if classes else "R²"
         found = telling(values, targets, classes=classes, promising=limit - 0.07)
@@ -225,29 +222,3 @@ class LeakingColumns(Check):
                 )
             )
         return findings
-
-
-def _with_targets(subject: Subject, scan: Scan, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray, bool]:
-    """Return values, targets, and whether these are classes, of the rows that have one.
-
-    Raises:
-        NotApplicable: when there is no single target, or too few rows.
-    """
-    labels = scan.labels
-    try:
-        given = class_of_rows(scan, task_or_none(subject))[rows]
-    except NotApplicable:
-        if labels is None or labels.dtype.kind not in "iuf" or labels.reshape(len(labels), -1).shape[1] != 1:
-            raise
-        numbers = labels.reshape(len(labels))[scan.rows[rows]].astype(np.float64)
-        usable = np.isfinite(numbers)
-        if usable.sum() < FEWEST_ROWS:
-            raise NotApplicable(f"{usable.sum()} rows have a target") from None
-        return scan.features[rows[usable]], numbers[usable], False
-    counts = np.bincount(given[given >= 0], minlength=1)
-    usable = (given >= 0) & (counts[given] >= FEWEST_OF_A_CLASS)
-    if usable.sum() < FEWEST_ROWS or len(np.unique(given[usable])) < 2:
-        raise NotApplicable(
-            f"{usable.sum()} rows in classes of at least {FEWEST_OF_A_CLASS}, wanted {FEWEST_ROWS} in 2 or more"
-        )
-    return scan.features[rows[usable]], given[usable], True

@@ -19,9 +19,10 @@ import numpy as np
 from autofix_nb.checks.base import Answer, Check, Shown
 from autofix_nb.checks.typed import leave_out
 from autofix_nb.evidence import Scan, Subject
-from autofix_nb.evidence.classes import classes_of, task_or_none
-from autofix_nb.evidence.neighbours import Distances, filled, neighbour_distances, some_rows
-from autofix_nb.evidence.tails import Gap, centres, widest_gap
+from autofix_nb.evidence.far_out import far_out
+from autofix_nb.evidence.neighbours import Distances, filled, neighbour_distances
+from autofix_nb.evidence.odd_pictures import blank_pictures, odd_pictures
+from autofix_nb.evidence.tails import Gap, widest_gap
 from autofix_nb.finding import Finding, NotApplicable, Severity
 
 FEWEST_ROWS = 30
@@ -32,9 +33,6 @@ MOST_NAMED = 50
 
 MOST_MISSING = 0.2
 """Features that miss more of their values are left out of the distances."""
-
-QUANTILE_ROWS = 20_000
-"""Median and spread of a feature are taken from so many rows at most."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -132,32 +130,20 @@ class Outliers(Check):
         self, subject: Subject, scan: Scan, values: np.ndarray
     ) -> tuple[dict[int, tuple[str, float]], dict[int, tuple[str, float]], list[str]]:
         """Return the rows with values far out, each with its worst value in words and how far out that is."""
-        medians, spreads = centres(values[some_rows(len(values), QUANTILE_ROWS, np.random.default_rng(0))])
         gross: dict[int, tuple[str, float]] = {}
         mild: dict[int, tuple[str, float]] = {}
         evidence = []
-        kinds = _classes(subject, scan)
-        for column, name in enumerate(scan.names):
-            spread = spreads[column] or _spread_of_the_rest(values[:, column] - medians[column])
-            if not spread > 0:
+        for one in far_out(subject, scan, values, from_spreads=self.spreads, from_ratio=self.gap):
+            found = self._judged(one.gap, gross, mild, 2 * values.shape[1])
+            if found is None:
                 continue
-            for sign in (1, -1):
-                away = sign * (values[:, column] - medians[column])
-                gap = widest_gap(away, spread, from_spreads=self.spreads, from_ratio=self.gap)
-                found = {} if gap is None else self._judged(gap, gross, mild, 2 * values.shape[1])
-                if gap is None or found is None:
-                    continue
-                rows = np.flatnonzero(away >= gap.edge)
-                if _is_a_class(rows, kinds):
-                    continue
-                for row in rows:
-                    far = float(away[row] / spread)
-                    if far > found.get(int(row), ("", 0.0))[1]:
-                        found[int(row)] = (f"{name} = {values[row, column]:.6g}", far)
-                evidence.append(
-                    f"{name}: {gap.count} values from {medians[column] + sign * gap.edge:.6g} on, {gap.ratio:,.0f} "
-                    f"times as far from the median {medians[column]:.6g} as the next; chance of that {gap.p:.1g}"
-                )
+            for row, far in zip(one.rows.tolist(), one.spreads.tolist(), strict=True):
+                if far > found.get(row, ("", 0.0))[1]:
+                    found[row] = (f"{one.name} = {values[row, one.column]:.6g}", far)
+            evidence.append(
+                f"{one.name}: {one.gap.count} values from {one.edge:.6g} on, {one.gap.ratio:,.0f} times as far from "
+                f"the median {one.median:.6g} as the next; chance of that {one.gap.p:.1g}"
+            )
         return gross, {row: said for row, said in mild.items() if row not in gross}, evidence
 
     def _judged(self, gap: Gap, gross: dict, mild: dict, sides: int) -> dict | None:
@@ -239,7 +225,7 @@ class Outliers(Check):
     def _pictures(self, scan: Scan, values: np.ndarray) -> Answer:
         findings, pictures = [], []
         evidence = [f"looked at {scan.share}"]
-        blank = self._blank(scan)
+        blank = blank_pictures(scan, self.blank)
         if 0 < len(blank) <= len(values) // 2:
             numbers = scan.indices[scan.rows[blank]]
             findings.append(
@@ -254,7 +240,7 @@ class Outliers(Check):
                 )
             )
             pictures.append(Shown(title="Blank pictures", indices=tuple(numbers[:24].tolist())))
-        odd = self._odd_pictures(scan, values, set(blank.tolist()))
+        odd = odd_pictures(scan, values, self.fence, set(blank.tolist()))
         if odd:
             ranked = sorted(odd, key=lambda row: -odd[row][1])
             numbers = scan.indices[scan.rows[ranked]]
@@ -276,57 +262,3 @@ class Outliers(Check):
         if findings:
             return self.bad(*findings, evidence=evidence, pictures=pictures)
         return self.fine(f"{len(values):,} pictures: none blank, none unlike all others", evidence=evidence)
-
-    def _blank(self, scan: Scan) -> np.ndarray:
-        if scan.thumbnails is None:
-            return np.zeros(0, dtype=np.int64)
-        flat = scan.thumbnails.reshape(len(scan.thumbnails), -1, scan.thumbnails.shape[-1])
-        return np.flatnonzero(flat.std(1, dtype=np.float32).max(1) < self.blank)
-
-    def _odd_pictures(self, scan: Scan, values: np.ndarray, blank: set[int]) -> dict[int, tuple[str, float]]:
-        """Return pictures with a property beyond the fence, each with that in words and how far out it is."""
-        odd: dict[int, tuple[str, float]] = {}
-        for column, name in enumerate(scan.names):
-            told = values[:, column]
-            # Sizes and shapes differ by factors: half as wide is as far away as twice as wide.
-            seen = np.log(np.maximum(told, 1e-6)) if name in ("width", "height", "aspect") else told
-            quarter, upper = np.nanquantile(seen, (0.25, 0.75))
-            spread = max(upper - quarter, centres(seen[:, None])[1][0])
-            if not spread > 0:
-                continue
-            far = np.maximum(quarter - seen, seen - upper) / spread
-            beyond = [int(row) for row in np.flatnonzero(far > self.fence) if int(row) not in blank]
-            # More than a twentieth are a kind of picture, not odd ones.
-            if len(beyond) > max(1, 0.05 * len(values)):
-                continue
-            for row in beyond:
-                if far[row] > odd.get(row, ("", 0.0))[1]:
-                    odd[row] = (f"{name} {told[row]:.4g}", float(far[row]))
-        return odd
-
-
-def _classes(subject: Subject, scan: Scan) -> np.ndarray | None:
-    """Return the class of each row, or None."""
-    try:
-        classes = classes_of(scan, task_or_none(subject))
-    except NotApplicable:
-        return None
-    if classes.kind != "classes":
-        return None
-    of_all = np.full(len(scan.indices), -1)
-    of_all[classes.places] = classes.labels
-    return of_all[scan.rows]
-
-
-def _is_a_class(rows: np.ndarray, kinds: np.ndarray | None) -> bool:
-    """Tell whether rows far out are most of a class: then that is what the class is like."""
-    if kinds is None or len(rows) < 5:
-        return False
-    kind = np.bincount(np.maximum(kinds[rows], 0)).argmax()
-    return bool((kinds[rows] == kind).sum() > 0.5 * (kinds == kind).sum())
-
-
-def _spread_of_the_rest(away: np.ndarray) -> float:
-    """Return a spread for a feature that is nearly always the same: what the others usually differ by from that."""
-    others = np.abs(away[np.isfinite(away) & (away != 0)])
-    return float(np.quantile(others, 0.25)) if len(others) else 0.0

@@ -19,18 +19,12 @@ import numpy as np
 from autofix_nb.checks.base import Answer, Check
 from autofix_nb.evidence import Scan, Subject
 from autofix_nb.evidence.classes import classes_of, task_or_none
-from autofix_nb.evidence.neighbours import some_rows
 from autofix_nb.evidence.shifts import Shift, shares_apart, shifts, told_apart
+from autofix_nb.evidence.sides import MOST_COLUMNS, for_classifier, looks_scaled, rows_of_both, standardised
 from autofix_nb.finding import Finding, NotApplicable, Severity
 
 MOST_NAMED = 20
 """Features named in a finding."""
-
-COARSE = 8
-"""Side of the grey picture that a classifier is given beside the properties of an image."""
-
-MOST_COLUMNS = 256
-"""Features that the classifier is given at most, those that differ most first."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -99,14 +93,14 @@ class SplitShift(Check):
         return self.fine("; ".join(said), evidence=evidence)
 
     def _features(self, subject: Subject, train: Scan, val: Scan) -> tuple[list[Finding], str, list[str]]:
-        first, second = self._compared(train, val)
+        first, second = rows_of_both(train, val, fewest=self.fewest, most=self.rows)
         found = shifts(first, second)
         if not found:
             raise NotApplicable("no feature holds values that differ")
         matters = [shift for shift in found if shift.statistic >= self.statistic or shift.distance >= self.distance]
         single = [shift for shift in matters if shift.p < self.chance]
         several = [shift for shift in matters if shift.p < self.feature_chance]
-        area, chance = told_apart(*self._for_classifier(train, val, first, second, found))
+        area, chance = told_apart(*for_classifier(train, val, first, second, most=self.rows))
         sure = area >= self.area and chance < self.classifier_alone
         agrees = bool(several) and area >= self.area and chance < self.classifier_chance
         evidence = [self._line(shift, train) for shift in found[:MOST_NAMED]]
@@ -138,7 +132,7 @@ class SplitShift(Check):
     ) -> Finding:
         ranked = sorted(named, key=lambda shift: -shift.statistic)
         worst = ranked[0]
-        scaled = self._only_scaled(named, compared, first, second)
+        scaled = len(named) >= 0.7 * compared and self._alike_once_scaled(len(named), first, second)
         why = ", as if only one of them had been scaled" if scaled else ""
         distance = "a difference of" if max(worst.missing) else "Kolmogorov-Smirnov distance"
         return self.found(
@@ -230,47 +224,13 @@ class SplitShift(Check):
         )
         return [finding], says, []
 
-    # --- rows to compare ------------------------------------------------------------------------------------------
-
-    def _compared(self, train: Scan, val: Scan) -> tuple[np.ndarray, np.ndarray]:
-        for name, scan in (("train", train), ("val", val)):
-            if scan.features is None or not scan.features.size:
-                raise NotApplicable(f"the samples of `{name}` are no rows of numbers (kind `{scan.kind}`)")
-            if len(scan.features) < self.fewest:
-                raise NotApplicable(f"`{name}` has {len(scan.features)} rows, at least {self.fewest} are needed")
-        if train.kind != val.kind or train.features.shape[1] != val.features.shape[1]:
-            raise NotApplicable(
-                f"`train` has {train.features.shape[1]} features a row and `val` {val.features.shape[1]}"
-            )
-        random = np.random.default_rng(0)
-        first, second = (scan.features[some_rows(len(scan.features), self.rows, random)] for scan in (train, val))
-        return np.where(np.isfinite(first), first, np.nan), np.where(np.isfinite(second), second, np.nan)
-
-    def _for_classifier(
-        self, train: Scan, val: Scan, first: np.ndarray, second: np.ndarray, found: list[Shift]
-    ) -> tuple[np.ndarray, np.ndarray]:
-        columns = np.arange(first.shape[1])
-        if len(columns) > MOST_COLUMNS:
-            # Drawn evenly, not the most different ones: choosing by the answer would spoil the chance told.
-            columns = np.linspace(0, len(columns) - 1, MOST_COLUMNS).astype(int)
-        sides = [first[:, columns], second[:, columns]]
-        if train.kind == "image" and train.thumbnails is not None and val.thumbnails is not None:
-            random = np.random.default_rng(0)
-            for place, scan in enumerate((train, val)):
-                rows = some_rows(len(scan.features), self.rows, random)
-                sides[place] = np.column_stack([sides[place], _coarse(scan.thumbnails[rows])])
-        return sides[0], sides[1]
-
-    def _only_scaled(self, named: list[Shift], compared: int, first: np.ndarray, second: np.ndarray) -> bool:
-        """Tell whether the difference is gone when each side is standardised by itself."""
-        if len(named) < 0.7 * compared:
+    def _alike_once_scaled(self, named: int, first: np.ndarray, second: np.ndarray) -> bool:
+        """Tell whether only one side is scaled, and the difference gone when each is standardised by itself."""
+        if looks_scaled(first) == looks_scaled(second):
             return False
-        if _looks_scaled(first) == _looks_scaled(second):
-            return False
-        with np.errstate(all="ignore"):
-            sides = [(side - np.nanmean(side, 0)) / np.nanstd(side, 0) for side in (first, second)]
-        again = [shift for shift in shifts(*sides) if shift.p < self.chance and shift.statistic >= self.statistic]
-        return len(again) < 0.5 * len(named)
+        again = shifts(standardised(first), standardised(second))
+        left = [shift for shift in again if shift.p < self.chance and shift.statistic >= self.statistic]
+        return len(left) < 0.5 * named
 
     def _line(self, shift: Shift, train: Scan) -> str:
         if max(shift.missing):
@@ -290,25 +250,6 @@ def _both(shift: Shift) -> str:
     if max(shift.missing):
         return f"{shift.missing[0]:.0%} missing in train and {shift.missing[1]:.0%} in val"
     return f"mean {shift.means[0]:.4g} in train and {shift.means[1]:.4g} in val"
-
-
-def _looks_scaled(rows: np.ndarray) -> bool:
-    """Tell whether most features have mean 0 and deviation 1, or all lie between 0 and 1."""
-    if np.nanmin(rows) >= -0.01 and np.nanmax(rows) <= 1.01:
-        return True
-    means, deviations = np.nanmean(rows, 0), np.nanstd(rows, 0)
-    varying = deviations > 0
-    if not varying.any():
-        return False
-    standard = (np.abs(means) < 0.15) & (np.abs(deviations - 1) < 0.2)
-    return bool(standard[varying].mean() > 0.8)
-
-
-def _coarse(thumbnails: np.ndarray) -> np.ndarray:
-    """Return small grey pictures as rows of numbers."""
-    count, height, width = thumbnails.shape[:3]
-    grey = thumbnails.reshape(count, height, width, -1).mean(-1)
-    return grey.reshape(count, COARSE, height // COARSE, COARSE, width // COARSE).mean((2, 4)).reshape(count, -1)
 
 
 _SPLIT = (

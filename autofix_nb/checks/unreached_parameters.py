@@ -15,6 +15,7 @@ from typing import Any, ClassVar
 from torch import nn
 
 from autofix_nb.checks.base import Answer, Check
+from autofix_nb.checks.typed import in_code
 from autofix_nb.evidence import Subject
 from autofix_nb.evidence.calls import called_layers, is_one_of_several
 from autofix_nb.evidence.parameters import Hidden, by_module, hidden_parameters, membership, owner_of, size_of
@@ -162,7 +163,7 @@ class UnreachedParameters(Check):
             f"{len(held.missing)} of {len(trainable)} parameters ({share:.1%} of the values) want a gradient and are "
             "in no group of the optimizer, wanted 0"
         )
-        where = f"model.{first}" if first else "model"
+        where = in_code(model, first)
         return self.found(
             f"{says}; only the last layers are trained, and freezing the others would save their gradients"
             if on_purpose

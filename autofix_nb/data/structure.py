@@ -45,11 +45,14 @@ def _is_on_cpu(part: Any) -> bool:
 
 
 def rows(data: Any) -> int:
-    """Return the number of rows of a batch: the first dimension that its tensors share.
+    """Return the number of rows of a batch: the first dimension that its tensors share, or the samples kept apart.
 
     Raises:
         NotSliceable: when there is no tensor, or the tensors disagree.
     """
+    samples = _kept_apart(data)
+    if samples:
+        return samples
     sizes = {tensor.shape[0] if tensor.dim() else None for _, tensor in tensors(data)}
     if len(sizes) != 1 or None in sizes:
         raise NotSliceable(f"its tensors have first dimensions {sorted(map(str, sizes))}")
@@ -70,9 +73,30 @@ def take(data: Any, chosen: list[int], size: int) -> Any:
         if len(data) != size:
             raise NotSliceable(f"a list of {len(data)} in a batch of {size}")
         return type(data)([data[row] for row in chosen])
+    if size == _kept_apart(data):
+        if isinstance(data[0], Mapping):
+            return type(data)([data[row] for row in chosen])
+        return type(data)([type(column)([column[row] for row in chosen]) for column in data])
     if data is None or isinstance(data, bool | int | float | str | bytes):
         raise NotSliceable(f"a {type(data).__name__} that belongs to the whole batch")
     return _rebuild(lambda part: take(part, chosen, size), data, strict=True)
+
+
+def _kept_apart(data: Any) -> int:
+    """Return the samples of a batch that were not stacked, as for detection; 0 where they were.
+
+    Such batches are lists of images beside lists of dicts, as `tuple(zip(*samples))` gives them, or lists of dicts
+    whose tensors differ in size. Lists of dicts may be batches of several loaders too, whose tensors then agree.
+    """
+    if type(data) not in (list, tuple) or not data:
+        return 0
+    if all(isinstance(part, Mapping) for part in data):
+        sizes = {tensor.shape[:1] for _, tensor in tensors(data)}
+        return len(data) if len(sizes) > 1 else 0
+    columns = all(type(part) in (list, tuple) for part in data)
+    if not columns or len({len(part) for part in data}) != 1:
+        return 0
+    return len(data[0]) if any(part and all(isinstance(one, Mapping) for one in part) for part in data) else 0
 
 
 def _is_column(data: list | tuple) -> bool:

@@ -3,7 +3,7 @@
 from torch import nn
 
 from autofix_nb.evidence.subject import Subject
-from autofix_nb.objective import forward, split_batch
+from autofix_nb.objective import forward, hookable, split_batch
 
 
 def called_layers(subject: Subject) -> set[str]:
@@ -11,7 +11,7 @@ def called_layers(subject: Subject) -> set[str]:
     called: set[str] = set()
     handles = []
     with subject.borrowed(training=True) as model:
-        for name, module in model.named_modules():
+        for name, module in hookable(model):
             if name and type(module).__module__.startswith("torch.nn"):
                 handles.append(module.register_forward_pre_hook(lambda *_, name=name: called.add(name)))
         try:

@@ -23,8 +23,6 @@ Takes = Literal[
 _BY_NAME: dict[str, Takes] = {"BCEWithLogitsLoss": "yes-or-no logits", "BCELoss": "yes-or-no probabilities"}
 """Losses whose weights hide from a comparison what they take."""
 
-"""Steps of the graph that change the shape and no values."""
-
 
 @dataclass(frozen=True, kw_only=True)
 class Expectation:
@@ -144,10 +142,10 @@ def _takes(value: Callable[[torch.Tensor], float], wave: torch.Tensor, targets: 
 def _is_nll_of(value: Callable[[torch.Tensor], float], wave: torch.Tensor, targets: Any) -> bool:
     chances = wave.softmax(1)
     asked = _asked(value, chances)
-    if asked is None or not isinstance(targets, torch.Tensor) or targets.dim() != wave.dim() - 1:
+    if asked is None or not isinstance(targets, torch.Tensor) or targets.shape != wave.shape[:1] + wave.shape[2:]:
         return False
-    with torch.no_grad():
-        return isclose(asked, float(functional.nll_loss(chances.log(), targets.long())), rel_tol=1e-4)
+    wanted = _asked(lambda outputs: float(functional.nll_loss(outputs.log(), targets.long())), chances)
+    return wanted is not None and isclose(asked, wanted, rel_tol=1e-4)
 
 
 def _cross_entropy(chances: torch.Tensor, wanted: torch.Tensor) -> torch.Tensor:

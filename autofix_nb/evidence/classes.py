@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 MOST_CLASSES = 20
 """With more distinct whole numbers than this, and few samples of each, they are taken for quantities."""
 
+FEWEST_OF_A_CLASS = 5
+"""Classes with fewer rows are left out where a target is to be told from the features."""
+
 IGNORED = -100
 """The class number that torch's losses leave out (`ignore_index`)."""
 
@@ -86,6 +89,34 @@ def class_of_rows(scan: Scan, task: "Task | None" = None) -> np.ndarray:
     of_all = np.full(len(scan.indices), -1)
     of_all[classes.places] = classes.labels
     return of_all[scan.rows]
+
+
+def with_targets(
+    scan: Scan, task: "Task | None", rows: np.ndarray, *, fewest: int
+) -> tuple[np.ndarray, np.ndarray, bool]:
+    """Return values, targets, and whether these are classes, of the rows that have one.
+
+    Raises:
+        NotApplicable: when there is no single target, or too few rows.
+    """
+    labels = scan.labels
+    try:
+        given = class_of_rows(scan, task)[rows]
+    except NotApplicable:
+        if labels is None or labels.dtype.kind not in "iuf" or labels.reshape(len(labels), -1).shape[1] != 1:
+            raise
+        numbers = labels.reshape(len(labels))[scan.rows[rows]].astype(np.float64)
+        usable = np.isfinite(numbers)
+        if usable.sum() < fewest:
+            raise NotApplicable(f"{usable.sum()} rows have a target") from None
+        return scan.features[rows[usable]], numbers[usable], False
+    counts = np.bincount(given[given >= 0], minlength=1)
+    usable = (given >= 0) & (counts[given] >= FEWEST_OF_A_CLASS)
+    if usable.sum() < fewest or len(np.unique(given[usable])) < 2:
+        raise NotApplicable(
+            f"{usable.sum()} rows in classes of at least {FEWEST_OF_A_CLASS}, wanted {fewest} in 2 or more"
+        )
+    return scan.features[rows[usable]], given[usable], True
 
 
 def ranges(numbers: Any, most: int = 12) -> str:

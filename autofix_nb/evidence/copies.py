@@ -6,9 +6,12 @@ import numpy as np
 from torch.utils.data import IterableDataset, Subset
 
 from autofix_nb.data import GuardedLoader, IterableGuard, Plan
+from autofix_nb.evidence.classes import classes_of
 from autofix_nb.evidence.digests import digest_of, digest_rows
 from autofix_nb.evidence.parts import leaves, split_sample
 from autofix_nb.evidence.scan import Scan
+from autofix_nb.finding import NotApplicable
+from autofix_nb.objective import Task
 
 MOST_ROWS = 5000
 """Rows by which the values of a column are counted."""
@@ -134,3 +137,18 @@ def _origin(source: Any, indices: np.ndarray) -> tuple[Any, np.ndarray] | None:
             return None
         indices, dataset = inner[indices], dataset.dataset
     return dataset, indices
+
+
+def torn_labels(
+    scan: Scan, equal: list[np.ndarray], task: Task | None = None
+) -> tuple[list[np.ndarray], dict[int, int]]:
+    """Return the groups of equal samples whose labels differ, and the class of each place that has one."""
+    try:
+        classes = classes_of(scan, task)
+    except NotApplicable:
+        return [], {}
+    if classes.kind != "classes":
+        return [], {}
+    label = dict(zip(classes.places.tolist(), classes.labels.tolist(), strict=True))
+    torn = [group for group in equal if len({label[place] for place in group.tolist() if place in label}) > 1]
+    return torn, label

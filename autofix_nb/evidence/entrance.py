@@ -10,7 +10,7 @@ from torch import nn
 from autofix_nb.data import structure
 from autofix_nb.evidence.raised import raised_in
 from autofix_nb.evidence.subject import Subject
-from autofix_nb.objective import forward
+from autofix_nb.objective import forward, hookable
 
 NORMS = (nn.modules.batchnorm._NormBase, nn.LayerNorm, nn.GroupNorm, nn.modules.normalization.LocalResponseNorm)
 """Layers that scale whatever they get."""
@@ -49,7 +49,7 @@ def entrance_of(subject: Subject, inputs: Any) -> Entrance | None:
         warnings.simplefilter("ignore")
         handles = [
             module.register_forward_pre_hook(watching(name))
-            for name, module in model.named_modules()
+            for name, module in hookable(model)
             if (any(True for _ in module.parameters(recurse=False)) and not _has_children_with_weights(module))
             or isinstance(module, NORMS)
         ]

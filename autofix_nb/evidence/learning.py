@@ -1,6 +1,5 @@
 """A copy of the model that learns one batch by heart: what the loss did, at which learning rate."""
 
-import copy
 import time
 import warnings
 from collections.abc import Sequence
@@ -12,6 +11,7 @@ import torch
 from torch import nn
 
 from autofix_nb.data.seeding import LoadingRandomness
+from autofix_nb.evidence.model_copy import copy_of
 from autofix_nb.evidence.subject import Subject
 from autofix_nb.finding import NotApplicable
 from autofix_nb.objective import total_loss
@@ -86,7 +86,7 @@ def learn_by_heart(
 
 
 def _attempt(subject: Subject, data: Any, rate: float, steps: int, seconds: float, enough: float) -> Attempt:
-    model, loss = copy.deepcopy((subject.model, subject.loss))
+    model, loss = copy_of(subject.model, subject.loss)
     if not model.training:
         model.train()
     without_dropout(model)

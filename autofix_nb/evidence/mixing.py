@@ -13,9 +13,10 @@ import torch
 from torch import nn
 
 from autofix_nb.data import structure
+from autofix_nb.evidence.drawing import Drawing
 from autofix_nb.evidence.subject import Subject
 from autofix_nb.finding import NotApplicable
-from autofix_nb.objective import forward
+from autofix_nb.objective import forward, hookable
 
 OTHER_SEED = 0x0DD5EED
 """Seed of the second run; the first has the trial's."""
@@ -36,6 +37,9 @@ class Difference:
 
     first_kind: str
     """Its class."""
+
+    samples: bool
+    """Whether the model draws numbers as one does that samples on purpose, and no dropout is on; seen with a share."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -85,10 +89,11 @@ class _Looks:
     def compare(self, inputs: Any, *, row: int, **options: Any) -> Difference:
         """Run the model on `inputs`; where a row's output differs, find out where that begins."""
         share = _apart(self.first[""], _run(self._subject, inputs, **options)[""], self._rows, row)
-        first = ""
+        first, drawing = "", Drawing()
         if share > self._tolerance:
             # Only now, since what all modules return takes memory.
-            before = _run(self._subject, self._inputs, listen=True)
+            with drawing:
+                before = _run(self._subject, self._inputs, listen=True)
             after = _run(self._subject, inputs, listen=True, **options)
             differing = (
                 name
@@ -97,7 +102,7 @@ class _Looks:
             )
             first = next(differing, "")
         kind = type(self._subject.model.get_submodule(first)).__name__ if first else ""
-        return Difference(share=share, row=row, first_module=first, first_kind=kind)
+        return Difference(share=share, row=row, first_module=first, first_kind=kind, samples=drawing.samples)
 
 
 def _take(inputs: Any, chosen: list[int], size: int) -> Any:
@@ -132,7 +137,7 @@ def _listening(model: nn.Module | None, returned: dict[str, Any]) -> Iterator[No
 
         return hook
 
-    named = [] if model is None else [(name, part) for name, part in model.named_modules() if name]
+    named = [] if model is None else [(name, part) for name, part in hookable(model) if name]
     handles = [part.register_forward_hook(listen(name)) for name, part in named]
     try:
         yield

@@ -9,6 +9,7 @@ from torch import nn
 
 from autofix_nb.data import structure
 from autofix_nb.data.fetch import describe_error
+from autofix_nb.objective import hookable
 
 
 def first_line(error: BaseException) -> str:
@@ -68,9 +69,7 @@ def watch_outputs(model: nn.Module) -> Iterator[list[str]]:
 
         return hook
 
-    handles = [
-        module.register_forward_hook(watching(in_words((name, module)))) for name, module in model.named_modules()
-    ]
+    handles = [module.register_forward_hook(watching(in_words((name, module)))) for name, module in hookable(model)]
     try:
         yield bad
     finally:

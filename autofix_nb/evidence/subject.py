@@ -1,6 +1,5 @@
 """The training that is looked at: what the user gave, and everything measured of it, once and on demand."""
 
-import copy
 import time
 import warnings
 from collections.abc import Callable, Iterator
@@ -21,6 +20,7 @@ from autofix_nb.evidence.batches import first_batches
 from autofix_nb.evidence.clock import Clock
 from autofix_nb.evidence.frames import Table
 from autofix_nb.evidence.machine import Machine
+from autofix_nb.evidence.model_copy import copy_of
 from autofix_nb.evidence.scan import Scan
 from autofix_nb.evidence.scanning import scan_data
 from autofix_nb.evidence.trial import Trial, take_trial
@@ -79,7 +79,7 @@ class Subject:
     @cached_property
     def _copies(self) -> tuple[Any, Any, bool]:
         try:
-            model, loss = copy.deepcopy((self.original, self.original_loss))
+            model, loss = copy_of(self.original, self.original_loss)
         except Exception:  # noqa: BLE001 - whatever cannot be copied is looked at in place, and put back afterwards
             return self.original, self.original_loss, False
         parameters = [] if model is None else list(model.parameters())

@@ -7,13 +7,15 @@ import torch
 from torch import nn
 
 from autofix_nb.data.seeding import set_streams, streams
+from autofix_nb.evidence.attributes import Attributes, of_loaders
 
 
 class Untouched:
-    """Context that puts a model, an optimizer, the loaders' samplers and all random streams back, bit for bit.
+    """Context that puts a model, an optimizer, what the loaders hold and all random streams back, bit for bit.
 
     The looks themselves run on copies wherever the model can be copied; this is for what cannot: a `step` of the
-    user's that calls the model by its global name, forward hooks, random numbers, samplers that count.
+    user's that calls the model by its global name, random numbers, samplers that count, data sets that keep samples or
+    have a random generator of their own. What hooks, `step` and a loss write elsewhere is out of reach.
     """
 
     def __init__(self, *modules: Any, optimizer: Any = None, loaders: tuple[Any, ...] = ()) -> None:
@@ -30,13 +32,6 @@ class Untouched:
             for tensor in (*module.parameters(), *module.buffers())
             if not isinstance(tensor, nn.parameter.UninitializedParameter | nn.parameter.UninitializedBuffer)
         ]
-        self._places = [
-            (place, dict(place))
-            for module in self._modules
-            for part in module.modules()
-            for place in (part._parameters, part._buffers)
-            if isinstance(place, dict)  # a scripted module's cannot be exchanged
-        ]
         self._gradients = [
             (parameter, parameter.grad, None if parameter.grad is None else parameter.grad.detach().clone())
             for module in self._modules
@@ -47,16 +42,14 @@ class Untouched:
         ]
         self._modes = [(part, part.training) for module in self._modules for part in module.modules()]
         self._state = None if self._optimizer is None else _optimizer_state(self._optimizer)
-        self._samplers = [(sampler, copy.copy(vars(sampler))) for sampler in _samplers(self._loaders)]
+        parts = [part for module in self._modules for part in module.modules()]
+        self._attributes = Attributes((*parts, *of_loaders(self._loaders)))
         self._grad_enabled = torch.is_grad_enabled()
         return self
 
     @torch.no_grad()
     def __exit__(self, *_: object) -> None:
-        for place, parts in self._places:
-            if place.keys() != parts.keys() or any(place[name] is not part for name, part in parts.items()):
-                place.clear()
-                place.update(parts)
+        self._attributes.restore()
         for tensor, kept in self._tensors:
             if tensor.shape == kept.shape and not _same_bits(tensor, kept):
                 tensor.copy_(kept)
@@ -71,9 +64,6 @@ class Untouched:
             part.training = training
         if self._optimizer is not None:
             _restore_optimizer(self._optimizer, self._state)
-        for sampler, attributes in self._samplers:
-            vars(sampler).clear()
-            vars(sampler).update(attributes)
         set_streams(self._streams)
         if self._cuda is not None:
             torch.cuda.set_rng_state_all(self._cuda)
@@ -122,13 +112,3 @@ def _restore_optimizer(optimizer: torch.optim.Optimizer, kept: Any) -> None:
     for group, before in zip(optimizer.param_groups, groups, strict=True):
         group.clear()
         group.update(before)
-
-
-def _samplers(loaders: tuple[Any, ...]) -> list[Any]:
-    found: dict[int, Any] = {}
-    for loader in loaders:
-        for part in (getattr(loader, "sampler", None), getattr(loader, "batch_sampler", None)):
-            for sampler in (part, getattr(part, "sampler", None)):
-                if sampler is not None and hasattr(sampler, "__dict__"):
-                    found[id(sampler)] = sampler
-    return list(found.values())

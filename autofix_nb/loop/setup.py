@@ -27,6 +27,7 @@ def check_model(model: Any) -> None:
     """
     if not isinstance(model, nn.Module):
         raise ModelError(f"`model` is a {type(model).__name__}, wanted a `torch.nn.Module`")
+    check_values(model)
     parameters = list(model.parameters())
     if any(isinstance(parameter, nn.parameter.UninitializedParameter) for parameter in parameters):
         raise ModelError(
@@ -42,6 +43,23 @@ def check_model(model: Any) -> None:
         raise ModelError(
             f"`model` ({type(model).__name__}): all {len(parameters)} parameters are frozen (`requires_grad=False`); "
             "unfreeze some: `model.requires_grad_(True)`"
+        )
+
+
+def check_values(model: nn.Module) -> None:
+    """Raise when the model has shapes only, and no values.
+
+    Raises:
+        ModelError: naming the first such parameter or buffer.
+    """
+    named = (*model.named_parameters(), *model.named_buffers())
+    without = [name for name, part in named if part.is_meta]
+    if without:
+        raise ModelError(
+            f"`model` ({type(model).__name__}) lies on the `meta` device: {len(without)} of its {len(named)} "
+            f"parameters and buffers have a shape and no values, `{without[0]}` is the first. Make it without "
+            '`torch.device("meta")`, or give it memory and load weights: `model.to_empty(device="cpu")`, then '
+            "`model.load_state_dict(...)`"
         )
 
 

@@ -58,6 +58,8 @@ def preflight(
     clock = Clock(_seconds(budget_seconds))
     if model is not None and not isinstance(model, nn.Module):
         raise ModelError(f"`model` is a {type(model).__name__}, wanted a `torch.nn.Module`, or None")
+    if model is not None:
+        setup.check_values(model)
     setup.check_loss(loss, step)
     _check_optimizer(optimizer)
     checks = make_checks(preset, ignore)

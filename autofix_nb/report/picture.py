@@ -2,14 +2,15 @@
 
 import io
 from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
 import numpy as np
-from matplotlib.axes import Axes
-from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.figure import Figure
 
 from autofix_nb.finding import Finding, Severity
 from autofix_nb.history import History
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 # Okabe and Ito (2008), told apart by colour-blind people too.
 MOST_MARKS = 50
@@ -20,6 +21,10 @@ def to_png(history: History, findings: Iterable[Finding] = (), resumed: Iterable
     """Return the picture as a PNG of about 60 kB, or None when nothing was recorded."""
     if not history.count("loss"):
         return None
+    # matplotlib takes half a second to import: only those who look at a picture pay.
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
     figure = Figure(figsize=(9, 4.8), dpi=100, layout="constrained")
     FigureCanvasAgg(figure)  # not pyplot: it keeps every figure, and is not safe in threads
     axes = figure.subplots(2, 2)
@@ -43,7 +48,7 @@ def to_png(history: History, findings: Iterable[Finding] = (), resumed: Iterable
     return file.getvalue()
 
 
-def _loss(axis: Axes, history: History) -> None:
+def _loss(axis: "Axes", history: History) -> None:
     steps, values = history.series("loss")
     finite = np.isfinite(values)
     steps, values = steps[finite], values[finite]
@@ -58,7 +63,7 @@ def _loss(axis: Axes, history: History) -> None:
     axis.legend(fontsize=8, frameon=False)
 
 
-def _goal(axis: Axes, history: History) -> None:
+def _goal(axis: "Axes", history: History) -> None:
     rows = [row for row in history.epochs if "goal" in row]
     x, y = _column(history, "goal")
     x, y = x[np.isfinite(y)], y[np.isfinite(y)]
@@ -74,7 +79,7 @@ def _goal(axis: Axes, history: History) -> None:
     axis.plot(x[best], y[best], marker="*", markersize=11, color=GREEN)
 
 
-def _gradients(axis: Axes, history: History) -> None:
+def _gradients(axis: "Axes", history: History) -> None:
     steps, values = history.series("grad_norm")
     good = np.isfinite(values) & (values > 0)
     axis.plot(steps[good], values[good], color=BLUE, linewidth=0.8)
@@ -83,7 +88,7 @@ def _gradients(axis: Axes, history: History) -> None:
     axis.set_title("gradient norm", fontsize=10, loc="left")
 
 
-def _rate(axis: Axes, history: History) -> None:
+def _rate(axis: "Axes", history: History) -> None:
     steps, values = history.series("lr")
     axis.plot(steps, values, color=GREY, linewidth=1.5)
     axis.set_title("learning rate", fontsize=10, loc="left")

@@ -1,5 +1,7 @@
 """BatchMixing: rows that depend on their company, and outputs that depend on chance."""
 
+import warnings
+
 import pytest
 import torch
 from torch import nn
@@ -100,16 +102,49 @@ def test_rows_that_depend_on_others_are_found(model, inputs, says, to_type):
     "noise",
     [
         pytest.param(functional.dropout, id="dropout-that-stays-on"),
-        pytest.param(lambda rows: rows + 0.1 * torch.randn_like(rows), id="noise"),
+        pytest.param(lambda rows: functional.alpha_dropout(rows, 0.5, True), id="alpha-dropout"),
         pytest.param(lambda rows: rows * (torch.rand(rows.shape) > 0.1), id="mask"),
+        pytest.param(lambda rows: functional.dropout(rows + torch.randn_like(rows)), id="dropout-beside-noise"),
     ],
 )
 def test_what_is_random_in_eval_mode_is_found(noise):
     """Two runs, two answers; the place where it begins is named."""
     finding = asked(before(noise), TABLE).findings[0]
 
+    assert Severity.WARNING == finding.severity
     assert "something random is not switched off" in finding.says
     assert ("body.0",) == finding.where
+
+
+@pytest.mark.parametrize(
+    "noise",
+    [
+        pytest.param(lambda rows: rows + torch.randn_like(rows), id="reparametrised"),
+        pytest.param(lambda rows: torch.distributions.Normal(rows, 1.0).rsample(), id="distribution"),
+        pytest.param(lambda rows: functional.gumbel_softmax(rows, dim=1), id="gumbel"),
+        pytest.param(lambda rows: functional.dropout(rows + torch.randn_like(rows), training=False), id="dropout-off"),
+    ],
+)
+def test_a_model_that_samples_is_worth_a_note(noise):
+    """A variational autoencoder draws its code in eval mode too, and nothing is wrong with that."""
+    finding = asked(before(noise), TABLE).findings[0]
+
+    assert Severity.NOTE == finding.severity
+    assert "as an autoencoder that samples does" in finding.says
+
+
+def test_observers_for_quantisation_are_worth_a_note():
+    """They follow the range of the batches until they are switched off, which the line to type does."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        quantisation = torch.ao.quantization
+        model = nn.Sequential(quantisation.QuantStub(), nn.Linear(4, 8), nn.ReLU(), nn.Linear(8, 3)).train()
+        model.qconfig = quantisation.get_default_qat_qconfig("fbgemm")
+        quantisation.prepare_qat(model, inplace=True)
+        found = asked(model, TABLE).findings
+
+    assert [Severity.NOTE] == [finding.severity for finding in found]
+    assert "disable_observer" in found[0].to_type
 
 
 @pytest.mark.parametrize(

@@ -1,8 +1,9 @@
 """The first batches, without moving the loader on."""
 
+import pytest
 import torch
 
-from autofix_nb.evidence.batches import first_batches
+from autofix_nb.evidence.batches import first_batches, length_of
 from tests.cases import digits, digits_loaders, small_loader
 
 
@@ -46,3 +47,11 @@ def test_neither_the_random_stream_nor_the_generator_moves():
 
     assert torch.equal(before[0], torch.get_rng_state())
     assert torch.equal(before[1], generator.get_state())
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"), [pytest.param([1, 2], 2, id="list"), pytest.param(iter([1]), None, id="generator")]
+)
+def test_a_length_may_be_unknown(given, expected):
+    """Generators have none."""
+    assert expected == length_of(given)

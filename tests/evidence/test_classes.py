@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from autofix_nb.evidence.classes import classes_of, ranges
+from autofix_nb.evidence.classes import class_of_rows, classes_of, ranges, with_targets
 from autofix_nb.finding import NotApplicable
 from autofix_nb.objective import Task
 from tests.checks.subjects import scan
@@ -82,3 +82,48 @@ def test_without_targets_there_are_none():
 def test_ranges_join_neighbours(numbers, told):
     """So that ten samples in a row are one word."""
     assert told == ranges(numbers)
+
+
+def test_rows_of_features_get_the_class_of_their_sample():
+    """Those that are kept may be fewer than the samples seen; ignored labels are no class."""
+    told = scan(np.zeros((3, 1)), [0, 1, 1, -100], rows=np.array([3, 0, 2]), indices=np.arange(4))
+
+    assert [-1, 0, 1] == class_of_rows(told).tolist()
+
+
+def test_rows_of_several_labels_have_no_class():
+    """And that is said."""
+    with pytest.raises(NotApplicable, match="several labels each"):
+        class_of_rows(scan(np.zeros((2, 1)), [[1, 1], [0, 1]]))
+
+
+@pytest.mark.parametrize(
+    ("labels", "expected"),
+    [
+        pytest.param([0] * 10 + [1] * 10 + [2] * 2, (20, True), id="rare-classes-are-left-out"),
+        pytest.param([*np.linspace(0, 1, 20), np.nan], (20, False), id="numbers"),
+    ],
+)
+def test_rows_come_with_their_targets(labels, expected):
+    """Without those that have none."""
+    told = scan(np.arange(len(labels))[:, None], labels)
+    values, targets, classes = with_targets(told, None, np.arange(len(labels)), fewest=10)
+
+    assert expected == (len(values), classes)
+    assert np.array_equal(np.asarray(labels)[values[:, 0].astype(int)], targets.astype(float))
+
+
+@pytest.mark.parametrize(
+    ("labels", "why"),
+    [
+        pytest.param([0, 1] * 4, "0 rows in classes of at least 5", id="classes-too-small"),
+        pytest.param([np.nan] * 50, "0 rows have a target", id="no-numbers"),
+        pytest.param([[1, 1], [0, 1]] * 20, "several labels each", id="several"),
+    ],
+)
+def test_rows_without_targets_are_not_applicable(labels, why):
+    """With how many there are."""
+    told = scan(np.zeros((len(labels), 1)), labels)
+
+    with pytest.raises(NotApplicable, match=why):
+        with_targets(told, None, np.arange(len(labels)), fewest=10)

@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch.utils.data import ConcatDataset, DataLoader, Subset, TensorDataset
 
-from autofix_nb.evidence.copies import chance_pairs, commonplace, groups, same_places, shared
+from autofix_nb.evidence.copies import chance_pairs, commonplace, groups, same_places, shared, torn_labels
 from tests.checks.subjects import scan
 
 
@@ -112,3 +112,20 @@ def test_samples_at_the_same_place_of_one_data_set(train, val, expected):
     sides = [scan(np.zeros((len(data), 1)), side=side) for data, side in ((train, "train"), (val, "val"))]
 
     assert expected == len(same_places(DataLoader(train), DataLoader(val), *sides))
+
+
+@pytest.mark.parametrize(
+    ("labels", "expected"),
+    [
+        pytest.param([0, 1, 1, 0], [[1, 3]], id="one-group-differs"),
+        pytest.param([0, 1, 0, 1], [], id="all-agree"),
+        pytest.param([0, 1, 0, -100], [], id="ignored-ones-do-not-differ"),
+        pytest.param(None, [], id="no-labels"),
+    ],
+)
+def test_equal_samples_with_different_labels_are_torn(labels, expected):
+    """Of the groups of equal samples, those whose classes differ."""
+    told = digested("abcb", labels=None if labels is None else np.array(labels))
+    torn, _ = torn_labels(told, groups(told))
+
+    assert expected == [group.tolist() for group in torn]

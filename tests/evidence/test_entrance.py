@@ -1,10 +1,11 @@
 """What the first layer with weights gets."""
 
+import pytest
 import torch
 from torch import nn
 
-from autofix_nb.evidence.entrance import entrance_of
-from tests.cases import mlp
+from autofix_nb.evidence.entrance import entrance_of, raised_at_the_entrance
+from tests.cases import mlp, small_loader
 from tests.checks.photos import pooled
 from tests.checks.subjects import subject
 
@@ -45,3 +46,17 @@ def test_no_hook_is_left():
     entrance_of(asked, torch.ones(2, 4))
 
     assert not any(part._forward_pre_hooks for part in asked.model.modules())
+
+
+@pytest.mark.parametrize(
+    ("model", "expected"),
+    [
+        pytest.param(lambda: mlp(5, 3), True, id="first-layer"),
+        pytest.param(lambda: nn.Sequential(nn.Linear(4, 4), nn.Linear(5, 3)), False, id="second-layer"),
+    ],
+)
+def test_an_error_is_raised_at_the_entrance_or_behind_it(model, expected):
+    """The first layer gets the inputs themselves."""
+    asked = subject(model(), small_loader(), loss=nn.CrossEntropyLoss())
+
+    assert expected == raised_at_the_entrance(asked, asked.trial.error)

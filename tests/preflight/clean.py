@@ -18,7 +18,15 @@ from sklearn.datasets import (
     make_moons,
 )
 from torch import nn
-from torch.utils.data import DataLoader, Dataset, IterableDataset, TensorDataset, WeightedRandomSampler, random_split
+from torch.utils.data import (
+    ConcatDataset,
+    DataLoader,
+    Dataset,
+    IterableDataset,
+    TensorDataset,
+    WeightedRandomSampler,
+    random_split,
+)
 
 from autofix_nb.environment.drive import Drive
 from tests.preflight.planted import SmallConv, image_folder, loader, machine, mlp, table, tiles
@@ -467,6 +475,10 @@ def _(folder: Path) -> Made:
     told = machine(
         host="colab",
         installed=versions,
+        accelerators=("cuda",),
+        accelerator_name="Tesla T4",
+        nvidia_card="device",
+        device_memory_free_bytes=14 * 2**30,
         drive_wanted=True,
         drive=Drive(state="writable", free_bytes=12 * 2**30),
         memory_available_bytes=10 * 2**30,
@@ -496,3 +508,80 @@ def _(folder: Path) -> Made:
 def _(folder: Path) -> Made:
     versions = {"torch": "2.6.0a0+ecf3bae40a.nv25.01", "torchvision": "0.20.0a0", "numpy": "1.26.4"}
     return _table(load_wine) | {"machine": machine(host="terminal", installed=versions)}
+
+
+def _pad(rows: list) -> tuple[torch.Tensor, torch.Tensor]:
+    tokens = nn.utils.rnn.pad_sequence([row for row, _ in rows], batch_first=True)
+    return tokens, torch.as_tensor([label for _, label in rows])
+
+
+@clean("sentences of many lengths, padded by a collate function")
+def _(folder: Path) -> Made:
+    class Ragged(Text):
+        def __getitem__(self, index: int) -> tuple[torch.Tensor, int]:
+            tokens, label = super().__getitem__(index)
+            return tokens[: 8 + index % 12] + 1, label
+
+    train = DataLoader(Ragged(600, 0), batch_size=32, shuffle=True, collate_fn=_pad)
+    return _made(TextModel(501), train, DataLoader(Ragged(200, 1), batch_size=32, collate_fn=_pad))
+
+
+@clean("label smoothing and class weights")
+def _(folder: Path) -> Made:
+    return _table(load_breast_cancer, loss=nn.CrossEntropyLoss(weight=torch.tensor([1.4, 0.8]), label_smoothing=0.1))
+
+
+@clean("digits, pixels 0 to 1 not standardised")
+def _(folder: Path) -> Made:
+    images, targets, val_images, val_targets = _digit_images()
+    rows, val_rows = images.flatten(1), val_images.flatten(1)
+    kept = (rows.std(0) > 0) & (val_rows.std(0) > 0)
+    return _made(
+        mlp(int(kept.sum()), 10),
+        loader(rows[:, kept], targets),
+        loader(val_rows[:, kept], val_targets, shuffle=False),
+    )
+
+
+@clean("batches of one row, layer norm")
+def _(folder: Path) -> Made:
+    torch.manual_seed(0)
+    model = nn.Sequential(nn.Linear(13, 32), nn.LayerNorm(32), nn.GELU(), nn.Linear(32, 3))
+    inputs, targets, val_inputs, val_targets = table(load_wine)
+    return _made(
+        model, loader(inputs, targets, batch_size=1), loader(val_inputs, val_targets, batch_size=1, shuffle=False)
+    )
+
+
+@clean("a robust loss on targets of tens")
+def _(folder: Path) -> Made:
+    random = np.random.default_rng(0)
+    inputs = random.normal(size=(500, 6)).astype(np.float32)
+    targets = (3 * inputs @ random.normal(size=6) + 20 + random.normal(0, 1, 500)).astype(np.float32)[:, None]
+    return _made(mlp(6, 1), loader(inputs, targets), loss=nn.SmoothL1Loss())
+
+
+@clean("soft labels, mixed rows")
+def _(folder: Path) -> Made:
+    inputs, targets, *_ = table(load_wine)
+    shares = np.eye(3, dtype=np.float32)[targets] * 0.9 + 0.1 / 3
+    return _made(mlp(13, 3), loader(inputs, shares))
+
+
+@clean("photo tiles, an autoencoder of pictures")
+def _(folder: Path) -> Made:
+    images, _ = _images(60)
+    torch.manual_seed(0)
+    model = nn.Sequential(
+        nn.Conv2d(3, 8, 4, stride=2, padding=1), nn.ReLU(), nn.ConvTranspose2d(8, 3, 4, stride=2, padding=1)
+    )
+    return _made(model, loader(images, images, batch_size=8), loss=nn.MSELoss())
+
+
+@clean("two parts of one data set, drawn and joined")
+def _(folder: Path) -> Made:
+    inputs, targets, *_ = table(load_digits)
+    data = TensorDataset(torch.as_tensor(inputs), torch.as_tensor(targets))
+    train, val = random_split(ConcatDataset([data]), [900, 357], generator=torch.Generator().manual_seed(0))
+    model = mlp(inputs.shape[1], 10)
+    return _made(model, DataLoader(train, batch_size=64, shuffle=True), DataLoader(val, batch_size=64))

@@ -468,6 +468,13 @@ def _(folder: Path) -> Made:
     return training(train=DataLoader(odd, batch_size=32))
 
 
+@planted("one label has a dimension more", "B02", where="300")
+def _(folder: Path) -> Made:
+    inputs, targets, *_ = table()
+    odd = Rows(inputs, targets, lambda index, row, target: (row, target[None] if index == 300 else target))
+    return training(train=DataLoader(odd, batch_size=32))
+
+
 def _collate_that_raises(rows: list) -> Any:
     return torch.stack([row["inputs"] for row in rows])
 
@@ -1327,11 +1334,11 @@ def _(folder: Path) -> Made:
 @planted("rows that fit no pattern, each value in range", "D03", where="60")
 def _(folder: Path) -> Made:
     random = np.random.default_rng(0)
-    inputs = random.normal(size=(400, 2)) @ random.normal(size=(2, 10)) + random.normal(0, 0.05, (400, 10))
-    targets = (inputs[:, 0] > 0).astype(np.int64) ^ (random.random(400) < 0.1)
-    inputs[[60, 170, 280]] = random.choice([-1.0, 1.0], (3, 10)) * inputs.std(0)
+    angles = random.uniform(0, 2 * np.pi, 400)
+    inputs = np.cos(angles[:, None] + np.linspace(0, np.pi, 12)) + random.normal(0, 0.05, (400, 12))
+    inputs[[60, 170, 280]] = random.choice([-1.0, 1.0], (3, 12))
     inputs = ((inputs - inputs.mean(0)) / inputs.std(0)).astype(np.float32)
-    return training(mlp(10, 2), train=loader(inputs, targets), val=None)
+    return training(mlp(12, 2), train=loader(inputs, (np.sin(angles * 2) > 0).astype(np.int64)), val=None)
 
 
 @planted("other shares of the classes in validation", "D04")
