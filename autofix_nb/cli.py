@@ -7,6 +7,7 @@ import os
 import sys
 import traceback
 from collections.abc import Mapping, Sequence
+from contextlib import nullcontext, redirect_stdout
 from pathlib import Path
 from typing import Any
 
@@ -43,12 +44,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command and return its exit status."""
     chosen = _parser().parse_args(arguments)
     try:
-        report = _look(chosen)
+        _check_page(chosen.html)
+        # What the user's code prints is no JSON.
+        with redirect_stdout(sys.stderr) if chosen.json else nullcontext():
+            report = _look(chosen)
+        if chosen.html:
+            _write(chosen.html, report.to_html())
     except AutofixError as error:
         print(f"autofix-nb: {error}", file=sys.stderr)
         return USAGE_ERROR
-    if chosen.html:
-        Path(chosen.html).write_text(report.to_html(), encoding="utf-8")
     if chosen.json:
         print(report.to_json())
     else:
@@ -74,6 +78,19 @@ def _parser() -> argparse.ArgumentParser:
     diagnose.add_argument("--json", action="store_true", help="print JSON and nothing else")
     diagnose.add_argument("--html", metavar="FILE", help="write the report as one HTML page too")
     return parser
+
+
+def _check_page(file: str | None) -> None:
+    """Raise before a long look rather than after it where the page cannot be written."""
+    if file is not None and (Path(file).is_dir() or not Path(file).parent.is_dir()):
+        raise ConfigurationError(f"`--html` is {file!r}, wanted a file in a folder that exists")
+
+
+def _write(file: str, page: str) -> None:
+    try:
+        Path(file).write_text(page, encoding="utf-8")
+    except OSError as error:
+        raise ConfigurationError(f"`--html` {file!r} cannot be written: {error}") from error
 
 
 def _look(chosen: argparse.Namespace) -> Preflight:
@@ -108,6 +125,8 @@ def _parts(training: str) -> dict[str, Any]:
         raise ConfigurationError(f"`{where}` has no function `{name}`")
     try:
         given = function()
+    except SystemExit as error:
+        raise ConfigurationError(f"`{training}` ended the program (`sys.exit`, {error.code!r})") from error
     except Exception as error:
         # The user's own traceback, from the user's own function on.
         frames = traceback.TracebackException.from_exception(error)
@@ -144,6 +163,11 @@ def _module(where: str) -> Any:
         return importlib.import_module(where)
     except AutofixError:
         raise
+    except SystemExit as error:
+        raise ConfigurationError(
+            f"`{where}` ends the program when it is imported (`sys.exit`, {error.code!r}); keep what a script does "
+            'under `if __name__ == "__main__":`'
+        ) from error
     except Exception as error:
         raise ConfigurationError(f"`{where}` cannot be imported: {type(error).__name__}: {error}") from error
 

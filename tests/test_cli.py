@@ -42,6 +42,15 @@ def odd():
 
 def misspelt():
     return {"modell": 1}
+
+def ends():
+    raise SystemExit(5)
+
+def talks():
+    print("making it")
+    model = mlp()
+    model.register_forward_hook(lambda *_: print("called"))
+    return model, digits_loaders()[0]
 """
 
 
@@ -71,6 +80,33 @@ def test_json_is_json_and_nothing_else(setup_file, capsys):
     assert "B04" in [row["code"] for row in report["rows"]]
 
 
+def test_what_the_users_code_prints_is_no_json(setup_file, capsys):
+    """It goes where progress goes."""
+    cli.main(["diagnose", f"{setup_file}:talks", "--json", "--device", "cpu"])
+    said = capsys.readouterr()
+
+    assert json.loads(said.out)["rows"] is not None
+    assert "making it" in said.err
+    assert "called" in said.err
+
+
+def test_a_page_that_cannot_be_written_is_told_before_the_look(setup_file, tmp_path, capsys):
+    """Nobody should wait a minute for that."""
+    status = cli.main(["diagnose", f"{setup_file}:raises", "--html", str(tmp_path / "absent" / "page.html")])
+
+    assert cli.USAGE_ERROR == status
+    assert "wanted a file in a folder that exists" in capsys.readouterr().err
+
+
+def test_a_script_that_ends_the_program_is_told(tmp_path, capsys):
+    """Its exit status would read as errors that were found."""
+    (tmp_path / "a_script.py").write_text("import sys\nsys.exit(2)\n")
+    status = cli.main(["diagnose", f"{tmp_path / 'a_script.py'}:setup"])
+
+    assert cli.USAGE_ERROR == status
+    assert '`if __name__ == "__main__":`' in capsys.readouterr().err
+
+
 def test_without_a_training_the_environment_is_looked_at(capsys):
     """And the questions about model and data are not applicable."""
     status = cli.main(["diagnose", "--json"])
@@ -98,6 +134,7 @@ def test_the_page_is_written(setup_file, tmp_path):
         ("{file}:raises", "raised FileNotFoundError: no leaves.csv here"),
         ("{file}:odd", "returned a int, wanted"),
         ("{file}:misspelt", "returned a dict with 'modell'"),
+        ("{file}:ends", "ended the program (`sys.exit`, 5)"),
     ],
 )
 def test_what_cannot_be_looked_at_ends_with_3_and_a_sentence(setup_file, capsys, training, says):

@@ -8,6 +8,9 @@ from autofix_nb.errors import AutofixError
 from autofix_nb.evidence import Subject
 from autofix_nb.finding import Finding, NotApplicable, Severity
 
+LEAST_SECONDS = 0.1
+"""Seconds that must be left for a check that takes its time to be begun."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Asked:
@@ -60,3 +63,5 @@ def _have_what_it_needs(check: Check, subject: Subject) -> None:
     for name in sorted(check.needs):
         if given[name] is None:
             raise NotApplicable(f"no `{name}` was given")
+    if check.takes_time:
+        subject.clock.need(LEAST_SECONDS, "this check")

@@ -65,6 +65,9 @@ class Check(ABC):
     deep: ClassVar[bool] = False
     """Whether it is asked with `deep=True` only, because it takes its time."""
 
+    takes_time: ClassVar[bool] = False
+    """Whether its answer may take seconds on large data or models, so that it is left out once the time is spent."""
+
     fixes: ClassVar[tuple[str, ...]] = ()
     """Names of the fixes worth trying, gentlest first."""
 

@@ -127,7 +127,7 @@ class FirstLoss(Check):
                 with subject.borrowed(training=False) as model:
                     losses.append(float(total_loss(subject.step(model, data))[0]))
         except Exception as error:
-            raise NotApplicable(f"`step` raises {type(error).__name__} on repeated rows") from error
+            raise NotApplicable(f"`step` raises {type(error).__name__} in eval mode with rows repeated") from error
         if grows_with_rows(losses):
             return self.bad(self._is_a_sum(losses[0], rows, "loss = loss / len(batch[0])"))
         return self.fine(

@@ -22,8 +22,10 @@ from autofix_nb.evidence.first_trouble import (
     error_in_eval_mode,
     error_of_one_row,
     has_batch_norm,
+    holds_no_tensor,
     is_bad,
     lazy_parameters,
+    trial_of_all,
 )
 from autofix_nb.evidence.input_size import main_input, misfit
 from autofix_nb.evidence.losses import is_text, wants_whole_numbers
@@ -38,6 +40,8 @@ from autofix_nb.finding import Finding, NotApplicable, Severity
 from autofix_nb.objective import is_out_of_memory
 
 _NO_GRADIENT = "does not require grad"
+
+_TO_TENSORS = "inputs, targets = torch.as_tensor(inputs), torch.as_tensor(targets)  # at the end of `collate_fn`"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,7 +68,10 @@ class FirstStep(Check):
         bad_weight = first_bad_parameter(subject.model)
         if bad_weight:
             return self.bad(self._bad_weight(bad_weight))
-        trial = subject.trial
+        try:
+            trial = subject.trial
+        except NotApplicable as reason:
+            return self._as_a_whole(subject, reason)
         if trial.error is not None:
             return self.bad(self._raised(subject, trial))
         if trial.loss is None or not bool(torch.isfinite(trial.loss)):
@@ -80,6 +87,26 @@ class FirstStep(Check):
             f"forward, loss and backward work on {trial.rows} rows: loss {float(trial.loss):.4g}, gradient norm "
             f"{norm:.3g}",
             evidence=(f"inputs {shapes(trial.inputs)}",) if shapes(trial.inputs) else (),
+        )
+
+    def _as_a_whole(self, subject: Subject, reason: NotApplicable) -> Answer:
+        """Try a batch whose rows cannot be told apart: no other check can, and training will take it as it is."""
+        trial = trial_of_all(subject)
+        if trial.error is not None:
+            return self.bad(self._raised(subject, trial))
+        if trial.loss is None or not bool(torch.isfinite(trial.loss)):
+            return self.bad(
+                self.found(
+                    f"the loss of the first batch is {float('nan') if trial.loss is None else float(trial.loss):g}, "
+                    "wanted a finite number",
+                    severity=Severity.CRITICAL,
+                )
+            )
+        if not trial.gradients:  # a `step` that calls the model by its global name never meets the copy
+            raise reason
+        return self.fine(
+            f"forward, loss and backward work on the first batch as a whole: loss {float(trial.loss):.4g}",
+            evidence=(str(reason),),
         )
 
     def _raised(self, subject: Subject, trial: Trial) -> Finding:
@@ -103,12 +130,16 @@ class FirstStep(Check):
         kinds = {str(p.dtype).removeprefix("torch.") for p in subject.model.parameters() if p.is_floating_point()}
         if len(kinds) > 1:
             evidence.append(f"the model's weights are of several types: {', '.join(sorted(kinds))}")
+        to_type = "model.float()  # one type for all weights" if len(kinds) > 1 and "dtype" in said else ""
+        if holds_no_tensor(subject.batch.data):
+            place = f"the batches of `train` hold arrays or lists of numbers and 0 tensors, wanted 1 or more: {place}"
+            to_type = _TO_TENSORS
         return self.found(
-            f"{place} raises{inside}: {said.rstrip('.')}{_see(subject, trial)}",
+            f"{place} raises{inside}: {said.rstrip('.')}{_see(subject, trial) if trial.rows else ''}",
             severity=Severity.CRITICAL,
             where=(layer[0],) if layer and layer[0] else (),
             evidence=evidence,
-            to_type="model.float()  # one type for all weights" if len(kinds) > 1 and "dtype" in said else "",
+            to_type=to_type,
         )
 
     def _no_gradient(self, subject: Subject, trial: Trial) -> Finding:

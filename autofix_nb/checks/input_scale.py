@@ -25,6 +25,9 @@ SHOWN = 24
 
 STANDARDISE = "inputs = (inputs - inputs.mean(0)) / inputs.std(0)  # mean and std of the training data, also for `val`"
 
+_DIVIDES_ALREADY = "transforms.ToTensor()  # divides by 255 already: leave the second division out"
+_ZERO_TO_ONE = "transforms.Normalize((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))  # for pixels of 0 to 1"
+
 
 @dataclass(frozen=True, kw_only=True)
 class InputScale(Check):
@@ -45,7 +48,7 @@ class InputScale(Check):
     """Standard deviation of all values of a table or sequence, below which a layer sees hardly any difference."""
 
     smallest_contrast: float = 0.02
-    """The same for images: a photo has 0.2 on a scale of 0..1, one divided by 255 twice has 0.001."""
+    """The same for the colour of an image that varies most: photos have 0.2 on a scale of 0..1, divided twice 0.001."""
 
     def look(self, subject: Subject) -> Answer:
         inputs = inputs_of(subject)
@@ -88,8 +91,10 @@ class InputScale(Check):
                 return [self._pixels(typical, low, high, raw)]
         spread = float(values.std())
         if is_image:
+            if values.dim() == 4:  # the means of the colours may lie apart, which is no contrast
+                spread = float(values.std(dim=(0, 2, 3), correction=0).max())
             if spread < self.smallest_contrast:
-                return [self._no_contrast(spread, steps)]
+                return [self._no_contrast(spread, high, steps)]
             return [*self._normalised_twice(values, steps), *self._not_normalised(subject, values)]
         middle = middle_of(values)
         if middle > self.largest_median:
@@ -135,13 +140,19 @@ class InputScale(Check):
             fixes=("standardise",),
         )
 
-    def _no_contrast(self, spread: float, steps: list[Step]) -> Finding:
+    def _no_contrast(self, spread: float, high: float, steps: list[Step]) -> Finding:
+        # Dividing moves no pixel below 0; taking off a mean meant for 0..255 moves all of them there.
+        why, to_type = (
+            ("they were normalised by mean and deviation of pixels of 0 to 255", _ZERO_TO_ONE)
+            if high < 0
+            else ("they were divided by 255 twice", _DIVIDES_ALREADY)
+        )
         return self._of_size(
-            f"the images have hardly any contrast: standard deviation {spread:.2g} over all pixels, limit "
-            f"{self.smallest_contrast:g}; perhaps they were divided by 255 twice",
+            f"the images have hardly any contrast: standard deviation {spread:.2g} over the pixels of a colour, limit "
+            f"{self.smallest_contrast:g}; perhaps {why}",
             spread,
             self.smallest_contrast,
-            to_type="transforms.ToTensor()  # divides by 255 already: leave the second division out",
+            to_type=to_type,
             evidence=_transforms(steps),
         )
 

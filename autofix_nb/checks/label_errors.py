@@ -38,6 +38,7 @@ class LabelErrors(Check):
     title: ClassVar = "Labels that look wrong"
     needs: ClassVar = frozenset({"train"})
     deep: ClassVar = True
+    takes_time: ClassVar = True
 
     share: float = 0.02
     """Share of the surest rows contradicted from which the labels need a look."""

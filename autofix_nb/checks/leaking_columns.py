@@ -22,6 +22,7 @@ from autofix_nb.evidence.neighbours import some_rows
 from autofix_nb.evidence.telling import (
     Telling,
     equal_columns,
+    marks_of_classes,
     numbering,
     score_of,
     straight_lines,
@@ -54,6 +55,7 @@ class LeakingColumns(Check):
     code: ClassVar = "D11"
     title: ClassVar = "Columns that should not be there"
     needs: ClassVar = frozenset({"train"})
+    takes_time: ClassVar = True
 
     accuracy: float = 0.99
     """Balanced accuracy of one column alone from which it may give the classes away."""
@@ -110,9 +112,11 @@ class LeakingColumns(Check):
         exact = [one for one in found if one.exact]
         findings = [self._copies(exact, scan, columns, classes)] if exact else []
         rest = without_gaps(values)
+        marks = marks_of_classes(rest, targets) if classes else []
+        findings += [self._marks(marks, scan, columns)] if marks else []
         for one in [one for one in found if not one.exact and one.score >= limit]:
             same = {pair for first, second, _ in straight_lines(values, self.correlation) for pair in (first, second)}
-            left_out = {one.column, *(copy.column for copy in exact), *(same if one.column in same else ())}
+            left_out = {one.column, *marks, *(copy.column for copy in exact), *(same if one.column in same else ())}
             others = np.array([column for column in range(values.shape[1]) if column not in left_out], dtype=int)
             subject.clock.need(2, "comparing a column with all others")
             score = score_of(rest[:, others], targets, classes=classes)
@@ -147,6 +151,19 @@ class LeakingColumns(Check):
             limit=self.accuracy if classes else self.explained,
             where=[f"column {name}" for name in names[:MOST_NAMED]],
             to_type=columns.drop([one.column for one in exact]),
+        )
+
+    def _marks(self, marks: list[int], scan: Scan, columns: Columns) -> Finding:
+        names = [scan.names[column] for column in marks]
+        return self.found(
+            f"{len(names)} columns of yes and no mark one class each, such as {names[0]} and {names[1]}: together they "
+            f"tell the target with a certainty of 100% (limit {self.accuracy:.0%}), as if it had been encoded with the "
+            "features",
+            severity=Severity.CRITICAL,
+            measured=1.0,
+            limit=self.accuracy,
+            where=[f"column {name}" for name in names[:MOST_NAMED]],
+            to_type=columns.drop(marks),
         )
 
     # --- the order of the rows ------------------------------------------------------------------------------------

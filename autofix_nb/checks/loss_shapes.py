@@ -65,6 +65,8 @@ class LossShapes(Check):
         if name in CLASSES and _classes(outputs) == 1:
             return self.bad(self._one_output(name, shapes))
         broadcast = self._broadcast(subject, outputs.detach(), targets, shapes)
+        if broadcast is None and any(map(_is_broadcast, trial.warned)):
+            broadcast = self._heard(outputs.detach(), targets, shapes)
         if broadcast is not None:
             return self.bad(broadcast)
         if subject.loss is None:
@@ -85,6 +87,28 @@ class LossShapes(Check):
             measured=as_it_is,
             limit=reshaped,
             to_type=_alike(outputs, targets),
+        )
+
+    def _heard(self, outputs: torch.Tensor, targets: torch.Tensor, shapes: str) -> Finding | None:
+        """What torch warned of while the loss was computed; None where the shapes differ by dimensions of 1 alone."""
+        try:
+            wide = torch.broadcast_shapes(outputs.shape, targets.shape)
+        except RuntimeError:  # it warned of other tensors
+            return None
+        sizes = sorted((outputs.numel(), targets.numel()))
+        if wide.numel() <= sizes[0]:
+            return None
+        both = wide.numel() > sizes[1]
+        return self.found(
+            f"{shapes}: the loss stretches {'them' if both else 'the smaller'} to {tuple(wide)}, {wide.numel():,} "
+            f"differences from {sizes[0]:,} numbers, wanted as many of each",
+            severity=Severity.CRITICAL if both else Severity.WARNING,
+            measured=wide.numel(),
+            limit=sizes[0],
+            to_type=_alike(outputs, targets)
+            if outputs.numel() == targets.numel()
+            else f"# wanted: targets of shape {tuple(outputs.shape)}, or a last layer with outputs of shape "
+            f"{tuple(targets.shape)}",
         )
 
     def _warned(self, text: str) -> Finding:

@@ -45,6 +45,12 @@ class MemoryAndSpeed(Check):
     worthwhile_seconds: float = 10.0
     """Seconds an epoch that workers must save to be worth a note."""
 
+    far_slower: float = 3.0
+    """Times that loading must take longer than learning to be a warning, where an epoch's loading is long too."""
+
+    long_seconds: float = 60.0
+    """Seconds that loading the data of an epoch must exceed to be a warning."""
+
     most_workers: int = 4
     """Workers that are proposed at most."""
 
@@ -153,14 +159,16 @@ class MemoryAndSpeed(Check):
         saved = (speed.batch - speed.batch_with(workers)) * speed.batches
         if ratio < self.brake or saved < self.worthwhile_seconds:
             return []
+        is_long = ratio >= self.far_slower and speed.load * speed.batches > self.long_seconds
+        limit = self.far_slower if is_long else self.brake
         return [
             self.found(
                 f"the model waits for the data: a batch takes {_seconds(speed.load)} to load and "
-                f"{_seconds(speed.step)} to learn from, {ratio:.1f} times as long (limit {self.brake:g}), about "
+                f"{_seconds(speed.step)} to learn from, {ratio:.1f} times as long (limit {limit:g}), about "
                 f"{_seconds(speed.batch * speed.batches)} an epoch with `num_workers=0`",
-                severity=Severity.NOTE,
+                severity=Severity.WARNING if is_long else Severity.NOTE,
                 measured=ratio,
-                limit=self.brake,
+                limit=limit,
                 evidence=[f"{workers} workers would save about {_seconds(saved)} an epoch (estimated)"],
                 to_type=f"DataLoader(data, batch_size={speed.rows}, shuffle=True, num_workers={workers}, "
                 "persistent_workers=True)",

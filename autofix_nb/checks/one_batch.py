@@ -38,6 +38,7 @@ class OneBatch(Check):
     title: ClassVar = "One batch cannot be learnt by heart"
     needs: ClassVar = frozenset({"model", "train"})
     deep: ClassVar = True
+    takes_time: ClassVar = True
 
     most_rows: int = 16
     """Rows of the first batch that are learnt."""
@@ -98,8 +99,8 @@ class OneBatch(Check):
         if best.learnt:
             ended = "" if best.right is None else f", {best.right:.0%} right"
             return self.fine(
-                f"{rows} rows learnt by heart in {len(best.losses) - 1} steps (loss {best.losses[0]:.3g} to "
-                f"{best.losses[-1]:.3g}{ended}; a copy, dropout off, AdamW at {best.rate:g})",
+                f"{_count(rows, 'row')} learnt by heart in {_count(len(best.losses) - 1, 'step')} (loss "
+                f"{best.losses[0]:.3g} to {best.losses[-1]:.3g}{ended}; a copy, dropout off, AdamW at {best.rate:g})",
                 evidence=evidence,
                 pictures=[picture],
             )
@@ -173,6 +174,10 @@ class OneBatch(Check):
             limit=limit,
             evidence=[OFTEN],
         )
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number} {what}{'' if number == 1 else 's'}"
 
 
 def _line(attempt: Attempt) -> str:

@@ -42,6 +42,7 @@ class Outliers(Check):
     code: ClassVar = "D03"
     title: ClassVar = "Outliers"
     needs: ClassVar = frozenset({"train"})
+    takes_time: ClassVar = True
 
     spreads: float = 12
     """Robust standard deviations from the median that a value far out has at least."""
@@ -69,6 +70,10 @@ class Outliers(Check):
 
     far_away: float = 1e-4
     """Chance of the gap between the distances of rows far away and of the others, below which it is unmistakable."""
+
+    sparse: float = 0.5
+    """Share of the features with one value in most rows, from which far neighbours are no more than a note: counts of
+    words and the like are far from each other by nature."""
 
     blank: float = 1.0
     """Standard deviation of a picture's values (0 to 255) below which it is blank."""
@@ -106,7 +111,10 @@ class Outliers(Check):
                 f"{distances.fence:.3g}, farthest {distances.values.max():.3g}; {len(distances.beyond)} rows beyond "
                 f"the fence, {distances.expected:.1f} expected"
             )
-            findings += self._far_from_others(scan, distances, {*gross, *mild})
+            far_away = self._far_from_others(scan, distances, {*gross, *mild})
+            if _mostly_one_value(values) >= self.sparse:
+                far_away = [replace(finding, severity=Severity.NOTE) for finding in far_away]
+            findings += far_away
         for rows, severity in ((gross, Severity.WARNING), (mild, Severity.NOTE)):
             if rows:
                 findings.append(self._values(scan, rows, severity, evidence))
@@ -262,3 +270,9 @@ class Outliers(Check):
         if findings:
             return self.bad(*findings, evidence=evidence, pictures=pictures)
         return self.fine(f"{len(values):,} pictures: none blank, none unlike all others", evidence=evidence)
+
+
+def _mostly_one_value(values: np.ndarray) -> float:
+    """Return the share of the features that hold one value in at least half of the rows."""
+    middle = np.median(np.nan_to_num(values), axis=0)
+    return float(((values == middle).mean(0) >= 0.5).mean())

@@ -93,7 +93,8 @@ class SampleOrder(Check):
                 fixes=fixes,
             )
             return self.bad(finding)
-        return self._unordered(sampler, scan, f"{says}), which is a mixture", to_type, fixes)
+        mixed = f"{how}; its batches of {size} samples are mixed already ({alone:.0%} hold one class only)"
+        return self._unordered(sampler, scan, mixed, to_type, fixes)
 
     def _numbers(
         self, scan: Scan, places: np.ndarray, sampler: object, how: str, to_type: str, fixes: tuple[str, ...]

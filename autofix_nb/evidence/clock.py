@@ -31,7 +31,8 @@ class Clock:
             NotApplicable: when they are not; `what` says what they are needed for.
         """
         if self.left < seconds:
+            about = f"{seconds:.0f}" if seconds >= 1 else f"{seconds:.1g}"
             raise NotApplicable(
-                f"no time left: {what} takes about {seconds:.0f} s, {self.left:.0f} s of "
+                f"no time left: {what} takes about {about} s, {self.left:.0f} s of "
                 f"`budget_seconds={self.budget_seconds:g}` are left"
             )

@@ -24,6 +24,8 @@ _METHODS = frozenset(
     ("transform", "transforms", "augment", "augmentation", "_transform", "_transforms", "_augment", "augmentations")
 )
 _OF_TARGETS = ("target", "label")
+_LIBRARIES = ("torchvision.transforms", "albumentations", "kornia.augmentation", "monai.transforms", "timm.data")
+_MOST_TRANSFORMS = 20
 _GENERATORS = (torch.Generator, np.random.Generator, np.random.RandomState, random.Random)
 _CACHES = (dict, list, set, OrderedDict, defaultdict)
 
@@ -69,7 +71,7 @@ class Clone:
             return self._copy(part, seen)
         if isinstance(part, list) and part and all(isinstance(each, Dataset) for each in part):
             return [self._copy(each, seen) for each in part]
-        if _is_of_inputs(name):
+        if _is_of_inputs(name) or _is_known(name, part):
             self.found = True
             return _without_transforms(part) if self._bare else part
         if type(part) in _CACHES:
@@ -128,6 +130,14 @@ def _is_of_inputs(name: str) -> bool:
     return (
         any(word in name for word in _WORDS) or name.strip("_") in ("aug", "augs", "augs_fn", "aug_fn")
     ) and not any(word in name for word in _OF_TARGETS)
+
+
+def _is_known(name: str, part: Any) -> bool:
+    """Tell whether this is a transform of a library, or several of them, whatever it is called."""
+    if isinstance(part, list | tuple | dict) and 0 < len(part) <= _MOST_TRANSFORMS:
+        return all(_is_known(name, each) for each in (part.values() if isinstance(part, dict) else part))
+    of_library = callable(part) and not isinstance(part, Dataset) and type(part).__module__.startswith(_LIBRARIES)
+    return of_library and not any(word in name.lower() for word in _OF_TARGETS)
 
 
 def _without_transforms(part: Any) -> Any:

@@ -27,7 +27,20 @@ def groups(scan: Scan) -> list[np.ndarray]:
     numbers = _numbered(scan.digests)
     order = np.argsort(numbers, kind="stable")
     parts = np.split(order, np.flatnonzero(np.diff(numbers[order])) + 1)
-    return sorted((part for part in parts if len(part) > 1), key=lambda part: int(part[0]))
+    equal = sorted((part for part in parts if len(part) > 1), key=lambda part: int(part[0]))
+    blank = _blank(scan, np.array([part[0] for part in equal], dtype=np.int64))
+    return [part for part, is_blank in zip(equal, blank, strict=True) if not is_blank]
+
+
+def _blank(scan: Scan, places: np.ndarray) -> np.ndarray:
+    """Tell of each place whether its sample holds no finite value; such samples are missing rather than copied."""
+    blank = np.zeros(len(places), dtype=bool)
+    if not scan.non_finite or scan.features is None or scan.rows is None or not len(scan.rows):
+        return blank
+    rows = np.minimum(np.searchsorted(scan.rows, places), len(scan.rows) - 1)
+    known = scan.rows[rows] == places
+    blank[known] = ~np.isfinite(scan.features[rows[known]]).any(axis=1)
+    return blank
 
 
 def shared(train: Scan, val: Scan) -> np.ndarray:
@@ -40,6 +53,7 @@ def shared(train: Scan, val: Scan) -> np.ndarray:
     known, first = np.unique(of_train, return_index=True)
     at = np.minimum(np.searchsorted(known, of_val), len(known) - 1)
     both = np.flatnonzero(known[at] == of_val)
+    both = both[~_blank(val, both)]
     return np.stack([first[at[both]], both], axis=1)
 
 

@@ -52,6 +52,11 @@ class Files:
         enough = file.readable and digest is not None and small is not None
         return digest, small, enough and self._raw.reads_its_file(key) and self._raw.label(key) is not None
 
+    @property
+    def show_the_samples(self) -> bool:
+        """Whether the pictures come from the files themselves, whatever becomes of them on the way."""
+        return self._pictures
+
     def seen(self) -> tuple[ImageFile, ...]:
         """Return all files opened, by sample."""
         plain = all(isinstance(file.index, int) for file in self._opened)

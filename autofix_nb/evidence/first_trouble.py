@@ -1,14 +1,18 @@
 """What can go wrong in a first step: lazy layers, where NaN arises, eval mode, a batch of one row."""
 
 import warnings
+from collections.abc import Mapping
+from typing import Any
 
+import numpy as np
 import torch
 from torch import nn
 
-from autofix_nb.data import GuardedLoader
+from autofix_nb.data import GuardedLoader, structure
 from autofix_nb.evidence.input_size import forward_error
 from autofix_nb.evidence.raised import watch_outputs
 from autofix_nb.evidence.subject import Subject
+from autofix_nb.evidence.trial import Trial, take_trial
 from autofix_nb.finding import NotApplicable
 from autofix_nb.objective import total_loss
 
@@ -20,6 +24,34 @@ def lazy_parameters(model: nn.Module) -> list[str]:
     """Return the names of parameters that have no shape before the first forward pass."""
     lazy = nn.parameter.UninitializedTensorMixin
     return [name for name, tensor in model.named_parameters() if isinstance(tensor, lazy)]
+
+
+def trial_of_all(subject: Subject) -> Trial:
+    """Return a trial on the first batch as it is, where its rows cannot be told apart; `rows` is then 0.
+
+    Raises:
+        NotApplicable: when there is no batch, or it cannot be taken apart into inputs and targets.
+    """
+    data = structure.to_device(subject.batch.data, subject.device)
+    inputs, targets = subject.parts if subject.step is None else (data, None)
+    trial = Trial(rows=0, batch_rows=0, inputs=inputs, targets=targets)
+    with warnings.catch_warnings(), subject.borrowed(training=True) as model:
+        warnings.simplefilter("ignore")
+        take_trial(model, subject.objective(model), data, trial, subject.wait)
+    return trial
+
+
+def holds_no_tensor(data: Any) -> bool:
+    """Tell whether a batch holds NumPy arrays or lists of numbers, and no tensor."""
+    return next(structure.tensors(data), None) is None and _holds_numbers(data)
+
+
+def _holds_numbers(data: Any) -> bool:
+    if isinstance(data, Mapping):
+        return any(map(_holds_numbers, data.values()))
+    if isinstance(data, list | tuple):
+        return any(type(part) in (int, float, bool) or _holds_numbers(part) for part in data)
+    return isinstance(data, np.ndarray | np.generic)
 
 
 def is_bad(tensor: torch.Tensor) -> bool:

@@ -15,6 +15,7 @@ from autofix_nb.evidence.tabular import (
     is_series,
     read_features,
     read_targets,
+    readable,
 )
 
 TARGET_COLUMNS = ("target", "label", "y", "class")
@@ -54,6 +55,8 @@ def as_source(
         return given, None
     if is_frame(given):
         given = _split_frame(given, side)
+    if isinstance(given, tuple):
+        given = _as_pair(given, side)
     if isinstance(given, tuple) and len(given) == 2 and all(map(_is_table_part, given)):
         return _from_pair(given[0], given[1], side, batch_size, like)
     if isinstance(given, IterableDataset):
@@ -109,6 +112,28 @@ def _split_frame(frame: Any, side: str) -> tuple[Any, Any]:
         )
     place = places[0]
     return frame.iloc[:, [other for other in range(len(names)) if other != place]], frame.iloc[:, place]
+
+
+def _as_pair(given: tuple[Any, ...], side: str) -> tuple[Any, ...]:
+    """Return a tuple's parts as what can be read as features and target; batches stay as they are.
+
+    Raises:
+        ConfigurationError: when there are frames or arrays in it, and they are no pair.
+        DataError: when a part is a sparse matrix.
+    """
+    for name, part in zip(("X", "y"), given, strict=False):
+        if hasattr(part, "toarray") and hasattr(part, "nnz"):
+            raise DataError(
+                f"`{side}`: {name} is a sparse {type(part).__name__} of shape {part.shape}, wanted rows that a model "
+                f"can compute with: `{name}.toarray()`"
+            )
+    parts = tuple(readable(part) for part in given)
+    if len(parts) == 2 and all(map(_is_table_part, parts)):
+        return parts
+    if any(is_frame(part) or is_series(part) or isinstance(part, np.ndarray) for part in parts):
+        held = ", ".join(type(part).__name__ for part in given)
+        raise ConfigurationError(f"`{side}` is a tuple of {held}; wanted features and targets: `{side}=(X, y)`")
+    return given
 
 
 def _is_table_part(part: Any) -> bool:

@@ -4,7 +4,9 @@ from collections import Counter
 from typing import Any
 
 import numpy as np
+import torch
 from torch import nn
+from torch.utils.data import default_collate
 
 from autofix_nb.data import Fault
 from autofix_nb.data.fetch import describe_error
@@ -47,6 +49,7 @@ class Gathered:
         self._waiting: list[tuple[Any, Any, Any, bytes | None, Any]] | None = []
         self._kind: Kind = "other"
         self._usual: tuple | None = None
+        self._usual_target: tuple[tuple, Any] | None = None
         self._rows: Rows | None = None
         self._pictures: Pictures | None = None
 
@@ -79,9 +82,9 @@ class Gathered:
             if len(self._waiting) >= (FIRST if numbers <= MOST_NUMBERS else FIRST // 4):
                 self._decide()
             return
-        if self._usual is not None and small is None and _signature(parts) != self._usual:
-            reason = f"is {_shapes(_signature(parts))}, usual is {_shapes(self._usual)}"
-            self.faults.append(Fault(key, "odd shape", reason))
+        odd = "" if small is not None else self._odd(parts, target)
+        if odd:
+            self.faults.append(Fault(key, "odd shape", odd))
             return
         array = target_array(target)
         looked_at = [(_called(name), part) for name, part in parts if isinstance(part, np.ndarray)]
@@ -99,6 +102,18 @@ class Gathered:
             fits = all(is_numeric(part) for _, part in parts) and self._rows.add(place, [part for _, part in parts])
             self._give_up_rows(fits)
 
+    def _odd(self, parts: list, target: Any) -> str:
+        """Say why a sample cannot be collated with the usual ones; empty where it can."""
+        if self._usual is not None and _signature(parts) != self._usual:
+            return f"is {_shapes(_signature(parts))}, usual is {_shapes(self._usual)}"
+        if self._usual_target is None:
+            return ""
+        form, usual = self._usual_target
+        here = _form(target)
+        if here == form or (_collates(usual, target) and _collates(target, usual)):
+            return ""
+        return f"target is {_shapes(here)}, usual is {_shapes(form)}"
+
     def _decide(self) -> None:
         waiting, self._waiting = self._waiting or [], None
         from_files = any(small is not None for *_, small in waiting)
@@ -110,6 +125,11 @@ class Gathered:
                 self._usual = signature
                 samples = [parts for parts in samples if _signature(parts) == signature]
                 self._kind = kind_of(samples, self._model)
+        if self._strict and waiting and not from_files:
+            targets = [target for _, _, target, *_ in waiting]
+            form, times = Counter(map(_form, targets)).most_common(1)[0]
+            if times >= USUAL_SHARE * len(targets):
+                self._usual_target = form, next(target for target in targets if _form(target) == form)
         self._begin(samples)
         for one in waiting:
             try:
@@ -220,6 +240,23 @@ def _called(name: str) -> str:
 
 def _signature(parts: list[tuple[str, Any]]) -> tuple:
     return tuple((name, part.shape if isinstance(part, np.ndarray) else type(part).__name__) for name, part in parts)
+
+
+def _form(target: Any) -> tuple:
+    """Return what of a target must agree for it to be collated, types included: beside a tensor goes no number."""
+    parts, kind = leaves(target), type(target).__name__
+    if len(parts) != 1 or parts[0][0]:
+        return _signature(parts)
+    has_shape = isinstance(target, torch.Tensor | np.ndarray | list | tuple) and isinstance(parts[0][1], np.ndarray)
+    return ((kind, parts[0][1].shape) if has_shape else ("", "None" if target is None else kind),)
+
+
+def _collates(first: Any, second: Any) -> bool:
+    try:
+        default_collate([first, second])
+    except Exception:  # noqa: BLE001 - that it refuses is the answer
+        return False
+    return True
 
 
 def _shapes(signature: tuple) -> str:

@@ -67,7 +67,8 @@ def learn_by_heart(
         NotApplicable: when the model cannot be copied, or a step raises.
     """
     if not subject.copied:
-        raise NotApplicable("the model cannot be copied, and the original is not trained on a trial's behalf")
+        by_name = "`step` calls the model by a name of its own, not the one it is given, or " if subject.step else ""
+        raise NotApplicable(f"{by_name}the model cannot be copied, and the original is not trained on a trial's behalf")
     data = subject.take(rows)
     attempts: list[Attempt] = []
     began = time.monotonic()
@@ -79,13 +80,13 @@ def learn_by_heart(
         share = left if place == len(rates) - 1 else left / 2
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            attempts.append(_attempt(subject, data, rate, steps, share, enough))
+            attempts.append(_attempt(subject, data, rows, rate, steps, share, enough))
         if attempts[-1].learnt or not attempts[-1].reached:
             break
     return attempts
 
 
-def _attempt(subject: Subject, data: Any, rate: float, steps: int, seconds: float, enough: float) -> Attempt:
+def _attempt(subject: Subject, data: Any, rows: int, rate: float, steps: int, seconds: float, enough: float) -> Attempt:
     model, loss = copy_of(subject.model, subject.loss)
     if not model.training:
         model.train()
@@ -112,7 +113,7 @@ def _attempt(subject: Subject, data: Any, rate: float, steps: int, seconds: floa
                 optimizer.zero_grad(set_to_none=True)
                 value.backward()
             except Exception as error:
-                raise NotApplicable(f"a step raises {type(error).__name__} (see B06)") from error
+                raise NotApplicable(f"step {step + 1} {subject.raises(error, rows)}") from error
             reached = reached or any(part.grad is not None for part in parameters)
             optimizer.step()
         out_of_time = time.monotonic() - began > seconds

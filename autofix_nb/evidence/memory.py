@@ -71,7 +71,7 @@ def demand_of(subject: Subject) -> Demand:
             result = subject.objective(borrowed)(data)
             total_loss(result)
     except Exception as error:
-        raise NotApplicable(f"a forward pass raises {type(error).__name__} (see B06)") from error
+        raise NotApplicable(f"a forward pass {subject.raises(error, rows)}") from error
     return Demand(
         weights=weights,
         gradients=trained,

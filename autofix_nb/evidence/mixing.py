@@ -124,7 +124,8 @@ def _run(subject: Subject, inputs: Any, *, listen: bool = False, **options: Any)
         with subject.borrowed(training=False, **options) as model, _listening(model if listen else None, returned):
             returned[""] = structure.map_tensors(torch.Tensor.clone, forward(model, inputs))
     except Exception as error:
-        raise NotApplicable(f"the model raises {type(error).__name__} in eval mode (see B06)") from error
+        rows = next((len(tensor) for _, tensor in structure.tensors(inputs) if tensor.dim()), 0)
+        raise NotApplicable(f"the model in eval mode {subject.raises(error, rows)}") from error
     return returned
 
 

@@ -1,6 +1,10 @@
-"""The files of a data set that keeps a list of them: `samples`, `imgs`, `paths`, `files`, or a name of its own."""
+"""The files of a data set that keeps a list of them: `samples`, `imgs`, `paths`, `files`, or a name of its own.
+
+A column of a frame is such a list too, and may leave the ending of the names to the code that opens the files.
+"""
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +15,7 @@ LISTS = ("samples", "imgs", "images", "paths", "files", "image_paths", "img_path
 
 _NOT_INPUTS = ("mask", "label", "target", "annotation", "class")
 _FOLDERS = ("root", "folder", "dir", "path", "directory", "img_dir", "image_dir", "data_dir", "root_dir", "base")
+_ENDINGS = ("", ".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff", ".bmp")
 _PROBES = 20
 
 
@@ -19,7 +24,7 @@ class Paths:
 
     def __init__(self, dataset: Any) -> None:
         self._list: Any = None
-        self._base = ""
+        self._base = self._ending = ""
         try:
             attributes = vars(dataset)
             count = len(dataset)
@@ -30,19 +35,20 @@ class Paths:
             name for name in attributes if name not in names and not any(word in name.lower() for word in _NOT_INPUTS)
         ]
         folders = [str(attributes[name]) for name in _all_folders(attributes)]
-        for name in names:
-            known = attributes[name]
-            if not _is_list(known) or len(known) != count:
+        for known in (part for name in names for part in _lists(attributes[name])):
+            if len(known) != count:
                 continue
             probes = [_entry(known, place * count // _PROBES) for place in range(_PROBES)] if count else []
             if not probes or any(entry is None for entry in probes):
                 continue
             there = {
-                base: sum(os.path.isfile(os.path.join(base, entry)) for entry in probes) for base in ["", *folders]
+                (base, ending): sum(os.path.isfile(os.path.join(base, entry + ending)) for entry in probes)
+                for base in ["", *folders]
+                for ending in _ENDINGS
             }
-            base = max(there, key=there.__getitem__)
-            if there[base]:
-                self._list, self._base = known, base
+            where = max(there, key=there.__getitem__)
+            if there[where]:
+                self._list, (self._base, self._ending) = known, where
                 return
 
     def __bool__(self) -> bool:
@@ -51,7 +57,7 @@ class Paths:
     def of(self, index: Any) -> Path | None:
         """Return the file of a sample, whether it is there or not."""
         entry = _entry(self._list, index) if self else None
-        return None if entry is None else Path(self._base, entry)
+        return None if entry is None else Path(self._base, entry + self._ending)
 
 
 def _entry(known: Any, index: Any) -> str | None:
@@ -76,6 +82,12 @@ def _all_folders(attributes: dict[str, Any]) -> list[str]:
     ]
 
 
-def _is_list(known: Any) -> bool:
-    """Tell whether asking for an entry is harmless: another data set among the attributes would load a sample."""
-    return isinstance(known, list | tuple | np.ndarray) or (hasattr(known, "iloc") and hasattr(known, "to_numpy"))
+def _lists(known: Any) -> Iterator[Any]:
+    """Yield what is a list, or each column of a frame that may name the inputs."""
+    if hasattr(known, "columns") and hasattr(known, "iloc"):
+        for place, column in enumerate(known.columns):
+            if not any(word in str(column).lower() for word in _NOT_INPUTS):
+                yield known.iloc[:, place]
+    elif isinstance(known, list | tuple | np.ndarray) or (hasattr(known, "iloc") and hasattr(known, "to_numpy")):
+        # Of these, asking for an entry is harmless: another data set would load a sample.
+        yield known

@@ -12,6 +12,8 @@ from torch.utils.data import ConcatDataset, Subset, TensorDataset
 
 from autofix_nb.data.seeding import LoadingRandomness
 from autofix_nb.evidence.clone import SEED, Clone
+from autofix_nb.evidence.digests import digest_of
+from autofix_nb.evidence.parts import split_sample
 from autofix_nb.evidence.paths import Paths
 
 FILES = "the bytes of the files"
@@ -53,6 +55,21 @@ class Raw:
                 yield
             finally:
                 self._randomness = None
+
+    def drawn_anew(self, indices: Any) -> bool:
+        """Tell whether one of some samples is another one with other random numbers: augmented by its own data set."""
+        for number, index in enumerate(indices):
+            leaf, inner = self._find(index)
+            digests = set()
+            for seed in (SEED, SEED + 1 + number):
+                with LoadingRandomness(seed):
+                    try:
+                        digests.add(digest_of(split_sample(leaf.load(inner))[0]))
+                    except Exception:  # noqa: BLE001, S112 - such a sample is a fault, named elsewhere
+                        continue
+            if len(digests) > 1:
+                return True
+        return False
 
     def path(self, index: Any) -> Path | None:
         """Return the file that a sample comes from, or None where the data set does not tell."""

@@ -42,6 +42,10 @@ class Scan:
     profile: Profile | None = None
     """Statistics of each feature over all N samples, however many they are."""
 
+    drawn_anew: bool = False
+    """Whether the samples hang on random numbers though transforms were taken out: their values are those of one draw,
+    the same for all of them."""
+
     digests: np.ndarray | None = None
     """16 bytes for each sample seen, equal where the untransformed inputs are equal bit for bit; shape (N,), `V16`."""
 

@@ -24,7 +24,7 @@ from autofix_nb.evidence.files import Files
 from autofix_nb.evidence.frames import Table
 from autofix_nb.evidence.gathering import Gathered
 from autofix_nb.evidence.parts import leaves, split_sample
-from autofix_nb.evidence.raw import UNTRANSFORMED, Raw
+from autofix_nb.evidence.raw import TRIES, UNTRANSFORMED, Raw
 from autofix_nb.evidence.scan import Scan
 from autofix_nb.finding import NotApplicable
 
@@ -177,7 +177,9 @@ def _scan_columns(columns: Any, keys: list, side: Any, table: Any, limit: _Limit
 def _scan_one_by_one(source: Any, keys: list, side: Any, table: Any, limit: _Limit, model: Any) -> Scan:
     raw = Raw(source.loader.dataset)
     files = Files(raw, keys)
-    strict = source.loader.collate_fn is default_collate and not raw.stripped
+    # A sampler of the user's own may put samples of one shape together, and a batch of one has nothing to agree with.
+    mixed = type(source.loader.batch_sampler) is BatchSampler and source.loader.batch_size != 1
+    strict = mixed and source.loader.collate_fn is default_collate and not raw.stripped
     gathered = Gathered(model, table, strict=strict)
     with raw.loading():
         for done, place in enumerate(np.random.default_rng(_SEED).permutation(len(keys)).tolist()):
@@ -192,7 +194,9 @@ def _scan_one_by_one(source: Any, keys: list, side: Any, table: Any, limit: _Lim
                     gathered.add(key, raw.sample(key), digest, small)
             except Exception as error:  # noqa: BLE001 - whatever a data set raises is a fault of that sample
                 gathered.fault(key, error)
-    return gathered.finish(side, len(keys), files.how, files.seen(), limit.seconds)
+    scan = gathered.finish(side, len(keys), files.how, files.seen(), limit.seconds)
+    scan.drawn_anew = not files.show_the_samples and raw.drawn_anew(keys[:: max(1, len(keys) // TRIES)][:TRIES])
+    return scan
 
 
 # --- batches ------------------------------------------------------------------------------------------------------

@@ -24,6 +24,12 @@ def rows_of_both(train: Scan, val: Scan, *, fewest: int, most: int) -> tuple[np.
             raise NotApplicable(f"the samples of `{name}` are no rows of numbers (kind `{scan.kind}`)")
         if len(scan.features) < fewest:
             raise NotApplicable(f"`{name}` has {len(scan.features)} rows, at least {fewest} are needed")
+    if train.drawn_anew != val.drawn_anew:
+        drawn, other = ("train", "val") if train.drawn_anew else ("val", "train")
+        raise NotApplicable(
+            f"the data set of `{drawn}` augments its samples at random by itself, that of `{other}` does not; kept in an "
+            "attribute `transform`, the augmentation could be left out for the comparison"
+        )
     if train.kind != val.kind or train.features.shape[1] != val.features.shape[1]:
         raise NotApplicable(f"`train` has {train.features.shape[1]} features a row and `val` {val.features.shape[1]}")
     first, second = (scan.features[rows] for scan, rows in zip((train, val), _drawn(train, val, most), strict=True))

@@ -416,6 +416,13 @@ class Subject:
             return Objective(model, None, self.step)
         return Objective(model, Task(kind="custom", loss=self.loss, says=""), None)
 
+    def raises(self, error: Exception, rows: int) -> str:
+        """Return in words that `rows` rows raised `error`; B06 has more to say where the trial step raised too."""
+        says = f"raises {type(error).__name__}"
+        if self.trial.error is not None:
+            return f"{says} (see B06)"
+        return f"{says} on {rows} of the batch's {self.batch_rows} rows, though a step on {self.trial.rows} works"
+
     def wait(self) -> None:
         """Wait until the device has done its work."""
         if self.device.type == "cuda":

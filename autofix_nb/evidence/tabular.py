@@ -187,6 +187,20 @@ def as_array(values: Any, side: str, name: str) -> np.ndarray:
     return array if array.dtype != object else np.array(values, dtype=object)
 
 
+def readable(part: Any) -> Any:
+    """Return other forms of columns as frames, arrays or lists: masked ones, pandas' own, those of other libraries."""
+    pandas = sys.modules.get("pandas")
+    if isinstance(part, np.ma.MaskedArray):
+        filled = part.astype(np.promote_types(part.dtype, np.float32)) if part.dtype.kind in "biuf" else part
+        return filled.filled(np.nan) if np.ma.is_masked(part) and filled.dtype.kind == "f" else np.asarray(part)
+    if pandas is not None and isinstance(part, pandas.api.extensions.ExtensionArray | pandas.Index):
+        return pandas.Series(part)
+    if isinstance(part, tuple) and part and isinstance(part[0], bool | int | float | str | np.generic):
+        return list(part)
+    known = isinstance(part, np.ndarray | torch.Tensor) or is_frame(part) or is_series(part)
+    return np.asarray(part) if hasattr(part, "__array__") and hasattr(part, "__len__") and not known else part
+
+
 def is_frame(given: Any) -> bool:
     pandas = sys.modules.get("pandas")
     return pandas is not None and isinstance(given, pandas.DataFrame)

@@ -56,6 +56,29 @@ def telling(
     return sorted(found, key=lambda one: (not one.exact, -one.score))
 
 
+def marks_of_classes(values: np.ndarray, targets: np.ndarray) -> list[int]:
+    """Return columns of yes and no that mark one class each, where together they tell all of them; (n, d), (n,).
+
+    Three classes at least, of which the one that is left over needs no mark. A few marks are honest: that it gives
+    milk marks a mammal.
+    """
+    kinds, given = np.unique(targets, return_inverse=True)
+    sizes = np.bincount(given)
+    if len(kinds) < 3:
+        return []
+    marked: dict[int, list[int]] = {}
+    for column in range(values.shape[1]):
+        told = values[:, column]
+        yes = told == told[0]
+        if yes.all() or not ((told == told[np.argmin(yes)]) | yes).all():
+            continue
+        for marks in (yes, ~yes):
+            kind = int(given[np.argmax(marks)])
+            if marks.sum() == sizes[kind] >= FEWEST_OTHERS and (given[marks] == kind).all():
+                marked.setdefault(kind, []).append(column)
+    return sorted(column for columns in marked.values() for column in columns) if len(marked) >= len(kinds) - 1 else []
+
+
 def score_of(values: np.ndarray, targets: np.ndarray, *, classes: bool, tree: bool = False, seed: int = 0) -> float:
     """Return how well columns together tell the target on rows not learnt from: balanced accuracy, or R²."""
     # scikit-learn takes a second to import: only those who look pay.

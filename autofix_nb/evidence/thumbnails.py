@@ -22,6 +22,9 @@ THUMBNAIL = 32
 PROPERTIES = ("width", "height", "aspect", "brightness", "contrast", "red", "green", "blue", "saturation", "sharpness")
 """What is measured of an image."""
 
+_SLACK = 2.0
+"""How far beyond the top of their range brightened, noisy or resampled pictures may reach."""
+
 _TOPS = (1.0, 16.0, 255.0, 1023.0, 4095.0, 65535.0)
 
 
@@ -40,7 +43,7 @@ class Scale:
             # Normalised already: -1..1, or about as many standard deviations around 0.
             self._times, self._add = (0.5 if max(-lowest, highest) <= 1 else 0.25), 0.5
         else:
-            top = next((top for top in _TOPS if highest <= top), highest)
+            top = next((top for top in _TOPS if highest <= (_SLACK if top == 1 else 1) * top), highest)
             self._times = 1 / top if np.isfinite(top) else 1.0
 
     def __call__(self, images: torch.Tensor) -> torch.Tensor:

@@ -127,8 +127,9 @@ def lines_of_source(loader: Any, steps: list[Step], number: int) -> list[str]:
     for file in files:
         for place, line in enumerate(linecache.getlines(file), 1):
             if pattern.search(line.split("#")[0]):
-                shown = "a cell" if file.startswith("<") or "ipykernel" in file else Path(file).name
-                found.append(f"{shown}:{place}: {line.strip()}")
+                is_cell = file.startswith("<") or "ipykernel" in file
+                where = f"line {place} of a cell" if is_cell else f"{Path(file).name}:{place}"
+                found.append(f"{where}: {line.strip()}")
     return [line for line in found if _OF_SIZES.search(line)][:MOST_LINES]
 
 

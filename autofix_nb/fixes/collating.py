@@ -61,7 +61,9 @@ class Converted:
         return made
 
     def take_away(self, loader: DataLoader) -> None:
-        """Leave this conversion out; those that came later stay."""
+        """Leave this conversion out; those that came later stay. Workers that run with it are let go."""
+        if getattr(loader, "_iterator", None) is not None:
+            loader._iterator = None
         if loader.collate_fn is self:
             loader.collate_fn = self.collate
             return

@@ -91,6 +91,9 @@ def task_of(loss: Loss, outputs: Any, targets: Any) -> Task:
     """Return the task that a loss of the user's own belongs to; only predictions and metrics depend on it."""
     name = getattr(loss, "__name__", type(loss).__name__)
     says = f"{name}, as given"
+    if isinstance(loss, nn.Module) and any(True for _ in loss.parameters()):
+        # It has weights of its own, as an ArcFace head has: what the model returns are no scores of classes.
+        return Task(kind="custom", loss=loss, says=says)
     tensors = isinstance(outputs, torch.Tensor) and isinstance(targets, torch.Tensor) and outputs.dim() > 0
     if tensors:
         width = outputs.shape[1] if outputs.dim() > 1 else 1

@@ -14,7 +14,7 @@ from autofix_nb.evidence import Clock, Subject, Untouched
 from autofix_nb.evidence.frames import Table, as_source
 from autofix_nb.loop import setup
 from autofix_nb.preflight.about import about
-from autofix_nb.preflight.applying import Owned, plan_changes
+from autofix_nb.preflight.applying import Owned, Planned, plan_changes
 from autofix_nb.preflight.result import Preflight
 from autofix_nb.report.preflight import build, draw
 from autofix_nb.widgets.questions import make_questions
@@ -99,10 +99,18 @@ def preflight(
         pictures = _draw(asked, subject)
         planned = plan_changes(asked, owned, subject)
         facts = build(asked, about(subject, asked, preset))
-        # What a finding hopes for, and what fits this very training, are two things.
-        facts["fixable"] = sorted({one.finding.code for one in planned})
+        _name_what_fits(facts, planned)
     subject.forget()
     return Preflight(facts, asked, pictures, planned, sides["train"], sides["val"])
+
+
+def _name_what_fits(facts: dict[str, Any], planned: list[Planned]) -> None:
+    """What a finding hopes for, and what fits this very training, are two things: only the second is shown."""
+    facts["fixable"] = sorted({one.finding.code for one in planned})
+    names = {one.change.fix for one in planned}
+    for row in facts["rows"]:
+        for found in (row, *row["also"]):
+            found["fixes"] = [name for name in found["fixes"] if name in names]
 
 
 def _draw(asked: list[Asked], subject: Subject) -> dict[str, list[tuple[str, bytes]]]:

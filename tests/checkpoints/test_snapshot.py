@@ -1,6 +1,7 @@
 """The last good state in memory: back means back, bit for bit, and a step can be taken as if for the first time."""
 
 import copy
+import warnings
 
 import pytest
 import torch
@@ -306,3 +307,16 @@ def test_large_buffers_are_left_out_and_statistics_are_not(monkeypatch):
 
     assert 1 == model.table[0]
     assert torch.equal(mean, model.norm.running_mean)
+
+
+def test_a_scripted_model_is_noted_too():
+    """Its buffers lie in a place of TorchScript's own."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # deprecated
+        model = torch.jit.script(nn.Sequential(nn.Linear(4, 3), nn.BatchNorm1d(3)))
+    before = BeforeStep(model, torch.device("cpu"))
+    before.take()
+    model(torch.rand(8, 4))
+    before.restore()
+
+    assert [0.0, 0.0, 0.0] == dict(model.named_buffers())["1.running_mean"].tolist()

@@ -53,9 +53,9 @@ def before(function):
     return Made(lambda net, rows: net.body(function(rows)), body=mlp(4, 3))
 
 
-def asked(model, inputs):
+def asked(model, inputs, **options):
     torch.manual_seed(0)
-    return answer_of(CHECK, subject(model, [(inputs, LABELS)]))
+    return answer_of(CHECK, subject(model, [(inputs, LABELS)], **options))
 
 
 TABLE, SEQUENCE = normal(8, 4), normal(8, 8, 8)
@@ -125,12 +125,15 @@ def test_what_is_random_in_eval_mode_is_found(noise):
         pytest.param(lambda rows: functional.dropout(rows + torch.randn_like(rows), training=False), id="dropout-off"),
     ],
 )
-def test_a_model_that_samples_is_worth_a_note(noise):
-    """A variational autoencoder draws its code in eval mode too, and nothing is wrong with that."""
-    finding = asked(before(noise), TABLE).findings[0]
+def test_a_model_that_samples_is_worth_a_note_unless_it_predicts(noise):
+    """A variational autoencoder draws its code in eval mode too; the class of a sample is not to be drawn."""
+    made_up = asked(before(noise), TABLE, loss=lambda outputs, targets: outputs.square().mean()).findings[0]
+    predicted = asked(before(noise), TABLE).findings[0]
 
-    assert Severity.NOTE == finding.severity
-    assert "as an autoencoder that samples does" in finding.says
+    assert Severity.NOTE == made_up.severity
+    assert "as an autoencoder that samples does" in made_up.says
+    assert Severity.WARNING == predicted.severity
+    assert "no two evaluations agree" in predicted.says
 
 
 def test_observers_for_quantisation_are_worth_a_note():

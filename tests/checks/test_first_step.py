@@ -1,5 +1,6 @@
 """First step: forward, loss and backward of a real batch, and where they fail first."""
 
+import numpy as np
 import pytest
 import torch
 from torch import nn
@@ -232,3 +233,57 @@ def test_clean_trainings(name):
     model, train, loss = CLEAN[name]()
 
     assert () == answer_of(CHECK, subject(model, train, loss=loss)).findings
+
+
+class Unpacked(nn.Module):
+    """Takes arrays, and texts beside numbers."""
+
+    def __init__(self):
+        super().__init__()
+        self.body = mlp(4, 3)
+
+    def forward(self, rows):
+        return self.body(torch.as_tensor(rows))
+
+
+def to_arrays(samples):
+    return np.stack([row.numpy() for row, _ in samples]), np.array([int(label) for _, label in samples])
+
+
+def to_lists(samples):
+    return [row.tolist() for row, _ in samples], [int(label) for _, label in samples]
+
+
+@pytest.mark.parametrize("collate", [to_arrays, to_lists])
+def test_batches_without_a_tensor_are_critical(collate):
+    """No other check can take them apart, and the first step raises."""
+    finding = finding_of(mlp(4, 3), table(collate_fn=collate))
+
+    assert Severity.CRITICAL == finding.severity
+    assert "hold arrays or lists of numbers and 0 tensors" in finding.says
+    assert "torch.as_tensor(inputs)" in finding.to_type
+
+
+@pytest.mark.parametrize("spoil", [0.0, float("nan")])
+def test_batches_whose_rows_cannot_be_told_apart_are_tried_as_a_whole(spoil):
+    """A model that takes arrays is well, unless its loss is not finite."""
+
+    def loss(outputs, targets):
+        return LOSS(outputs, torch.as_tensor(targets)) + spoil
+
+    answer = answer_of(CHECK, subject(Unpacked(), table(collate_fn=to_arrays), loss=loss))
+
+    assert [Severity.CRITICAL] * (spoil != 0) == [finding.severity for finding in answer.findings]
+    assert ("as a whole: loss 1." if spoil == 0 else "the loss of the first batch is nan") in answer.says
+
+
+def test_a_batch_whose_tensors_disagree_is_tried_as_a_whole():
+    """As a graph's are: rows of nodes, and edges between them."""
+    graph = numbers(9, 4), torch.tensor([[0, 1], [1, 2]]), torch.tensor([1, 2, 0])
+
+    def step(model, batch):
+        return LOSS(model(batch[0])[batch[1][0]], batch[2])
+
+    finding = finding_of(mlp(4, 3), [graph] * 3, loss=None, step=step)
+
+    assert "your `step` raises: ValueError" in finding.says

@@ -260,3 +260,23 @@ def test_clean_trainings(name):
     model, train, loss = CLEAN[name]()
 
     assert () == answer_of(CHECK, subject(model, train, loss=loss)).findings
+
+
+@pytest.mark.parametrize(
+    ("pixels", "line"),
+    [
+        pytest.param(lambda photos: (photos - MEANS) / 58, "for pixels of 0 to 1", id="of-0-to-255"),
+        pytest.param(lambda photos: photos / 255, "leave the second division out", id="divided-twice"),
+        pytest.param(lambda photos: photos - MEANS / 255, "", id="colours-apart"),
+        pytest.param(lambda photos: photos * torch.tensor([0.0, 0, 1]).view(3, 1, 1), "", id="one-colour-only"),
+    ],
+)
+def test_contrast_is_that_of_a_colour(pixels, line):
+    """Means of colours that lie apart are none; one colour that varies is enough."""
+    findings = findings_of(pooled(), images(pixels(bytes_of_pixels(8, 3, 16, 16) / 255)))
+
+    assert [Severity.WARNING] * bool(line) == [finding.severity for finding in findings]
+    assert all("hardly any contrast" in finding.says and line in finding.to_type for finding in findings)
+
+
+MEANS = torch.tensor([123.7, 116.3, 103.5]).view(3, 1, 1)

@@ -165,3 +165,18 @@ def test_without_targets_the_columns_are_compared_all_the_same():
 def test_not_applicable(looked_at, why):
     """With the reason."""
     assert why in why_not(CHECK, subject_of(looked_at))
+
+
+@pytest.mark.parametrize("first", [0, 1], ids=["all", "first-dropped"])
+def test_the_classes_one_by_one_are_critical(first):
+    """No column alone tells the target, all together do."""
+    (finding,) = found(np.eye(3)[CLASSES][:, first:])
+
+    assert (Severity.CRITICAL, "column feature 5") == (finding.severity, finding.where[0])
+    assert f"{3 - first} columns of yes and no mark one class each" in finding.says
+    assert f"left_out = {list(range(5, 8 - first))}" in finding.to_type
+
+
+def test_a_mark_of_one_class_is_honest():
+    """What gives milk is a mammal."""
+    assert () == found(CLASSES == 1)

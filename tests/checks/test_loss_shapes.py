@@ -225,3 +225,28 @@ def test_clean_trainings(name):
     model, train, loss = CLEAN[name]()
 
     assert () == answer_of(CHECK, subject(model, train, loss=loss)).findings
+
+
+@pytest.mark.parametrize(
+    ("outputs", "targets", "loss", "severities"),
+    [
+        pytest.param(2, numbers(ROWS, 1), nn.MSELoss(), [Severity.WARNING], id="two-for-one"),
+        pytest.param(1, numbers(ROWS, 3), nn.HuberLoss(), [Severity.WARNING], id="one-for-three"),
+        pytest.param(3, numbers(ROWS, 1), squared, [], id="on-purpose"),
+        pytest.param(3, numbers(ROWS, 3), nn.MSELoss(), [], id="alike"),
+    ],
+)
+def test_the_smaller_is_stretched(outputs, targets, loss, severities):
+    """Torch warns of it, and the loss is no error; a loss of the user's own may well mean it, as for quantiles."""
+    findings = answer_of(CHECK, subject(mlp(4, outputs), table(targets), loss=loss)).findings
+
+    assert severities == [finding.severity for finding in findings]
+    assert all("the loss stretches the smaller to (16, " in finding.says for finding in findings)
+
+
+def test_stretched_shapes_do_not_hide_behind_equal_outputs():
+    """While all outputs are 0, the mean over all pairs is that over the rows."""
+    model = mlp(4, 1)
+    nn.init.zeros_(model[-1].weight), nn.init.zeros_(model[-1].bias)
+
+    assert Severity.CRITICAL == finding_of(model, table(HEIGHTS), nn.MSELoss()).severity

@@ -106,6 +106,26 @@ def test_a_model_that_waits_for_the_data(monkeypatch, speed, found):
         assert "num_workers=4" in findings[0].to_type
 
 
+@pytest.mark.parametrize(
+    ("load", "step", "batches", "severity"),
+    [
+        pytest.param(0.5, 0.1, 130, Severity.WARNING, id="slow-and-long"),
+        pytest.param(0.5, 0.1, 110, Severity.NOTE, id="not-long"),
+        pytest.param(0.5, 0.2, 130, Severity.NOTE, id="not-far-slower"),
+    ],
+)
+def test_a_loader_far_slower_than_the_model_is_a_warning(monkeypatch, load, step, batches, severity):
+    """Where it takes more than a minute an epoch."""
+    speed = Speed(rows=32, load=load, step=step, workers=0, batches=batches)
+    monkeypatch.setattr(memory_and_speed, "speed_of", lambda *_: speed)
+    monkeypatch.setattr(os, "cpu_count", lambda: 4)
+
+    (finding,) = asked(mlp()).findings
+
+    assert severity == finding.severity
+    assert "num_workers=4" in finding.to_type
+
+
 def test_one_processor_has_no_workers_to_spare(monkeypatch):
     """They would take turns with the model."""
     slow = Speed(rows=32, load=0.5, step=0.1, workers=0, batches=100)

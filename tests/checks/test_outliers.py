@@ -205,3 +205,20 @@ def test_not_applicable(looked_at, why):
 def test_features_without_a_spread(values):
     """Nothing is far from what never varies."""
     assert () == answer_of(Outliers(), subject_of(scan(values))).findings
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda random: np.stack([np.bincount(random.zipf(1.3, 60) % 400, minlength=400) for _ in range(500)]),
+        lambda random: random.poisson(random.gamma(0.2, 0.5, 1000)[None], (400, 1000)),
+        lambda random: (random.random((200, 200)) < 0.02) * 1.0,
+    ],
+    ids=["words by Zipf", "counts", "neighbours in a graph"],
+)
+def test_sparse_counts_are_far_from_each_other_by_nature(make):
+    """No more than a note."""
+    features = make(np.random.default_rng(0))
+    answer = answer_of(Outliers(), subject_of(scan(features, np.arange(len(features)) % 2)))
+
+    assert all(finding.severity == Severity.NOTE for finding in answer.findings)

@@ -177,3 +177,30 @@ def test_a_read_only_mapping_becomes_a_dict():
 def test_a_default_dict_keeps_its_default():
     """Only the tensors change."""
     assert [] == map_tensors(torch.clone, defaultdict(list, x=X))["missing"]
+
+
+IMAGES = [torch.full((3, 8, 8), 1.0), torch.full((3, 8, 8), 2.0)]
+
+
+@pytest.mark.parametrize("boxes", [(3, 3), (1, 4)], ids=["as-many-as-channels", "unequal"])
+@pytest.mark.parametrize("kind", [tuple, list])
+def test_samples_that_were_not_stacked_are_rows(kind, boxes):
+    """Detection: a list of images beside a list of dicts, however many boxes each image has."""
+    targets = kind({"boxes": torch.zeros(count, 4)} for count in boxes)
+    batch = kind((kind(IMAGES), targets))
+
+    assert 2 == rows(batch)
+    images, chosen = take(batch, [1, 1, 0], 2)
+    assert [2.0, 2.0, 1.0] == [float(image.mean()) for image in images]
+    assert [boxes[1], boxes[1], boxes[0]] == [len(target["boxes"]) for target in chosen]
+    assert kind is type(images) is type(chosen)
+
+
+def test_a_list_of_samples_that_differ_in_size_has_one_row_each():
+    """Detectron's form; where the sizes agree it may be batches of several loaders, whose rows are theirs."""
+    samples = [{"image": torch.zeros(3, 8, 8), "boxes": torch.zeros(count, 4)} for count in (1, 4)]
+    batches = [{"x": torch.zeros(5, 2), "y": torch.zeros(5)}, {"x": torch.zeros(5, 7)}]
+
+    assert 2 == rows(samples)
+    assert [samples[1]] == take(samples, [1], 2)
+    assert 5 == rows(batches)

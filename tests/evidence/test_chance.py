@@ -81,3 +81,22 @@ def test_a_sum_goes_as_the_rows(values, expected):
 def test_probabilities_sum_to_one_somewhere(outputs, expected):
     """The dimension is told."""
     assert expected == sums_to_one(outputs)
+
+
+@pytest.mark.parametrize(
+    "targets",
+    [
+        pytest.param(torch.randint(1, 6, (4, 3)), id="another-length"),
+        pytest.param(torch.full((4, 8), 9), id="classes-beyond-the-outputs"),
+    ],
+)
+def test_a_loss_of_sequences_is_not_known(targets):
+    """CTC: outputs and targets of different lengths, which no cross-entropy takes."""
+
+    def loss(outputs, targets):
+        lengths = torch.full((4,), 8), torch.full((4,), 3)
+        return functional.ctc_loss(outputs.transpose(0, 1), targets[:, :3].clamp(max=5), *lengths)
+
+    outputs = torch.zeros(4, 8, 6).log_softmax(-1)
+
+    assert "unknown" == expectation(loss, outputs, targets).takes

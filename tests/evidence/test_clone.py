@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 from torch.utils.data import Dataset
+from torchvision.transforms import ToTensor
 
 from autofix_nb.evidence.clone import Clone, Identity
 
@@ -81,6 +82,25 @@ def test_generators_begin_anew_for_each_sample(generator, draw):
 
     assert clone[0] == clone[1]
     assert draw(generator()) == draw(dataset.own)
+
+
+@pytest.mark.parametrize(
+    ("name", "wrapped", "taken_out"),
+    [
+        ("t", lambda change: change, True),
+        ("steps", lambda change: [change, change], True),
+        ("by_phase", lambda change: {"train": change}, True),
+        ("of_target", lambda change: change, False),
+        ("mixed", lambda change: [change, abs], False),
+    ],
+)
+def test_transforms_of_a_library_are_known_by_their_kind(name, wrapped, taken_out):
+    """Whatever the attribute is called; those of targets are kept."""
+    clone = Clone(Drawing(**{name: wrapped(ToTensor())}), bare=True)
+
+    held = vars(clone._dataset)[name]
+    first = next(iter(held.values())) if isinstance(held, dict) else held[0] if isinstance(held, list) else held
+    assert (taken_out, taken_out) == (clone.found, isinstance(first, Identity))
 
 
 def test_circles_end():

@@ -15,7 +15,8 @@ def digested(values, side="train", **fields):
     """Return a scan whose samples are equal where `values` are."""
     digests = [hashlib.blake2b(str(value).encode(), digest_size=16).digest() for value in values]
     digests = np.frombuffer(b"".join(digests), dtype="V16")
-    return scan(np.zeros((len(values), 1)), side=side, **{"digests": digests, "kind": "other"} | fields)
+    features = fields.pop("features", np.zeros((len(values), 1)))
+    return scan(features, side=side, **{"digests": digests, "kind": "other"} | fields)
 
 
 @pytest.mark.parametrize(
@@ -129,3 +130,15 @@ def test_equal_samples_with_different_labels_are_torn(labels, expected):
     torn, _ = torn_labels(told, groups(told))
 
     assert expected == [group.tolist() for group in torn]
+
+
+def test_samples_without_a_finite_value_are_no_copies():
+    """They are missing; those with one finite value are compared as they are."""
+    features = np.array([[np.nan, np.nan], [1, np.nan], [np.nan, np.nan], [1, np.nan], [np.nan, np.inf]])
+    sides = [
+        digested("abab" + "a", features=features, non_finite=dict.fromkeys(range(5), "NaN"), side=side)
+        for side in ("train", "val")
+    ]
+
+    assert [[1, 3]] == [group.tolist() for group in groups(sides[0])]
+    assert [[1, 1], [1, 3]] == shared(*sides).tolist()

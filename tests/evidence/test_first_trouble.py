@@ -1,5 +1,6 @@
 """Where a first step goes wrong: lazy layers, NaN on the way, eval mode, a batch of one row."""
 
+import numpy as np
 import pytest
 import torch
 from torch import nn
@@ -72,3 +73,28 @@ def test_sizes_of_an_epochs_batches():
     data = TensorDataset(torch.randn(9, 4), torch.arange(9) % 3)
 
     assert [4, 4, 1] == first_trouble.batch_sizes(subject(None, DataLoader(data, 4)))
+
+
+@pytest.mark.parametrize(
+    ("data", "expected"),
+    [
+        pytest.param((np.zeros(3), np.zeros(3)), True, id="arrays"),
+        pytest.param({"x": [[1.0, 2.0]], "labels": [1]}, True, id="lists"),
+        pytest.param((torch.zeros(3), np.zeros(3)), False, id="one-tensor"),
+        pytest.param((["a", "b"], None), False, id="texts"),
+        pytest.param([], False, id="nothing"),
+    ],
+)
+def test_batches_that_hold_no_tensor(data, expected):
+    """But numbers, that could be tensors."""
+    assert expected == first_trouble.holds_no_tensor(data)
+
+
+def test_a_trial_of_all_leaves_the_model_as_it_was():
+    """No gradient stays, and it has no rows."""
+    looked_at = subject(mlp(4, 3), small_loader(), loss=nn.CrossEntropyLoss())
+
+    trial = first_trouble.trial_of_all(looked_at)
+
+    assert (0, None) == (trial.rows, trial.error)
+    assert [None] * 4 == [parameter.grad for parameter in looked_at.model.parameters()]

@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from scipy.sparse import csr_matrix
 from torch.utils.data import DataLoader, Dataset, IterableDataset, RandomSampler, TensorDataset
 
 from autofix_nb.errors import ConfigurationError, DataError
@@ -234,3 +235,51 @@ def test_pandas_is_not_imported(monkeypatch):
     as_source((np.zeros((2, 2)), ["a", "b"]), "train")
 
     assert "pandas" not in sys.modules
+
+
+@pytest.mark.parametrize(
+    "target",
+    [
+        pytest.param((0, 1, 1), id="tuple"),
+        pytest.param(pd.Categorical([0, 1, 1]), id="categorical"),
+        pytest.param(pd.array([0, 1, 1], dtype="Int64"), id="nullable"),
+        pytest.param(pd.Index([0, 1, 1]), id="index"),
+    ],
+)
+def test_targets_in_any_column_are_targets(target):
+    """Else features and target would be taken for two batches, and their rows for copies of each other."""
+    _, targets, _ = tensors_of((np.zeros((3, 2)), target))
+
+    assert [0, 1, 1] == targets.tolist()
+
+
+def test_masked_values_are_missing():
+    """What stands below a mask is no value."""
+    masked = np.ma.masked_array(np.arange(6).reshape(3, 2), mask=[[0, 1], [0, 0], [0, 0]])
+    features, *_ = tensors_of((masked, [0, 1, 1]))
+
+    assert [[False, True], [False, False], [False, False]] == features.isnan().tolist()
+
+
+@pytest.mark.parametrize(
+    ("given", "error", "said"),
+    [
+        pytest.param((csr_matrix(np.eye(3)), [0, 1, 1]), DataError, "X.toarray()", id="sparse"),
+        pytest.param((np.eye(3), csr_matrix(np.eye(3))), DataError, "y.toarray()", id="sparse-target"),
+        pytest.param((np.eye(3), np.zeros(3), np.zeros(3)), ConfigurationError, "train=(X, y)", id="three"),
+        pytest.param((np.eye(3), None), ConfigurationError, "ndarray, NoneType", id="no-target"),
+    ],
+)
+def test_tuples_that_are_no_pair_say_what_to_give(given, error, said):
+    """Rather than being taken for batches."""
+    with pytest.raises(error) as raised:
+        as_source(given, "train")
+
+    assert said in str(raised.value)
+
+
+def test_a_tuple_of_batches_stays_one():
+    """Each of them a pair of its own."""
+    batches = ((torch.zeros(2, 3), torch.zeros(2)), (torch.zeros(2, 3), torch.zeros(2)))
+
+    assert (batches, None) == as_source(batches, "train")

@@ -97,3 +97,38 @@ def test_types_of_labels(labels, dtype):
         gathered.add(key, (torch.zeros(3), label))
 
     assert dtype == finished(gathered).labels.dtype
+
+
+@pytest.mark.parametrize(
+    ("usual", "odd", "reason"),
+    [
+        pytest.param(1, None, "target is None, usual is int", id="none"),
+        pytest.param(torch.tensor(1), torch.tensor([1]), "target is Tensor (1,), usual is Tensor ()", id="dimension"),
+        pytest.param(torch.tensor(1), 1, "target is int, usual is Tensor ()", id="number-beside-tensors"),
+        pytest.param(np.int64(1), np.array([1]), "target is ndarray (1,), usual is int64", id="array"),
+        pytest.param([1, 2], [1, 2, 3], "target is list (3,), usual is list (2,)", id="longer-list"),
+        pytest.param({"a": 1}, {"b": 1}, "target is b (), usual is a ()", id="other-names"),
+        pytest.param(1, np.int64(1), "", id="number-of-numpys"),
+        pytest.param(1, 1.5, "", id="whole-and-broken-numbers"),
+        pytest.param("a", "bc", "", id="texts"),
+    ],
+)
+@pytest.mark.parametrize("place", [3, 44])
+def test_a_target_that_cannot_be_collated_is_a_fault(usual, odd, reason, place):
+    """Asked of the very function that makes the batches."""
+    gathered = Gathered(None, None, strict=True)
+    for key in range(50):
+        gathered.add(key, (torch.zeros(3), odd if key == place else usual))
+
+    expected = [(place, "odd shape", reason)] if reason else []
+
+    assert expected == [(fault.index, fault.kind, fault.reason) for fault in finished(gathered).faults]
+
+
+def test_targets_of_all_shapes_are_no_fault():
+    """There is no usual one."""
+    gathered = Gathered(None, None, strict=True)
+    for key in range(50):
+        gathered.add(key, (torch.zeros(3), torch.zeros(key % 4)))
+
+    assert () == finished(gathered).faults

@@ -42,6 +42,14 @@ def files(tmp_path):
         pytest.param(lambda files: {"paths": files}, id="paths"),
         pytest.param(lambda files: {"files": np.array(list(map(str, files)))}, id="numpy"),
         pytest.param(lambda files: {"frame": pd.Series(list(map(str, files)), index=[9, 8, 7, 6])}, id="pandas"),
+        pytest.param(
+            lambda files: {"df": pd.DataFrame({"mask": ["m"] * 4, "label": [0] * 4, "file": list(map(str, files))})},
+            id="column-of-a-frame",
+        ),
+        pytest.param(
+            lambda files: {"df": pd.DataFrame({"id": [file.stem for file in files]}), "img_dir": str(files[0].parent)},
+            id="without-endings",
+        ),
         pytest.param(lambda files: {"_image_files": files, "_labels": [0] * 4}, id="a-name-of-its-own"),
         pytest.param(lambda files: {"masks": [Path("m.png")] * 4, "pictures": files}, id="not-the-masks"),
         pytest.param(

@@ -278,3 +278,24 @@ def test_a_loader_over_the_original_still_transforms():
     torch.manual_seed(3)
 
     assert torch.equal(expected, next(iter(DataLoader(dataset, batch_size=6)))[0])
+
+
+@pytest.mark.parametrize(
+    ("dataset", "expected"),
+    [
+        pytest.param(HardCoded(), True, id="hard-coded"),
+        pytest.param(InMemory(), False, id="taken-out"),
+        pytest.param(TensorDataset(torch.arange(8.0).view(4, 2)), False, id="tensors"),
+        pytest.param(ConcatDataset([InMemory(), HardCoded()]), True, id="some"),
+    ],
+)
+def test_whether_samples_hang_on_random_numbers(dataset, expected):
+    """What transforms did is out by then; the streams are as they were."""
+    before = streams()
+    actual = Raw(dataset).drawn_anew(range(0, len(dataset), 2))
+    after = streams()
+    set_streams(before)
+
+    assert expected == actual
+    assert torch.equal(before[0], after[0])
+    assert before[2] == after[2]

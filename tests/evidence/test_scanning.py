@@ -368,7 +368,7 @@ def test_batches_of_any_form_do_not_raise(data):
         pytest.param(lambda index: {}, id="empty-dict"),
         pytest.param(lambda index: (torch.zeros(0), 1), id="no-numbers"),
         pytest.param(lambda index: (torch.zeros(2, dtype=torch.complex64), 1), id="complex"),
-        pytest.param(lambda index: (torch.zeros(3 if index % 2 else 4), 1) if index else None, id="mixed"),
+        pytest.param(lambda index: (torch.zeros(3 if index % 2 else 4) if index else None, 1), id="mixed"),
     ],
 )
 def test_samples_of_any_form_do_not_raise(give):
@@ -580,3 +580,35 @@ def test_pixels_that_are_not_finite_are_named():
 
         assert {4: "input: 1 of 192 values NaN"} == seen.non_finite
         assert (6, 32, 32, 3) == seen.thumbnails.shape
+
+
+def test_samples_that_the_data_set_augments_by_itself_are_known(tmp_path):
+    """Their values tell of one draw, not of the data; what comes from files or arrays, or by a transform, does not."""
+
+    class Noisy(Dataset):
+        def __len__(self):
+            return 12
+
+        def __getitem__(self, index):
+            return torch.full((4,), float(index)) + torch.rand(4), index % 2
+
+    image_folder(tmp_path, 8)
+    rows = TensorDataset(torch.rand(8, 3), torch.zeros(8))
+    actual = [scan(data).drawn_anew for data in (Noisy(), ImageFolder(tmp_path, CROP), rows)]
+
+    assert [True, False, False] == actual
+
+
+@pytest.mark.parametrize(
+    ("options", "faults"),
+    [
+        pytest.param({"batch_size": 4}, [9], id="batches"),
+        pytest.param({"batch_size": 1}, [], id="batches-of-one"),
+        pytest.param({"batch_sampler": [[*range(9)], [9], [10, 11]]}, [], id="put-together-by-shape"),
+    ],
+)
+def test_an_odd_shape_matters_among_others_only(options, faults):
+    """Where nothing is collated with it, it is none."""
+    data = Samples(lambda index: (torch.zeros(4 if index == 9 else 3), index))
+
+    assert faults == [fault.index for fault in scan(DataLoader(data, **options)).faults]

@@ -152,3 +152,17 @@ def test_forget_lets_go_of_what_takes_memory():
 
     assert not {"_copies", "trial", "_first"} & vars(looked_at).keys()
     assert looked_at.scan().features is None
+
+
+@pytest.mark.parametrize(
+    ("width", "says"),
+    [
+        pytest.param(64, "raises ValueError on 4 of the batch's 32 rows, though a step on 32 works", id="only-there"),
+        pytest.param(5, "raises ValueError (see B06)", id="in-the-trial-too"),
+    ],
+)
+def test_an_error_points_to_the_trial_only_where_it_raised_too(width, says):
+    """A model that wants batches of one size passes the trial step."""
+    one = subject(mlp(width, 10), digits_loaders()[0])
+
+    assert says == one.raises(ValueError("4"), 4)

@@ -3,7 +3,15 @@
 import numpy as np
 import pytest
 
-from autofix_nb.evidence.telling import equal_columns, numbering, score_of, straight_lines, telling, without_gaps
+from autofix_nb.evidence.telling import (
+    equal_columns,
+    marks_of_classes,
+    numbering,
+    score_of,
+    straight_lines,
+    telling,
+    without_gaps,
+)
 
 RANDOM = np.random.default_rng(0)
 CLASSES = RANDOM.integers(0, 3, 300)
@@ -102,3 +110,23 @@ def test_straight_lines():
 def test_columns_that_number_the_rows(column, kind):
     """Whole numbers, all different, with nothing measured about them."""
     assert kind == numbering(np.asarray(column, dtype=np.float32), 300)
+
+
+MARKS = np.eye(3)[CLASSES]
+
+
+@pytest.mark.parametrize(
+    ("columns", "targets", "expected"),
+    [
+        pytest.param(MARKS, CLASSES, [3, 4, 5], id="one-hot"),
+        pytest.param(5 - 2 * MARKS, CLASSES, [3, 4, 5], id="other-numbers"),
+        pytest.param(MARKS[:, 1:], CLASSES, [3, 4], id="first-dropped"),
+        pytest.param(MARKS[:, :1], CLASSES, [], id="one-of-three"),
+        pytest.param(np.eye(2)[CLASSES % 2], CLASSES % 2, [], id="two-classes"),
+        pytest.param(np.where(RANDOM.random((300, 3)) < 0.02, 1 - MARKS, MARKS), CLASSES, [], id="nearly"),
+        pytest.param(MARKS[::-1], CLASSES, [], id="of-other-rows"),
+    ],
+)
+def test_marks_of_classes(columns, targets, expected):
+    """Columns of yes and no that together tell all classes."""
+    assert expected == marks_of_classes(np.column_stack([NOISE, columns]), targets)

@@ -22,6 +22,7 @@ from autofix_nb.evidence.thumbnails import (
         pytest.param(np.array([0, 255], dtype=np.uint8), [0.0, 1.0], id="bytes"),
         pytest.param(np.array([0, 7], dtype=np.uint8), [0.0, 7 / 255], id="dark-bytes"),
         pytest.param(np.array([0.0, 0.5]), [0.0, 0.5], id="already"),
+        pytest.param(np.array([0.0, 1.4]), [0.0, 1.4], id="brightened"),
         pytest.param(np.array([0.0, 15.0]), [0.0, 15 / 16], id="digits"),
         pytest.param(np.array([0.0, 200.0]), [0.0, 200 / 255], id="floats-to-255"),
         pytest.param(np.array([0, 65535], dtype=np.uint16), [0.0, 1.0], id="sixteen-bits"),

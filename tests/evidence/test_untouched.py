@@ -115,3 +115,23 @@ def test_lazy_layers_are_left_lazy():
         pass
 
     assert isinstance(model[0].weight, nn.parameter.UninitializedParameter)
+
+
+def test_what_modules_and_data_sets_hold_is_put_back():
+    """Counters, logs and caches, where a model cannot be copied or a data set keeps what it has loaded."""
+    model, _, loader = a_training()
+    model.calls, model.log = 0, []
+    loader.dataset.cache, loader.dataset.random = {}, np.random.default_rng(0)
+    drawn = np.random.default_rng(0).random()
+
+    with Untouched(model, loaders=(loader,)):
+        model.calls += 1
+        model.features = torch.ones(1)
+        model.log.append(1)
+        loader.dataset.cache[0] = 1
+        loader.dataset.random.random()
+
+    assert (0, []) == (model.calls, model.log)
+    assert not hasattr(model, "features")
+    assert {} == loader.dataset.cache
+    assert drawn == loader.dataset.random.random()

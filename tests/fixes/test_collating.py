@@ -141,6 +141,20 @@ def test_loaders_whose_workers_run_already_are_left_alone():
     assert not can_convert([one])
 
 
+def test_workers_that_run_with_a_conversion_are_let_go_with_it():
+    """What is undone shows in the very next epoch."""
+    loader = DataLoader(ROWS, batch_size=4, num_workers=1, persistent_workers=True)
+    plain = [batch[0] for batch in DataLoader(ROWS, batch_size=4)]
+    made = Converted.put_behind(loader, Doubled(("[0]",)))
+    doubled = [batch[0] for batch in loader]
+    made.take_away(loader)
+    undone = [batch[0] for batch in loader]
+    loader._iterator._shutdown_workers()
+
+    assert all(torch.equal(2 * one, two) for one, two in zip(plain, doubled, strict=True))
+    assert all(map(torch.equal, plain, undone))
+
+
 def test_data_sets_of_tensors_are_still_read_whole_batches_at_a_time():
     """Row by row costs six times as much; the bits are the same."""
     loader = DataLoader(ROWS, batch_size=4)

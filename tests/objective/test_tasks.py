@@ -166,3 +166,20 @@ def test_accuracy_equals_counting(classes, rows, random):
     )
 
     assert right / rows == pytest.approx(task.metric[1](outputs, targets))
+
+
+def test_a_loss_with_weights_of_its_own_is_no_classification():
+    """As an ArcFace head: the model returns embeddings, of which the largest number predicts nothing."""
+
+    class Head(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.centres = nn.Parameter(torch.randn(3, 16))
+
+        def forward(self, outputs, targets):
+            return nn.functional.cross_entropy(outputs @ self.centres.T, targets)
+
+    task = task_of(Head(), torch.randn(8, 16), torch.tensor([0, 1, 2, 0, 1, 2, 0, 1]))
+
+    assert task.kind == "custom"
+    assert task.metric is None

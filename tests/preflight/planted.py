@@ -3,6 +3,7 @@
 None of them is known to the package. Each is made anew by a function of a folder, in which files may be put.
 """
 
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
@@ -1701,6 +1702,19 @@ def _(folder: Path) -> Made:
 @planted("a package was removed under the kernel", "E06", where="pandas")
 def _(folder: Path) -> Made:
     return on(loaded={"torch": "2.11.0", "pandas": "2.2.2"}, on_disk={"torch": "2.11.0"}, vanished=("pandas",))
+
+
+@planted("a data set that is far slower than the model", "B11", where="num_workers")
+def _(folder: Path) -> Made:
+    inputs, targets, *_ = table()
+    many = np.resize(np.arange(len(inputs)), 5000)
+
+    def slowly(index: int, row: Any, target: Any) -> Any:
+        time.sleep(0.02)
+        return row + 1e-3 * index / len(many), target
+
+    slow = DataLoader(Rows(inputs[many], targets[many], slowly), batch_size=8, shuffle=True)
+    return training(train=slow, val=None) | {"budget_seconds": 3.0}
 
 
 @planted("a batch of pictures larger than the memory", "B11")

@@ -276,3 +276,55 @@ def test_a_data_set_needs_no_loader_either():
     inputs, targets = digits()
 
     assert look(mlp(), TensorDataset(inputs, targets)).verdict == "clean"
+
+
+def test_a_model_without_values_is_refused():
+    """On `meta` there is nothing to be computed, and nothing to be put back."""
+    with torch.device("meta"):
+        model = nn.Linear(64, 10)
+
+    with pytest.raises(ModelError, match="lies on the `meta` device: 2 of its 2 parameters"):
+        look(model, *digits_loaders())
+
+
+class Kept(nn.Module):
+    """A model that keeps features and counts its calls, so that `copy.deepcopy` refuses it after a forward pass."""
+
+    def __init__(self):
+        super().__init__()
+        self.body = mlp()
+        self.features, self.calls = None, 0
+
+    def forward(self, rows):
+        self.calls += 1
+        self.features = self.body(rows)
+        return self.features
+
+
+def test_what_a_model_keeps_is_kept():
+    """A copy can learn a batch by heart, and the original's features are those of the user's last call."""
+    model = Kept()
+    model(digits()[0][:4])
+    features = model.features
+    report = look(model, *digits_loaders(), loss=nn.CrossEntropyLoss(), deep=True)
+
+    assert model.features is features
+    assert 1 == model.calls
+    assert "learnt by heart" in next(one.answer.says for one in report.asked if one.check.code == "B09")
+
+
+def test_batches_whose_samples_are_not_stacked_are_tried():
+    """Detection: images beside dicts of boxes; without rows no question about the model could be answered."""
+    inputs, _ = digits()
+    samples = [(row, {"boxes": torch.rand(1 + place % 3, 4)}) for place, row in enumerate(inputs[:40])]
+    train = DataLoader(samples, batch_size=4, shuffle=True, collate_fn=lambda rows: tuple(zip(*rows, strict=True)))
+    model = nn.Linear(64, 4)
+
+    def step(model, batch):
+        images, targets = batch
+        wanted = torch.stack([target["boxes"].mean(0) for target in targets])
+        return {"boxes": nn.functional.mse_loss(model(torch.stack(images)), wanted)}
+
+    report = look(model, train, step=step)
+
+    assert {"B06", "B07", "B11"} <= {one.check.code for one in report.asked if one.answer is not None}

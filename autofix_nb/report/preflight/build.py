@@ -1,6 +1,7 @@
 """The report as one plain dict: everything that the text, the HTML and the JSON say, worked out once."""
 
 import math
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -11,6 +12,9 @@ from autofix_nb.report.build import duration
 from autofix_nb.report.preflight.words import MARKS, code_lines, counted, cut, joined, one_line
 
 Plain = dict[str, Any]
+
+SEE = re.compile(r"\(see ([EBD]\d\d)\)")
+"""How a finding names the check that found its cause."""
 
 EXIT_STATUS = {"clean": 0, "warnings": 1, "errors": 2}
 """What a script ends with, by verdict. Notes are clean."""
@@ -24,7 +28,9 @@ MOST_HEADLINE = 180
 
 def build(asked: Sequence[Asked], about: Mapping[str, Any]) -> Plain:
     """Return the report: a verdict, a row for each check that found something, worst first, and all others by name."""
-    rows = [_row(one) for one in sorted(asked, key=lambda one: -(one.severity or 0)) if one.findings]
+    rows = _under_their_causes(
+        [_row(one) for one in sorted(asked, key=lambda one: -(one.severity or 0)) if one.findings]
+    )
     unanswered = [one for one in asked if one.answer is None]
     severities = {row["severity"] for row in rows}
     verdict = "errors" if "critical" in severities else "warnings" if "warning" in severities else "clean"
@@ -53,7 +59,29 @@ def _row(one: Asked) -> Plain:
     told = {line for finding in one.findings for line in finding.evidence}
     shared = [line for line in one.answer.evidence if line not in told]
     also = [_found(finding) for finding in others]
-    return _named(one) | _found(worst, shared) | {"also": also}
+    cause = SEE.search(worst.says)
+    return _named(one) | _found(worst, shared) | {"also": also, "cause": cause[1] if cause else ""}
+
+
+def _under_their_causes(rows: list[Plain]) -> list[Plain]:
+    """Put a row that names its cause, `(see B04)`, under the row of that cause: one fault is counted once."""
+    by_code = {row["code"]: row for row in rows}
+    kept = []
+    for row in rows:
+        cause = by_code.get(row["cause"]) if row["cause"] != row["code"] else None
+        if cause is None or row["also"] or cause["cause"] or cause["severity"] != row["severity"]:
+            kept.append(row)
+            continue
+        cause["also"].append(
+            {name: row[name] for name in FOUND} | {"says": f"{row['code']} {row['title']}: {row['says']}"}
+        )
+    return kept
+
+
+FOUND = (
+    "mark", "severity", "says", "measured", "limit", "where", "where_count", "evidence", "evidence_count", "to_type",
+    "fixes",
+)  # fmt: skip
 
 
 def _found(finding: Finding, shared: Sequence[str] = ()) -> Plain:

@@ -97,11 +97,12 @@ def _pictures_row(report: Plain, pictures: Pictures) -> list[str]:
     rest = [(code, by_code.get(code)) for code in pictures if code not in found and pictures[code]]
     if not rest:
         return []
-    titles = "; ".join(one_line(title) for code, _ in rest for title, _ in pictures[code])
+    titles = [one_line(title) for code, _ in rest for title, _ in pictures[code]]
     body = "".join(
-        _figures(pictures[code], one or {"code": one_line(code), "title": "", "says": ""}) for code, one in rest
+        _figures(pictures[code], one or {"code": one_line(code), "title": "", "says": ""}, titled=len(titles) > 1)
+        for code, one in rest
     )
-    return [_fold(MARKS["picture"], f"<b>To look at</b>: {_prose(titles)}", body)]
+    return [_fold(MARKS["picture"], f"<b>To look at</b>: {_prose('; '.join(titles))}", body)]
 
 
 def _fine_row(fine: Sequence[Plain]) -> list[str]:
@@ -164,10 +165,11 @@ def _prose(text: str) -> str:
     return re.sub(r"`([^`]+)`", r"<code>\1</code>", escape(text))
 
 
-def _figures(pictures: Sequence[tuple[str, bytes]], row: Plain) -> str:
+def _figures(pictures: Sequence[tuple[str, bytes]], row: Plain, *, titled: bool = True) -> str:
     return "".join(
         f'<figure><img alt="{escape(_describe(one_line(title), row))}" src="data:image/png;base64,'
-        f'{base64.b64encode(png).decode()}"><figcaption>{escape(one_line(title))}</figcaption></figure>'
+        f'{base64.b64encode(png).decode()}">'
+        f"{f'<figcaption>{escape(one_line(title))}</figcaption>' if titled else ''}</figure>"
         for title, png in pictures
     )
 

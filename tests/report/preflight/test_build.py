@@ -184,3 +184,16 @@ def test_code_keeps_its_lines():
     (row,) = build([bad(to_type="\nif wrong:\n\tmend(\x07)  \n")], ABOUT)["rows"]
 
     assert "if wrong:\n    mend(\\x07)" == row["to_type"]
+
+
+def test_a_finding_that_names_its_cause_stands_under_it():
+    """One fault is counted once; another fault of the same check stays a row of its own."""
+    one = build([bad("B04", ERROR, "labels hold 10"), bad("B06", ERROR, "the loss raises (see B04)")], ABOUT)
+    two = build([bad("B04", WARNING, "labels hold 10"), bad("B06", ERROR, "the loss raises (see B04)")], ABOUT)
+    three = build([bad("B06", ERROR, "the loss raises (see B04)")], ABOUT)
+
+    assert ["B04"] == [row["code"] for row in one["rows"]]
+    assert ["the loss raises (see B04)"] == [found["says"].split(": ", 1)[1] for found in one["rows"][0]["also"]]
+    assert one["headline"].startswith("Not ready: 1 error in")
+    assert ["B06", "B04"] == [row["code"] for row in two["rows"]]
+    assert ["B06"] == [row["code"] for row in three["rows"]]
