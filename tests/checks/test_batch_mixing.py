@@ -127,7 +127,16 @@ def test_what_is_random_in_eval_mode_is_found(noise):
 )
 def test_a_model_that_samples_is_worth_a_note_unless_it_predicts(noise):
     """A variational autoencoder draws its code in eval mode too; the class of a sample is not to be drawn."""
-    made_up = asked(before(noise), TABLE, loss=lambda outputs, targets: outputs.square().mean()).findings[0]
+
+    class WithItsCode(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.body = before(noise)
+
+        def forward(self, rows):
+            return self.body(rows), rows
+
+    made_up = asked(WithItsCode(), TABLE, loss=lambda outputs, targets: outputs[0].square().mean()).findings[0]
     predicted = asked(before(noise), TABLE).findings[0]
 
     assert Severity.NOTE == made_up.severity
