@@ -11,6 +11,7 @@ from typing import ClassVar
 import torch
 
 from autofix_nb.checks.base import Answer, Check
+from autofix_nb.checks.ways_out import way_out
 from autofix_nb.data import structure
 from autofix_nb.errors import AutofixError
 from autofix_nb.evidence import Subject, Trial
@@ -40,6 +41,7 @@ from autofix_nb.finding import Finding, NotApplicable, Severity
 from autofix_nb.objective import is_out_of_memory
 
 _NO_GRADIENT = "does not require grad"
+_SECOND_BACKWARD = "backward through the graph a second time"
 
 _TO_TENSORS = "inputs, targets = torch.as_tensor(inputs), torch.as_tensor(targets)  # at the end of `collate_fn`"
 
@@ -131,6 +133,10 @@ class FirstStep(Check):
         if len(kinds) > 1:
             evidence.append(f"the model's weights are of several types: {', '.join(sorted(kinds))}")
         to_type = "model.float()  # one type for all weights" if len(kinds) > 1 and "dtype" in said else ""
+        if _SECOND_BACKWARD in str(error) and subject.step is not None:
+            said = "it goes backward itself, and so does the training after it; wanted the loss alone"
+            to_type = "return loss  # without loss.backward() and optimizer.step()"
+        to_type = to_type or way_out(subject, trial)
         if holds_no_tensor(subject.batch.data):
             place = f"the batches of `train` hold arrays or lists of numbers and 0 tensors, wanted 1 or more: {place}"
             to_type = _TO_TENSORS
