@@ -77,7 +77,7 @@ class BrokenSamples(Check):
             limit=self.worst_share if severe else 0,
             where=[_name(fault) for fault in broken],
             evidence=(*_lines(broken), f"looked at {share}"),
-            to_type=leave_out(f"{side}.dataset", numbers, kept=f"{side}_set") if numbers else "",
+            to_type=leave_out(_data_set(subject, side), numbers, kept=f"{side}_set") if numbers else "",
         )
 
     def _none(self, subject: Subject, side: Side, faults: tuple[Fault, ...]) -> Finding:
@@ -99,7 +99,7 @@ class BrokenSamples(Check):
                 limit=0,
                 where=[_name(fault) for fault in faults],
                 evidence=_lines(faults),
-                to_type=_try_one(faults[0], side),
+                to_type=_try_one(faults[0], _data_set(subject, side)),
             )
         return self._empty(given, side)
 
@@ -211,5 +211,12 @@ def _lines(faults: Sequence[Fault]) -> list[str]:
     return [f"{_name(fault)} ({fault.kind}): {fault.reason}" for fault in faults[:10]]
 
 
-def _try_one(fault: Fault, side: Side) -> str:
-    return f"{side}.dataset[{fault.index}]  # raises the same error" if isinstance(fault.index, int) else ""
+def _data_set(subject: Subject, side: Side) -> str:
+    return side if side in subject.data_sets else f"{side}.dataset"
+
+
+def _try_one(fault: Fault, data: str) -> str:
+    if not isinstance(fault.index, int):
+        return ""
+    # What does not collate, or is `None`, raises nothing on its own.
+    return f"{data}[{fault.index}]  # {'raises the same error' if fault.kind == 'raises' else 'look at what it gives'}"

@@ -12,7 +12,7 @@ from typing import ClassVar
 import numpy as np
 
 from autofix_nb.checks.base import Answer, Check, Shown
-from autofix_nb.checks.typed import leave_out
+from autofix_nb.checks.typed import leave_out, leave_out_of
 from autofix_nb.evidence import Scan, Subject
 from autofix_nb.evidence.classes import ranges, task_or_none
 from autofix_nb.evidence.copies import commonplace, groups, made_anew, same_places, shared, torn_labels
@@ -52,6 +52,9 @@ class Duplicates(Check):
     leaked_share: float = 0.01
     """Share of the validation samples from which, with at least three, the validation score is worthless too."""
 
+    most_left_out: float = 0.2
+    """Share of the training samples up to which leaving out those with contradicting labels is a way out."""
+
     chance: float = 0.1
     """Share of the equal pairs that chance must explain for equal rows to be nothing special."""
 
@@ -73,7 +76,7 @@ class Duplicates(Check):
         if val is not None:
             told += self._leak(subject, train, val, by_chance, evidence)
         if extra:
-            told += self._within(train, equal, extra) if not by_chance else []
+            told += self._within(subject, train, equal, extra) if not by_chance else []
             told += self._conflicts(subject, train, equal, by_chance)
         if train.kind == "image" and train.thumbnails is not None:
             told += self._near(train, val)
@@ -114,7 +117,7 @@ class Duplicates(Check):
                 f"training samples {ranges(train.indices[both[:, 0]])}",
                 f"validation samples {ranges(val.indices[both[:, 1]])}",
             ],
-            to_type=leave_out("val_set", val.indices[both[:, 1]]),
+            to_type=leave_out_of(subject, "val", val.indices[both[:, 1]]),
         )
         shown = Shown(
             title="Validation samples that are in the training data",
@@ -124,7 +127,7 @@ class Duplicates(Check):
         )
         return [(finding, shown)]
 
-    def _within(self, train: Scan, equal: list[np.ndarray], extra: int) -> list[Told]:
+    def _within(self, subject: Subject, train: Scan, equal: list[np.ndarray], extra: int) -> list[Told]:
         count = len(train.indices)
         share = extra / count
         told = [" = ".join(f"sample {train.indices[place]}" for place in group[:4]) for group in equal[:LISTED]]
@@ -139,7 +142,7 @@ class Duplicates(Check):
             limit=self.share,
             where=[f"sample {train.indices[place]}" for place in doubles],
             evidence=[*told, f"copies: samples {ranges(train.indices[doubles])}"],
-            to_type=KEEP_FIRST,
+            to_type=_keep_first(subject),
         )
         firsts = [place for group in equal[:6] for place in group[:2]]
         return [(finding, Shown(title="Copies in the training data", indices=tuple(train.indices[firsts].tolist())))]
@@ -161,7 +164,10 @@ class Duplicates(Check):
             limit=0,
             where=[f"sample {train.indices[place]}" for place in places],
             evidence=told,
-            to_type=leave_out("train_set", train.indices[places]),
+            # What is torn as often as this are coarse features, not single labels to be mended.
+            to_type=leave_out_of(subject, "train", train.indices[places])
+            if len(places) <= self.most_left_out * len(train.indices)
+            else "",
         )
         first = places[:12].tolist()
         shown = Shown(
@@ -210,3 +216,16 @@ class Duplicates(Check):
             indices = tuple(index for pair in inside[:6] for index in pair)
             found.append((finding, Shown(title="Images that look the same", indices=indices)))
         return found
+
+
+def _keep_first(subject: Subject) -> str:
+    table = subject.tables.get("train")
+    if table is None:
+        return KEEP_FIRST
+    if table.framed and table.target:
+        return "X_train = X_train.drop_duplicates()  # the first of each stays\ny_train = y_train.loc[X_train.index]"
+    rows, targets = (".iloc[first]" if table.framed else "[first]"), (".iloc[first]" if table.target else "[first]")
+    return (
+        "first = np.sort(np.unique(np.asarray(X_train), axis=0, return_index=True)[1])  # the first of each stays\n"
+        f"X_train, y_train = X_train{rows}, y_train{targets}"
+    )

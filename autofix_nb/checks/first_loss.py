@@ -22,6 +22,7 @@ from autofix_nb.evidence.chance import (
     are_log_probabilities,
     expectation,
     grows_with_rows,
+    quietly,
     sums_to_one,
 )
 from autofix_nb.finding import Finding, NotApplicable, Severity
@@ -106,7 +107,7 @@ class FirstLoss(Check):
 
     def _first(self, loss: Any, outputs: Any, targets: Any, trial: Any) -> float:
         try:
-            with torch.no_grad():
+            with quietly():
                 evaluated = float(total_loss(loss(outputs, targets))[0])
         except Exception:  # noqa: BLE001 - a loss that wants the graph, say; the trial's own is there
             evaluated = float("inf")

@@ -12,6 +12,7 @@ from typing import Any, ClassVar
 import torch
 
 from autofix_nb.checks.base import Answer, Check, Shown
+from autofix_nb.checks.typed import as_numbers
 from autofix_nb.evidence import Subject
 from autofix_nb.evidence.input_size import channels_are_last, has_learnt, inputs_of, main_input, misfit, weights_config
 from autofix_nb.evidence.magnitudes import looks_like_pixels, middle_of, nearly_largest, reaching_the_weights
@@ -276,14 +277,15 @@ class InputScale(Check):
         if table is None or not table.text_columns:
             return []
         names = list(table.text_columns)
+        have = "column holds text or dates and was" if len(names) == 1 else "columns hold text or dates and were"
         return [
             self.found(
-                f"{len(names)} columns hold text or dates and were left out: a model computes with numbers only",
+                f"{len(names)} {have} left out (limit 0): a model computes with numbers only",
                 severity=Severity.WARNING,
                 measured=len(names),
                 limit=0,
                 where=names,
-                to_type=f"frame = pd.get_dummies(frame, columns={names[:8]!r}, dtype=float)",
+                to_type=as_numbers(names, table.text_kinds),
                 fixes=(),
             )
         ]

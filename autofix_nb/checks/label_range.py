@@ -23,6 +23,9 @@ Side = Literal["train", "val"]
 
 _OUT_OF_BOUNDS = re.compile(r"Target (-?\d+) is out of bounds")
 
+SIGNS = "targets = (targets + 1) // 2  # -1 and 1 become 0 and 1"
+"""For the labels of a support vector machine."""
+
 _OFTEN_IGNORED = (-1, 255)
 """Labels by which people mark what is not to be learnt."""
 
@@ -46,7 +49,7 @@ class LabelRange(Check):
             return self._of_a_step(subject)
         targets = subject.parts[1]
         if is_text(targets):
-            return self.bad(self._text(targets))
+            return self.bad(self._text(subject, targets))
         if not isinstance(targets, torch.Tensor):
             raise NotApplicable(f"the targets are a {type(targets).__name__}, no tensor of labels")
         outputs = subject.outputs
@@ -111,7 +114,9 @@ class LabelRange(Check):
                 f"labels out of range: {', '.join(map(str, odd[:10]))}",
                 f"looked at {told.share}: {low} to {high}",
             ),
-            to_type=_way_out(subject, odd, high, width, from_one=from_one),
+            to_type=SIGNS
+            if low == -1 and set(np.unique(counted).tolist()) == {-1, 1}
+            else _way_out(subject, odd, high, width, from_one=from_one),
         )
 
     def _of_presence(
@@ -198,8 +203,21 @@ class LabelRange(Check):
             else f"nn.CrossEntropyLoss()  # for classes 0 to {high:g}: a model with {int(high) + 1} outputs",
         )
 
-    def _text(self, targets: Any) -> Finding:
+    def _text(self, subject: Subject, targets: Any) -> Finding:
         names = sorted(set(map(str, targets)))
+        parts = subject.batch.data
+        if isinstance(parts, list | tuple) and len(parts) > 2 and len(names) > max(1, len(targets) / 2):
+            return self.found(
+                f"the last of the {len(parts)} parts of a batch is taken for the target, and holds text, such as "
+                f"'{names[0]}', of which {len(names)} of {len(targets)} differ (limit half): are the labels in another "
+                "part?",
+                severity=Severity.CRITICAL,
+                measured=len(names),
+                limit=len(targets) / 2,
+                where=names[:20],
+                to_type="return image, path, label  # in __getitem__: the label last\n"
+                "step=lambda model, batch: loss(model(batch[0]), batch[1])  # or say it in `step`",
+            )
         return self.found(
             f"the labels are text, such as '{names[0]}', and a loss wants whole class numbers from 0 on",
             severity=Severity.CRITICAL,

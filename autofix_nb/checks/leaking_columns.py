@@ -18,7 +18,7 @@ from autofix_nb.checks.base import Answer, Check
 from autofix_nb.checks.typed import Columns
 from autofix_nb.evidence import Scan, Subject
 from autofix_nb.evidence.classes import task_or_none, with_targets
-from autofix_nb.evidence.neighbours import some_rows
+from autofix_nb.evidence.neighbours import fitting_rows, some_rows
 from autofix_nb.evidence.telling import (
     Telling,
     equal_columns,
@@ -36,6 +36,12 @@ FEWEST_ROWS = 50
 
 MOST_CORRELATED = 1_000
 """With more columns, only exact copies are looked for."""
+
+MOST_NUMBERS = 2_000_000
+"""Rows times columns that are compared with the targets and with each other."""
+
+MOST_COMPARED = 3
+"""Columns compared with all others: where more tell the target as well, each leaves the others enough to tell it."""
 
 MOST_NAMED = 20
 """Columns named in a finding."""
@@ -84,7 +90,7 @@ class LeakingColumns(Check):
             raise NotApplicable(f"{count} rows, at least {FEWEST_ROWS} are needed to tell a leak from chance")
         if width < 2:
             raise NotApplicable("there is one column only, with nothing to compare it with")
-        rows = some_rows(count, self.rows, np.random.default_rng(0))
+        rows = some_rows(count, fitting_rows(self.rows, width, MOST_NUMBERS), np.random.default_rng(0))
         columns = Columns.of(subject, scan)
         said, findings = [], []
         try:
@@ -114,7 +120,7 @@ class LeakingColumns(Check):
         rest = without_gaps(values)
         marks = marks_of_classes(rest, targets) if classes else []
         findings += [self._marks(marks, scan, columns)] if marks else []
-        for one in [one for one in found if not one.exact and one.score >= limit]:
+        for one in [one for one in found if not one.exact and one.score >= limit][:MOST_COMPARED]:
             same = {pair for first, second, _ in straight_lines(values, self.correlation) for pair in (first, second)}
             left_out = {one.column, *marks, *(copy.column for copy in exact), *(same if one.column in same else ())}
             others = np.array([column for column in range(values.shape[1]) if column not in left_out], dtype=int)

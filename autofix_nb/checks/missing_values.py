@@ -12,7 +12,7 @@ from typing import ClassVar
 import numpy as np
 
 from autofix_nb.checks.base import Answer, Check, Shown
-from autofix_nb.checks.typed import Columns, leave_out
+from autofix_nb.checks.typed import Columns, leave_out_of
 from autofix_nb.evidence import Scan, Subject
 from autofix_nb.evidence.classes import ranges
 from autofix_nb.evidence.coping import constant_as_loaded, coping_with
@@ -128,7 +128,7 @@ class MissingValues(Check):
                 f"samples {ranges(keys, 40)}",
                 *(f"{_prefix(scan)}sample {key}: {scan.non_finite[key]}" for key in keys[:10]),
             ],
-            to_type=_leave_out(scan, keys),
+            to_type=_leave_out(subject, scan, keys),
         )
 
     def _columns(self, scan: Scan) -> list[tuple[int, float]]:
@@ -150,7 +150,7 @@ class MissingValues(Check):
         if empty and table:
             return f"{Columns.of(subject, scan).drop(empty)}  # then fill in the rest\n{IMPUTE}"
         few_rows = len(keys) <= 0.05 * len(scan.indices)
-        return IMPUTE if table and columns and not few_rows else _leave_out(scan, keys)
+        return IMPUTE if table and columns and not few_rows else _leave_out(subject, scan, keys)
 
     def _constant(self, subject: Subject, scan: Scan) -> list[Finding]:
         rows = scan.features
@@ -196,5 +196,11 @@ def _prefix(scan: Scan) -> str:
     return "" if scan.side == "train" else "val "
 
 
-def _leave_out(scan: Scan, keys: list[int]) -> str:
-    return leave_out("train_set" if scan.side == "train" else "val_set", keys)
+def _leave_out(subject: Subject, scan: Scan, keys: list[int]) -> str:
+    table = subject.tables.get(scan.side)
+    said = [scan.non_finite[key] for key in keys]
+    only_gaps = all("input" in words and "inf" not in words and "target" not in words for words in said)
+    if table is not None and table.framed and table.target and not table.text_columns and only_gaps:
+        features, target = f"X_{scan.side}", f"y_{scan.side}"
+        return f"{features} = {features}.dropna()\n{target} = {target}.loc[{features}.index]"
+    return leave_out_of(subject, scan.side, keys)

@@ -108,6 +108,11 @@ class SplitShift(Check):
         evidence.insert(
             0, f"a classifier tells them apart with area {area:.3f} on rows it has not seen, p {chance:.2g}"
         )
+        if len(first) < len(train.features) or len(second) < len(val.features):
+            evidence.append(
+                f"compared {len(first):,} of {len(train.features):,} rows of train and {len(second):,} of "
+                f"{len(val.features):,} of val"
+            )
         says = (
             f"{len(first):,} rows of train and {len(second):,} of val alike: the largest difference of {len(found)} "
             "features "

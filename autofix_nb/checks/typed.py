@@ -11,6 +11,9 @@ from autofix_nb.evidence import Scan, Subject
 MOST_LISTED = 50
 """Numbers, and ranges of them, that are written out."""
 
+MOST_LINES = 4
+"""Columns that get a line each."""
+
 SHORTEST_RUN = 3
 """Neighbours from which on they are written as a range."""
 
@@ -23,6 +26,44 @@ def leave_out(data: str, indices: Iterable[int], *, kept: str = "", why: str = "
         f"left_out = {{{', '.join(listed[:MOST_LISTED])}}}{more}\n"
         f"{kept or data} = torch.utils.data.Subset({data}, [index for index in range(len({data})) if index not in "
         f"left_out]){f'  # {why}' if why else ''}"
+    )
+
+
+def as_numbers(columns: Sequence[str], kinds: Sequence[str]) -> str:
+    """Return the lines that make numbers of a frame's columns of text, by what each holds (`evidence.text_kinds`)."""
+    of: dict[str, list[str]] = {}
+    for name, kind in zip(columns, kinds or ["few"] * len(columns), strict=True):
+        of.setdefault(kind, []).append(name)
+    lines = [
+        f'frame[{name!r}] = (pd.to_datetime(frame[{name!r}]) - pd.Timestamp("2000-01-01")).dt.days'
+        for name in of.get("dates", [])[:MOST_LINES]
+    ]
+    lines += [
+        f"frame[{name!r}] = pd.to_numeric(frame[{name!r}].astype(str).str.replace(r'[^0-9.eE+-]', '', regex=True), "
+        "errors='coerce')"
+        for name in of.get("numbers", [])[:MOST_LINES]
+    ]
+    if "few" in of:
+        lines.append(f"frame = pd.get_dummies(frame, columns={of['few'][:8]!r}, dtype=float)")
+    if "many" in of:
+        lines.append(f"frame = frame.drop(columns={of['many'][:8]!r})  # nearly all differ: for a model of texts")
+    return "\n".join(lines)
+
+
+def leave_out_of(subject: Subject, side: str, indices: Iterable[int], *, data: str = "") -> str:
+    """Return the lines that leave samples of a side out, of `data`, or of features and target if it came as these."""
+    if side not in subject.tables:
+        return leave_out(data or f"{side}_set", indices)
+    listed = _runs(indices)
+    more = f"  # and {len(listed) - MOST_LISTED} more ranges" if len(listed) > MOST_LISTED else ""
+    features, target = f"X_{side}", f"y_{side}"
+    table = subject.tables[side]
+    rows = f"{features}.iloc[kept]" if table.framed else f"{features}[kept]"
+    targets = f"{target}.iloc[kept]" if table.target else f"{target}[kept]"
+    return (
+        f"left_out = {{{', '.join(listed[:MOST_LISTED])}}}{more}\n"
+        f"kept = [row for row in range(len({features})) if row not in left_out]\n"
+        f"{features}, {target} = {rows}, {targets}"
     )
 
 

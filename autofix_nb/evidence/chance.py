@@ -5,7 +5,9 @@ outputs at the targets, negated, wants log-probabilities. Losses wrapped into fu
 way too.
 """
 
-from collections.abc import Callable
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from math import isclose, isfinite, log
 from typing import Any, Literal
@@ -44,7 +46,7 @@ def expectation(loss: Callable[[Any, Any], Any], outputs: Any, targets: Any) -> 
     shape = outputs.float()
 
     def value(made_up: torch.Tensor) -> float:
-        with torch.no_grad():
+        with quietly():
             return float(total_loss(loss(made_up.to(outputs.dtype), targets))[0])
 
     wave = torch.cos(torch.arange(shape.numel(), device=shape.device, dtype=torch.float32) * 1.7).reshape(shape.shape)
@@ -62,6 +64,14 @@ def expectation(loss: Callable[[Any, Any], Any], outputs: Any, targets: Any) -> 
     return Expectation(takes=takes, chance=chance, grows=grows)
 
 
+@contextmanager
+def quietly() -> Iterator[None]:
+    """Context to ask a loss in: without a graph, and without its warnings on the user's screen, time and again."""
+    with torch.no_grad(), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield
+
+
 def is_a_sum(loss: Callable[[Any, Any], Any], outputs: Any, targets: Any) -> bool:
     """Tell whether a loss doubles and trebles when each row is there two and three times."""
     try:
@@ -69,7 +79,7 @@ def is_a_sum(loss: Callable[[Any, Any], Any], outputs: Any, targets: Any) -> boo
 
         def of(times: int) -> float:
             rows = list(range(size)) * times
-            with torch.no_grad():
+            with quietly():
                 given = loss(structure.take(outputs, rows, size), structure.take(targets, rows, size))
                 return float(total_loss(given)[0])
 

@@ -23,6 +23,10 @@ IGNORED = -100
 """The class number that torch's losses leave out (`ignore_index`)."""
 
 
+MOST_IGNORED = 0.05
+"""Share of the labels up to which those below 0 are taken for marks of what is not to be learnt."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Classes:
     """Targets of the samples seen, as classes."""
@@ -138,11 +142,16 @@ def _of_numbers(labels: np.ndarray, task: "Task | None") -> Classes:
     finite = np.isfinite(labels)
     if labels.dtype.kind == "f" and not _yes_or_no(labels[finite]) and not known:
         raise NotApplicable("the targets are numbers to be predicted, not classes")
-    counted = finite & (labels != IGNORED) & (labels >= 0)
-    places = np.flatnonzero(counted)
+    ignored = getattr(getattr(task, "loss", None), "ignore_index", IGNORED)
+    counted = finite & (labels != IGNORED) & (labels != ignored)
+    below = counted & (labels < 0)
+    signed = below.sum() > MOST_IGNORED * counted.sum() and labels[below].min() >= -MOST_CLASSES
+    places = np.flatnonzero(counted if signed else counted & ~below)
     if not len(places):
         raise NotApplicable("no sample has a class")
     numbers = labels[places].astype(np.int64)
+    if signed:  # such as -1 and 1: classes all the same, counted from 0 on
+        numbers = np.unique(numbers, return_inverse=True)[1]
     distinct = len(np.unique(numbers))
     if not known and distinct > MOST_CLASSES and 4 * distinct > len(numbers):
         raise NotApplicable(f"the targets hold {distinct:,} different numbers in {len(numbers):,} samples: no classes")

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from autofix_nb.evidence.classes import class_of_rows, task_or_none
-from autofix_nb.evidence.neighbours import some_rows
+from autofix_nb.evidence.neighbours import fitting_rows, some_rows
 from autofix_nb.evidence.scan import Scan
 from autofix_nb.evidence.subject import Subject
 from autofix_nb.evidence.tails import Gap, centres, widest_gap
@@ -39,7 +39,8 @@ def far_out(
     subject: Subject, scan: Scan, values: np.ndarray, *, from_spreads: float, from_ratio: float
 ) -> Iterator[FarOut]:
     """Yield the values beyond a gap of each feature, but for those that are what a class is like; (M, d) with NaN."""
-    medians, spreads = centres(values[some_rows(len(values), QUANTILE_ROWS, np.random.default_rng(0))])
+    most = fitting_rows(QUANTILE_ROWS, values.shape[1])
+    medians, spreads = centres(values[some_rows(len(values), most, np.random.default_rng(0))])
     kinds = _classes(subject, scan)
     for column, name in enumerate(scan.names):
         spread = spreads[column] or _spread_of_the_rest(values[:, column] - medians[column])

@@ -17,6 +17,7 @@ from autofix_nb.evidence.tabular import (
     read_targets,
     readable,
 )
+from autofix_nb.evidence.text_kinds import TextKind, text_kinds
 
 TARGET_COLUMNS = ("target", "label", "y", "class")
 """Names by which the target is found in a frame that comes alone."""
@@ -29,8 +30,14 @@ class Table:
     columns: tuple[str, ...]
     """Names of the features, in the order in which the model gets them: columns of numbers or of yes and no."""
 
+    framed: bool = False
+    """Whether the features came as a frame of pandas."""
+
     text_columns: tuple[str, ...] = ()
     """Names of columns that hold text, dates or objects, and were left out."""
+
+    text_kinds: tuple[TextKind, ...] = ()
+    """What each of these holds; empty where that is not known."""
 
     target: str = ""
     """Name of the target's column, where it has one."""
@@ -92,7 +99,12 @@ def _from_pair(features: Any, target: Any, side: str, batch_size: int, like: Tab
     if name is None and is_frame(target) and len(target.columns) == 1:
         name = column_name(target.columns[0])
     table = Table(
-        columns=tuple(columns), text_columns=tuple(texts), target="" if name is None else str(name), classes=classes
+        columns=tuple(columns),
+        framed=is_frame(features),
+        text_columns=tuple(texts),
+        text_kinds=text_kinds(features, texts),
+        target="" if name is None else str(name),
+        classes=classes,
     )
     return DataLoader(dataset, batch_size=batch_size, shuffle=side == "train"), table
 

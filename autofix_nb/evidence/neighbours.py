@@ -17,6 +17,12 @@ from autofix_nb.evidence.tails import centres
 MOST_FEATURES = 256
 """More features than these are drawn from, evenly: distances in so many dimensions differ no more."""
 
+MOST_NUMBERS = 1_000_000
+"""Rows times columns that a question is asked of at most: what takes seconds on a thousand columns needs fewer rows."""
+
+FEWEST_ROWS = 500
+"""Rows that are left however many columns there are."""
+
 FEWEST_PLACES = 50
 """With fewer different rows, such as those of a few yes-or-no features, distances say nothing."""
 
@@ -65,7 +71,9 @@ def neighbour_distances(
     `fence` is the number of interquartile ranges beyond the upper quartile of the logarithms.
     """
     random = np.random.default_rng(seed)
-    asked = some_rows(len(values), queries, random)
+    fitting = fitting_rows(queries, min(values.shape[1], MOST_FEATURES))
+    references = min(references, fitting)
+    asked = some_rows(len(values), fitting, random)
     values = values[asked]
     medians, spreads = centres(values)
     kept = np.flatnonzero(spreads > 0)
@@ -105,6 +113,11 @@ def some_rows(count: int, most: int, random: np.random.Generator) -> np.ndarray:
     if count <= most:
         return np.arange(count)
     return np.sort(random.choice(count, most, replace=False))
+
+
+def fitting_rows(most: int, columns: int, numbers: int = MOST_NUMBERS) -> int:
+    """Return how many rows of so many columns a question is asked of: `most`, or as many as `numbers` allows."""
+    return min(most, max(FEWEST_ROWS, numbers // max(1, columns)))
 
 
 def filled(values: np.ndarray) -> np.ndarray:

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from autofix_nb.evidence.neighbours import some_rows
+from autofix_nb.evidence.neighbours import fitting_rows, some_rows
 from autofix_nb.evidence.scan import Scan
 from autofix_nb.finding import NotApplicable
 
@@ -14,7 +14,9 @@ MOST_COLUMNS = 256
 
 
 def rows_of_both(train: Scan, val: Scan, *, fewest: int, most: int) -> tuple[np.ndarray, np.ndarray]:
-    """Return `most` rows of each side at most, drawn evenly, with NaN for what is missing; (N, d) and (M, d).
+    """Return rows of each side, drawn evenly, with NaN for what is missing; (N, d) and (M, d).
+
+    They are `most` at most, and fewer where there are many columns.
 
     Raises:
         NotApplicable: when a side has no rows of numbers, or fewer than `fewest`, or the sides are of different kinds.
@@ -27,8 +29,8 @@ def rows_of_both(train: Scan, val: Scan, *, fewest: int, most: int) -> tuple[np.
     if train.drawn_anew != val.drawn_anew:
         drawn, other = ("train", "val") if train.drawn_anew else ("val", "train")
         raise NotApplicable(
-            f"the data set of `{drawn}` augments its samples at random by itself, that of `{other}` does not; kept in an "
-            "attribute `transform`, the augmentation could be left out for the comparison"
+            f"the data set of `{drawn}` augments its samples at random by itself, that of `{other}` does not; kept in "
+            "an attribute `transform`, the augmentation could be left out for the comparison"
         )
     if train.kind != val.kind or train.features.shape[1] != val.features.shape[1]:
         raise NotApplicable(f"`train` has {train.features.shape[1]} features a row and `val` {val.features.shape[1]}")
@@ -72,6 +74,7 @@ def standardised(rows: np.ndarray) -> np.ndarray:
 def _drawn(train: Scan, val: Scan, most: int) -> tuple[np.ndarray, np.ndarray]:
     """Return which rows of each side are compared, the same each time."""
     random = np.random.default_rng(0)
+    most = fitting_rows(most, train.features.shape[1])
     return some_rows(len(train.features), most, random), some_rows(len(val.features), most, random)
 
 

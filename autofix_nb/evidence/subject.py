@@ -56,6 +56,7 @@ class Subject:
         clock: Clock | None = None,
         machine: Machine | None = None,
         tables: dict[str, Table] | None = None,
+        data_sets: frozenset[str] = frozenset(),
     ) -> None:
         self.original = model
         self.train, self.val = train, val
@@ -68,6 +69,9 @@ class Subject:
         self.machine = Machine() if machine is None else machine
         self.tables = {} if tables is None else tables
         """What is known of a side that came as a frame or arrays: names of the columns, those that hold text."""
+
+        self.data_sets = data_sets
+        """Sides that were given as a data set, of which a loader was made here."""
 
         self.loader_errors: dict[str, Exception] = {}
         """What the loader of a side itself raised, so that none of its first batches could be had."""
@@ -139,7 +143,9 @@ class Subject:
         before.take()
         buffers = [(buffer, buffer.detach().clone()) for buffer in model.buffers()]
         try:
-            with LoadingRandomness(seed):
+            # What torch warns of is told by the checks; a trial must not put it on the user's screen, time and again.
+            with LoadingRandomness(seed), warnings.catch_warnings():
+                warnings.simplefilter("ignore")
                 if training:
                     # Parts that the user keeps in eval mode, such as a frozen backbone, stay so.
                     if not model.training:
@@ -358,7 +364,7 @@ class Subject:
         return trial
 
     def _take(self, trial: Trial, data: Any) -> None:
-        with warnings.catch_warnings(record=True) as said, self.borrowed(training=True) as model:
+        with self.borrowed(training=True) as model, warnings.catch_warnings(record=True) as said:
             warnings.simplefilter("always")
             take_trial(model, self.objective(model), data, trial, self.wait)
         trial.warned = tuple(str(one.message) for one in said)

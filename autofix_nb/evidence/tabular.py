@@ -29,7 +29,7 @@ def read_features(features: Any, side: str) -> tuple[torch.Tensor, list[str], li
         return matrix.float(), _numbered(matrix), []
     if is_frame(features) or is_series(features):
         frame = features if is_frame(features) else features.to_frame()
-        names = _unique([column_name(column) for column in frame.columns])
+        names = column_names(frame)
         columns = [_numbers(frame.iloc[:, place]) for place in range(frame.shape[1])]
     else:
         array = features if isinstance(features, np.ndarray) else as_array(features, side, "X")
@@ -93,6 +93,11 @@ def _numbered(matrix: torch.Tensor) -> list[str]:
 def column_name(column: Any) -> str:
     """Return a column's name; the levels of a MultiIndex are joined."""
     return ".".join(str(part) for part in column if str(part)) if isinstance(column, tuple) else str(column)
+
+
+def column_names(frame: Any) -> list[str]:
+    """Return the names of a frame's columns, of which none comes twice."""
+    return _unique([column_name(column) for column in frame.columns])
 
 
 def _unique(names: list[str]) -> list[str]:

@@ -12,6 +12,9 @@ import numpy as np
 BINS = 64
 """Parts of equal size that a column is cut into to see whether a closer look is worth its time."""
 
+CLOSER_LOOKS = 30
+"""Columns that get a closer look at most, the most promising first."""
+
 COLLISIONS = 10
 """Equal pairs to be expected among random whole numbers of the same extent, of which there is none: chance 5e-5."""
 
@@ -40,13 +43,21 @@ def telling(
     """
     values = without_gaps(values)
     found = []
+    rough: list[tuple[float, int, bool]] = []
     for column in range(values.shape[1]):
         told = values[:, column]
         if told.min() == told.max():
             continue
         exact = _is_code(told, targets) if classes else _is_line(told, targets)
-        if not exact and _rough(told, targets, classes) < promising:
-            continue
+        score = 2.0 if exact else _rough(told, targets, classes)
+        if score >= promising:
+            rough.append((score, column, exact))
+    looks = 0
+    for _, column, exact in sorted(rough, key=lambda one: (-one[0], one[1])):
+        looks += not exact
+        if looks > CLOSER_LOOKS:
+            break
+        told = values[:, column]
         score = 1.0
         if not exact:
             score = score_of(told[:, None], targets, classes=classes, tree=True, seed=seed)

@@ -22,13 +22,19 @@ def about(subject: Subject, asked: Sequence[Asked], preset: str) -> dict[str, An
         "machine": snapshot().to_dict(),
     }
     if model is None and subject.train is None:  # then the machine is what was looked at
-        facts["environment"] = str(snapshot())
+        facts["environment"] = str(snapshot()).replace("\n", " · ")
     if model is not None:
         facts["model"] = type(model).__name__
         facts["parameters"] = subject.parameter_count
         facts["copied"] = subject.copied
     for side, scan in subject.scans.items():
-        facts[side] = {"samples": scan.samples, "looked_at": scan.share, "kind": scan.kind, "seconds": scan.seconds}
+        facts[side] = {
+            "samples": scan.samples,
+            "seen": scan.seen,
+            "looked_at": scan.share,
+            "kind": scan.kind,
+            "seconds": scan.seconds,
+        }
     try:
         facts["batch_rows"] = subject.batch_rows if subject.train is not None else None
     except NotApplicable:

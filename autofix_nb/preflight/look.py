@@ -65,11 +65,14 @@ def preflight(
     checks = make_checks(preset, ignore)
     tables: dict[str, Table] = {}
     sides: dict[str, Any] = {}
+    data_sets = set()
     for side, given in (("train", train), ("val", val)):
         source, table = (None, None) if given is None else as_source(given, side, like=tables.get("train"))
         if source is not None:
             guard_loader(source, 0, name=side)  # refuses what can be read once only, before anything else
         sides[side] = source
+        if table is None and source is not given:
+            data_sets.add(side)
         if table is not None:
             tables[side] = table
 
@@ -84,6 +87,7 @@ def preflight(
         deep=deep,
         clock=clock,
         tables=tables,
+        data_sets=frozenset(data_sets),
     )
     owned = Owned(model=model, train=sides["train"], val=sides["val"], loss=loss, optimizer=subject.optimizer)
     with Untouched(model, loss, optimizer=subject.optimizer, loaders=tuple(sides.values())):

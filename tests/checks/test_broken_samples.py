@@ -97,6 +97,26 @@ def test_some_broken_samples_are_named(damage, reason):
     assert "left_out = {3, 9}" in finding.to_type
 
 
+@pytest.mark.parametrize(
+    ("data_sets", "data"),
+    [pytest.param({"train"}, "train", id="a-data-set"), pytest.param(set(), "train.dataset", id="a-loader")],
+)
+def test_code_names_what_was_given(data_sets, data):
+    """A data set has no attribute `dataset`."""
+    some = findings_of(damaged(raising=[3]), data_sets=frozenset(data_sets))[0]
+    none = findings_of(damaged(raising=range(ROWS)), data_sets=frozenset(data_sets))[0]
+
+    assert f"Subset({data}, " in some.to_type
+    assert f"{data}[0]  # raises the same error" == none.to_type
+
+
+def test_what_is_no_error_of_the_sample_is_not_promised_as_one():
+    """A sample of `None` raises only where it is put into a batch."""
+    finding = findings_of(DataLoader(Nothing(), batch_size=8))[0]
+
+    assert "train.dataset[0]  # look at what it gives" == finding.to_type
+
+
 def test_broken_samples_beyond_the_first_batches_are_found():
     """The pass over all samples meets them."""
     assert ("sample 47",) == findings_of(damaged(raising=[47]))[0].where

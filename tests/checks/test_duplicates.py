@@ -8,6 +8,7 @@ from torch.utils.data import DataLoader, Dataset, IterableDataset, Subset, Tenso
 
 from autofix_nb.checks import Shown
 from autofix_nb.checks.duplicates import Duplicates
+from autofix_nb.evidence.frames import as_source
 from autofix_nb.finding import Severity
 from tests.checks.subjects import answer_of, scan, subject, subject_of, why_not
 from tests.evidence.test_copies import digested
@@ -160,6 +161,34 @@ def test_the_conflict_names_samples_and_classes():
 
     assert ("sample 0 is of class 0, sample 4 is of class 1",) == finding.evidence
     assert ("sample 0", "sample 4") == finding.where
+
+
+def test_where_much_is_torn_nothing_is_to_be_left_out():
+    """More than a fifth of the samples: their features do not tell them apart."""
+    rows = digested("abcda")
+    rows.labels = np.array([0, 1, 0, 1, 1])
+    few = digested("abcdefghijka")
+    few.labels = np.array([0] * 11 + [1])
+
+    assert "" == answer_of(CHECK, subject_of(rows)).findings[0].to_type
+    assert "left_out = {0, 11}" in answer_of(CHECK, subject_of(few)).findings[0].to_type
+
+
+@pytest.mark.parametrize("framed", [True, False], ids=["frame", "array"])
+def test_of_features_and_target_the_code_keeps_the_first_of_each(framed):
+    """Both together, in the order in which they came."""
+    features, target = normal(60), np.arange(60) % 2
+    features[50:] = features[:10]
+    if framed:
+        pandas = pytest.importorskip("pandas")
+        features, target = pandas.DataFrame(features).add_prefix("c"), pandas.Series(target, name="y")
+    source, table = as_source((features, target), "train")
+    finding = answer_of(CHECK, subject(train=source, tables={"train": table})).findings[0]
+    places = {"X_train": features, "y_train": target, "np": np}
+    exec(finding.to_type, places)  # noqa: S102 - the code is what is tested
+
+    assert np.array_equal(np.asarray(features)[:50], np.asarray(places["X_train"]))
+    assert list(target[:50]) == list(places["y_train"])
 
 
 def test_the_same_places_of_one_data_set_are_found_without_looking_at_them():

@@ -135,6 +135,7 @@ def test_class_variables_are_filled_in(check):
     assert isinstance(check.needs, frozenset)
     assert check.needs <= GIVEN
     assert isinstance(check.deep, bool)
+    assert isinstance(check.takes_time, bool)
     assert isinstance(check.fixes, tuple)
 
 
@@ -285,3 +286,11 @@ def test_everything_is_left_as_it_was(check):
     ask(check(), parts.subject(seconds=300))
 
     assert before == parts.state()
+
+
+@pytest.mark.parametrize("check", [check for check in CHECKS if check.takes_time], ids=lambda check: check.code)
+def test_what_takes_its_time_is_not_begun_without_any(check):
+    """The reason names the budget."""
+    asked = ask(check(), Parts().subject(seconds=1e-9))
+
+    assert "no time left" in asked.why_not

@@ -201,6 +201,7 @@ def test_columns_of_text_are_named():
 
     assert (Severity.WARNING, ("city",)) == (finding.severity, finding.where)
     assert "pd.get_dummies(frame, columns=['city'], dtype=float)" in finding.to_type
+    assert finding.says.startswith("1 column holds text or dates and was left out")
 
 
 @pytest.mark.parametrize(

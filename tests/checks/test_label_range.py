@@ -38,6 +38,7 @@ def findings_of(model, train, val=None, *, loss=LOSS, **options):
         pytest.param(lambda: labels() + 1, 3, "targets = targets - 1", id="counts-from-1"),
         pytest.param(lambda: one_wrong(-1), -1, "ignore_index=-1", id="minus-1"),
         pytest.param(lambda: one_wrong(255), 255, "ignore_index=255", id="255"),
+        pytest.param(lambda: 2 * (labels() % 2) - 1, -1, "targets = (targets + 1) // 2", id="signs"),
         pytest.param(lambda: one_wrong(-7), -7, "labels must count from 0", id="an-overflow"),
     ],
 )
@@ -100,6 +101,17 @@ def test_labels_as_text_are_critical():
 
     assert "the labels are text, such as 'a'" in finding.says
     assert "enumerate(sorted(set(labels)))" in finding.to_type
+
+
+def test_a_path_behind_the_label_is_no_label():
+    """What differs in each row, and comes last of three, is taken for the target by its place only."""
+    paths = [f"{place}.png" for place in range(ROWS)]
+    rows = list(zip(numbers(ROWS, 4), labels(), paths, strict=True))
+
+    finding = findings_of(mlp(4, 3), DataLoader(rows, batch_size=8))[0]
+
+    assert "the last of the 3 parts of a batch is taken for the target" in finding.says
+    assert "step=" in finding.to_type
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,7 @@ from torch import nn
 from torch.utils.data import DataLoader, Dataset, TensorDataset
 
 from autofix_nb.checks.missing_values import MissingValues
+from autofix_nb.evidence.frames import as_source
 from autofix_nb.finding import Severity
 from tests.checks.subjects import answer_of, scan, subject, subject_of
 
@@ -130,6 +131,26 @@ def test_a_column_that_is_mostly_missing_is_named_first():
     assert "column `feature 2`" == finding.where[0]
     assert finding.to_type.startswith("left_out = [2]\n")
     assert "column `feature 2`: 75.0% missing" in finding.evidence
+
+
+@pytest.mark.parametrize(
+    ("value", "line"),
+    [pytest.param(np.nan, "X_train.dropna()", id="gaps"), pytest.param(np.inf, "X_train.iloc[kept]", id="infinite")],
+)
+def test_rows_of_a_frame_are_left_out_with_their_targets(value, line):
+    """A frame has no data set that could be typed."""
+    pandas = pytest.importorskip("pandas")
+    frame = pandas.DataFrame(np.random.default_rng(0).normal(size=(100, 4)), columns=list("abcd"))
+    frame.iloc[[3, 7], 1] = value
+    target = pandas.Series(np.arange(100) % 2, name="y")
+    source, table = as_source((frame, target), "train")
+    finding = answer_of(CHECK, subject(train=source, tables={"train": table})).findings[0]
+    places = {"X_train": frame, "y_train": target}
+    exec(finding.to_type, places)  # noqa: S102 - the code is what is tested
+
+    assert line in finding.to_type
+    assert (98, 98) == (len(places["X_train"]), len(places["y_train"]))
+    assert np.isfinite(places["X_train"]).all(axis=None)
 
 
 def test_few_rows_are_left_out_and_many_filled_in():

@@ -9,7 +9,9 @@ import torch
 from torch import nn
 
 import autofix_nb as af
-from autofix_nb.checks.typed import Columns, in_code, leave_out, only_the_head
+from autofix_nb.checks.typed import Columns, as_numbers, in_code, leave_out, leave_out_of, only_the_head
+from autofix_nb.evidence.frames import as_source
+from tests.checks.subjects import subject
 from tests.checks.trainings import timm_model
 from tests.preflight.planted import FAULTS, alarms_in
 
@@ -121,3 +123,41 @@ def test_only_the_head_is_trained(make, trained):
 def test_a_model_of_one_layer_is_all_head():
     """There is nothing to freeze."""
     assert "" == only_the_head(nn.Linear(4, 2))
+
+
+def test_columns_of_text_become_numbers():
+    """Dates days, numbers kept as text numbers, few values a column each; names are left out."""
+    pandas = pytest.importorskip("pandas")
+    frame = pandas.DataFrame(
+        {
+            "x": np.arange(30.0),
+            "day": ["2024-01-05", "2024-02-17", "2023-05-09"] * 10,
+            "price": [f"${place},200.5" for place in range(30)],
+            "colour": ["red", "blue", "green"] * 10,
+            "name": [f"name {place}" for place in range(30)],
+        }
+    )
+    _, table = as_source((frame, np.arange(30) % 2), "train")
+    places = {"frame": frame, "pd": pandas}
+    exec(as_numbers(table.text_columns, table.text_kinds), places)  # noqa: S102 - the code is what is tested
+    made = places["frame"]
+
+    assert ["x", "day", "price", "colour_blue", "colour_green", "colour_red"] == list(made.columns)
+    assert all(column.kind in "if" for column in made.dtypes)
+    assert 1200.5 == made["price"][1]
+
+
+@pytest.mark.parametrize("framed", [True, False])
+def test_rows_of_features_and_target_are_left_out_together(framed):
+    """They have no data set of the user's."""
+    features, target = np.arange(20.0).reshape(10, 2), np.arange(10) % 2
+    if framed:
+        pandas = pytest.importorskip("pandas")
+        features, target = pandas.DataFrame(features, columns=["a", "b"]), pandas.Series(target, name="y")
+    _, table = as_source((features, target), "train")
+    places = {"X_train": features, "y_train": target}
+    code = leave_out_of(subject(tables={"train": table}), "train", [2, 5])
+    exec(code, places)  # noqa: S102 - the code is what is tested
+
+    assert [0, 1, 3, 4, 6, 7, 8, 9] == (np.asarray(places["X_train"])[:, 0] / 2).tolist()
+    assert [0, 1, 1, 0, 0, 1, 0, 1] == list(places["y_train"])

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from torch import nn
 
 from autofix_nb.evidence.classes import class_of_rows, classes_of, ranges, with_targets
 from autofix_nb.finding import NotApplicable
@@ -24,12 +25,23 @@ def of(labels, kind=None):
         pytest.param([[0, 1], [1, 0], [0, 1]], [1, 2], id="one-hot"),
         pytest.param([0, -100, 1, 1], [1, 2], id="ignored-ones-are-left-out"),
         pytest.param([0, 3], [1, 0, 0, 1], id="a-gap"),
+        pytest.param([-1, 1, 1, -1, 1], [2, 3], id="signs"),
+        pytest.param([-1, 0, 1, 1], [1, 1, 2], id="below-and-above"),
+        pytest.param([-1, *[0, 1] * 20], [20, 20], id="a-few-below-0-are-marks"),
         pytest.param(list(range(10)) * 3, [3] * 10, id="few-of-each"),
     ],
 )
 def test_classes_are_counted(labels, counts):
     """Whatever form the class numbers have."""
     assert counts == of(labels).counts.tolist()
+
+
+def test_what_the_loss_leaves_out_is_no_class():
+    """However much of it there is."""
+    task = Task(kind="classification", loss=nn.CrossEntropyLoss(ignore_index=-1), says="")
+    labels = [-1] * 8 + [0, 1, 1]
+
+    assert [1, 2] == classes_of(scan(np.zeros((11, 1)), labels), task).counts.tolist()
 
 
 def test_several_labels_are_counted_one_by_one():

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from autofix_nb.evidence.neighbours import filled, neighbour_distances, some_rows
+from autofix_nb.evidence.neighbours import filled, fitting_rows, neighbour_distances, some_rows
 from autofix_nb.evidence.tails import centres
 
 OPTIONS = {"neighbours": 10, "references": 5000, "queries": 10_000, "fence": 3}
@@ -72,3 +72,12 @@ def test_some_rows_are_all_where_they_are_few():
 
     assert [0, 1, 2] == some_rows(3, 5, random).tolist()
     assert 5 == len(set(some_rows(100, 5, random).tolist()))
+
+
+@pytest.mark.parametrize(
+    ("columns", "rows"),
+    [pytest.param(10, 5000, id="few"), pytest.param(1000, 1000, id="many"), pytest.param(10**6, 500, id="very-many")],
+)
+def test_the_more_columns_the_fewer_rows(columns, rows):
+    """Never fewer than 500."""
+    assert rows == fitting_rows(5000, columns)

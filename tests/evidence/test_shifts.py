@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from scipy.stats import false_discovery_control
+from scipy.stats import false_discovery_control, ks_2samp, wasserstein_distance
 
 from autofix_nb.evidence.shifts import adjusted, shares_apart, shifts, told_apart
 
@@ -65,3 +65,18 @@ def test_shares_of_classes():
     assert shares_apart(np.zeros(50, dtype=int), np.ones(50, dtype=int))[0] > 0.9
     assert shares_apart(rare, rare)[1] == pytest.approx(1)
     assert (0.0, 1.0) == shares_apart(np.zeros(9, dtype=int), np.zeros(9, dtype=int))
+
+
+@pytest.mark.parametrize("places", [1, 8], ids=["with-ties", "without"])
+def test_distances_and_chances_as_scipy_has_them(places):
+    """Though all features are asked at once."""
+    random = np.random.default_rng(3)
+    first, second = random.normal(size=(90, 3)).round(places), random.normal(0.3, size=(40, 3)).round(places)
+
+    told = {shift.column: shift for shift in shifts(first, second)}
+    scipys = [ks_2samp(first[:, column], second[:, column], method="asymp") for column in range(3)]
+    apart = [wasserstein_distance(first[:, column], second[:, column]) / first[:, column].std() for column in range(3)]
+
+    assert [one.statistic for one in scipys] == pytest.approx([told[column].statistic for column in range(3)])
+    assert apart == pytest.approx([told[column].distance for column in range(3)])
+    assert adjusted([one.pvalue for one in scipys]) == pytest.approx([told[column].p for column in range(3)])

@@ -64,3 +64,22 @@ def test_of_images_a_classifier_gets_a_coarse_picture_too():
 def test_scaled_rows_are_told_by_their_numbers(rows, expected):
     """Mean 0 and deviation 1, or all between 0 and 1."""
     assert expected == looks_scaled(rows)
+
+
+@pytest.mark.parametrize(("train", "val", "drawn"), [(True, False, "train"), (False, True, "val")])
+def test_augmented_samples_are_not_compared_with_plain_ones(train, val, drawn):
+    """The difference would be the augmentation; where both sides have it, it is the same for both."""
+    with pytest.raises(NotApplicable, match=f"the data set of `{drawn}` augments its samples at random"):
+        rows_of_both(scan(ROWS, drawn_anew=train), scan(ROWS, side="val", drawn_anew=val), fewest=20, most=1000)
+
+    both, _ = rows_of_both(scan(ROWS, drawn_anew=True), scan(ROWS, side="val", drawn_anew=True), fewest=20, most=1000)
+
+    assert ROWS.shape == both.shape
+
+
+def test_of_many_columns_fewer_rows_are_compared():
+    """So that rows times columns stay what can be compared in seconds."""
+    wide = np.zeros((3000, 1000), dtype=np.float32)
+    first, second = rows_of_both(scan(wide), scan(wide[:400], side="val"), fewest=20, most=5000)
+
+    assert (1000, 400) == (len(first), len(second))

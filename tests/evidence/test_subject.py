@@ -1,9 +1,13 @@
 """What is measured of a training, once and on demand, on a copy."""
 
+import warnings
+
 import pytest
 import torch
 from torch import nn
+from torch.utils.data import DataLoader, TensorDataset
 
+from autofix_nb.checks import CHECKS, ask
 from autofix_nb.finding import NotApplicable
 from tests.cases import ConvNet, digits, digits_loaders, mlp, same_weights, small_loader
 from tests.checks.subjects import subject
@@ -166,3 +170,18 @@ def test_an_error_points_to_the_trial_only_where_it_raised_too(width, says):
     one = subject(mlp(width, 10), digits_loaders()[0])
 
     assert says == one.raises(ValueError("4"), 4)
+
+
+@pytest.mark.parametrize("deep", [False, True], ids=["trial", "deep"])
+def test_what_torch_warns_of_does_not_reach_the_screen(deep):
+    """It is kept with the trial, and every other pass is quiet; here targets that have a dimension less."""
+    train = DataLoader(TensorDataset(torch.randn(64, 4), torch.randn(64)), batch_size=16)
+    looked_at = subject(nn.Linear(4, 1), train, train, loss=nn.MSELoss(), deep=deep)
+
+    with warnings.catch_warnings(record=True) as said:
+        warnings.simplefilter("always")
+        for check in CHECKS:
+            ask(check(), looked_at)
+
+    assert [] == [str(one.message) for one in said if "target size" in str(one.message)]
+    assert any("target size" in text for text in looked_at.trial.warned)

@@ -85,3 +85,14 @@ def test_spread_of_sparse_features():
 def test_nothing_to_judge(values):
     """No tail, no gap."""
     assert widest_gap(values, 1.0, from_spreads=0, from_ratio=1) is None
+
+
+@pytest.mark.parametrize("count", [36, 45, 50, 51, 54])
+def test_a_rare_flag_is_as_far_out_as_a_flag_can_be(count):
+    """Where 4 to 6 % are set, the spread is that of a flag, or none at all: never next to nothing."""
+    flag = np.zeros(901)
+    flag[:count] = 1
+
+    spread = centres(flag[:, None])[1][0]
+
+    assert spread == 0 or spread > 0.3

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from autofix_nb.evidence.telling import (
+    CLOSER_LOOKS,
     equal_columns,
     marks_of_classes,
     numbering,
@@ -130,3 +131,11 @@ MARKS = np.eye(3)[CLASSES]
 def test_marks_of_classes(columns, targets, expected):
     """Columns of yes and no that together tell all classes."""
     assert expected == marks_of_classes(np.column_stack([NOISE, columns]), targets)
+
+
+def test_only_the_most_promising_columns_get_a_closer_look():
+    """Of hundreds that tell the target well, each costs time."""
+    targets = np.arange(200) % 2
+    values = np.random.default_rng(0).normal(targets[:, None] * 20.0, 1, size=(200, CLOSER_LOOKS + 20))
+
+    assert CLOSER_LOOKS == len(telling(values, targets, classes=True, promising=0.9))

@@ -328,3 +328,15 @@ def test_batches_whose_samples_are_not_stacked_are_tried():
     report = look(model, train, step=step)
 
     assert {"B06", "B07", "B11"} <= {one.check.code for one in report.asked if one.answer is not None}
+
+
+def test_what_is_to_be_typed_names_the_data_set_that_was_given():
+    """No loader was, so there is no `train.dataset`."""
+    data = [(torch.zeros(4), 0) for _ in range(40)]
+    data[3] = None
+    report = look(
+        mlp(4, 3), type("Holed", (Dataset,), {"__len__": lambda _: 40, "__getitem__": lambda _, i: data[i]})()
+    )
+    (finding,) = [finding for finding in report.findings if finding.code == "B02"]
+
+    assert "Subset(train, " in finding.to_type

@@ -22,6 +22,9 @@ EXIT_STATUS = {"clean": 0, "warnings": 1, "errors": 2}
 MOST_LISTED = 200
 """Places, and lines of evidence, kept for one finding; `where_count` and `evidence_count` count all."""
 
+LEAST_SEEN = 0.05
+"""Share of the training samples below which the headline says how few were looked at."""
+
 MOST_HEADLINE = 180
 """Characters of the first finding that the headline quotes."""
 
@@ -151,6 +154,10 @@ def _headline(report: Plain) -> str:
 
 def _ready(about: Mapping[str, Any]) -> str:
     """Say no more than was looked at."""
+    train = about.get("train") or {}
+    samples, seen = train.get("samples"), train.get("seen")
+    few = samples and seen is not None and seen < LEAST_SEEN * samples
+    so_far = f", as far as {seen:,} of {samples:,} samples tell" if few else ""
     if about.get("model"):
-        return "Ready to train" if about.get("train") or about.get("batch_rows") else "The model is in order"
-    return "The data are in order" if about.get("train") else "The environment is in order"
+        return f"Ready to train{so_far}" if train or about.get("batch_rows") else "The model is in order"
+    return f"The data are in order{so_far}" if train else "The environment is in order"

@@ -58,6 +58,24 @@ def test_the_worst_finding_is_the_verdict(asked, verdict, status):
         ),
         pytest.param(
             [fine("D01")],
+            {"model": "Net", "train": {"samples": 5000, "seen": 11}},
+            "Ready to train, as far as 11 of 5,000 samples tell: 1 question asked, nothing found.",
+            id="few-samples-seen",
+        ),
+        pytest.param(
+            [fine("D01")],
+            {"train": {"samples": 5000, "seen": 240}},
+            "The data are in order, as far as 240 of 5,000 samples tell: 1 question asked, nothing found.",
+            id="few-samples-seen-without-a-model",
+        ),
+        pytest.param(
+            [fine("D01")],
+            {"model": "Net", "train": {"samples": 5000, "seen": 250}},
+            "Ready to train: 1 question asked, nothing found.",
+            id="a-twentieth-is-enough",
+        ),
+        pytest.param(
+            [fine("D01")],
             {"train": {"samples": 9}},
             "The data are in order: 1 question asked, nothing found.",
             id="data-alone",
