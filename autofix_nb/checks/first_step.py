@@ -4,6 +4,7 @@ One step without an update on a copy of the model. Where an error was raised is 
 first NaN arose, from hooks on the outputs of all modules.
 """
 
+import re
 from dataclasses import dataclass
 from math import isfinite
 from typing import ClassVar
@@ -41,6 +42,9 @@ from autofix_nb.finding import Finding, NotApplicable, Severity
 from autofix_nb.objective import is_out_of_memory
 
 _NO_GRADIENT = "does not require grad"
+_SIZE = re.compile(r"\b(image|input) (size|height|width)\b", re.IGNORECASE)
+"""How transformers of timm, torchvision and Hugging Face refuse a picture of another size."""
+
 _SECOND_BACKWARD = "backward through the graph a second time"
 
 _TO_TENSORS = "inputs, targets = torch.as_tensor(inputs), torch.as_tensor(targets)  # at the end of `collate_fn`"
@@ -282,6 +286,8 @@ def _see(subject: Subject, trial: Trial) -> str:
         return " (see B05)"
     if "index out of range in self" in text or "dtype" in text or "scalar type" in text or "should be the same" in text:
         return " (see B03)"
+    if trial.stage == "forward" and _SIZE.search(text):
+        return " (see B01)"
     said = misfit(trial.error) if trial.stage == "forward" and trial.error is not None else None
     if said is None:
         return ""

@@ -8,7 +8,7 @@ from torch.nn import functional
 
 from autofix_nb.checks.first_step import FirstStep
 from autofix_nb.finding import Severity
-from tests.cases import mlp
+from tests.cases import mlp, small_loader
 from tests.checks.subjects import answer_of, subject, why_not
 from tests.checks.trainings import CLEAN, labels, loader, numbers
 
@@ -287,3 +287,28 @@ def test_a_batch_whose_tensors_disagree_is_tried_as_a_whole():
     finding = finding_of(mlp(4, 3), [graph] * 3, loss=None, step=step)
 
     assert "your `step` raises: ValueError" in finding.says
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "Input height (448) doesn't match model (224).",
+        "Wrong image height! Expected 224 but got 448!",
+        "Input image size (448*448) doesn't match model (224*224).",
+    ],
+    ids=["timm", "torchvision", "transformers"],
+)
+def test_pictures_of_another_size_are_left_to_b01(words):
+    """In the words of those who refuse them."""
+
+    class Refuses(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.body = nn.Linear(4, 3)
+
+        def forward(self, rows):
+            raise AssertionError(words)
+
+    finding = answer_of(FirstStep(), subject(Refuses(), small_loader())).findings[0]
+
+    assert finding.says.endswith("(see B01)")
