@@ -9,7 +9,7 @@ import autofix_nb
 
 PACKAGE = Path(autofix_nb.__file__).parent
 GROUPS = [
-    {"errors", "finding", "history", "journal"},
+    {"errors", "family", "finding", "history", "journal"},
     {"data", "environment"},
     {"signals", "checkpoints", "objective"},
     {"evidence"},

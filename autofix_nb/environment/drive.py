@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Literal
 
 MOUNTED_AT = Path("/content/drive/MyDrive")
-LOG = Path("/root/.config/Google/DriveFS/Logs/drive_fs.txt")
+LOG = Path.home() / ".config/Google/DriveFS/Logs/drive_fs.txt"
 LOG_BYTES = 2**16
 PATIENCE_SECONDS = 5.0
 """A mount that has not answered for so long is taken for dead."""

@@ -1,5 +1,6 @@
 """Conversions of a batch's inputs, put behind a loader's own collate function, and taken away again."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Self
 
@@ -16,15 +17,15 @@ CHANNELS = (1, 3, 4)
 """Numbers of channels by which pictures are known: grey, colours, colours and transparency."""
 
 
-class Conversion:
+class Conversion(ABC):
     """What is done to the parts of a batch's inputs, named by their paths. Workers get a copy of it."""
 
     def __init__(self, paths: tuple[str, ...]) -> None:
         self.paths = paths
 
+    @abstractmethod
     def convert(self, path: str, part: torch.Tensor) -> torch.Tensor:
         """Return the part as the model should get it; what has another shape than expected stays as it is."""
-        raise NotImplementedError
 
     def __call__(self, batch: Any) -> Any:
         # Both go over the parts in the same order.
