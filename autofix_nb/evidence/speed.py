@@ -3,11 +3,10 @@
 import time
 from dataclasses import dataclass
 from statistics import median
-from typing import Any
 
 from torch.utils.data import DataLoader
 
-from autofix_nb.evidence.batches import first_batches
+from autofix_nb.evidence.batches import first_batches, length_of
 from autofix_nb.evidence.subject import Subject
 from autofix_nb.evidence.trial import Trial, take_trial
 
@@ -54,7 +53,7 @@ def speed_of(subject: Subject, seconds: float) -> Speed:
         load=_load_seconds(subject, seconds),
         step=_step_seconds(subject) * subject.batch_rows / subject.trial.rows,
         workers=subject.train.num_workers if isinstance(subject.train, DataLoader) else 0,
-        batches=_length(subject.train),
+        batches=length_of(subject.train),
     )
 
 
@@ -84,10 +83,3 @@ def _step_seconds(subject: Subject) -> float:
             taken.append(again.forward_seconds + again.backward_seconds)
         taken = taken[1:]
     return median(taken)
-
-
-def _length(source: Any) -> int | None:
-    try:
-        return len(source)
-    except TypeError:
-        return None

@@ -62,7 +62,8 @@ class Preflight:
         """Do what can safely be done to the very loaders, loss and optimizer that were looked at, and say what.
 
         `only` names the fixes wanted, by default all of `plan`. What is returned can `undo` them. The run that follows
-        notes each in its journal.
+        notes each in its journal. A data set or a table was looked at through a loader made for it: train
+        with that one, `report.train`, to train with the changes.
 
         Raises:
             ConfigurationError: when `only` names a fix that is not planned.

@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+from torch import nn
 
 from autofix_nb.evidence.speed import Speed, speed_of
 from tests.cases import digits_loaders, mlp
@@ -41,3 +42,15 @@ def test_a_source_without_a_length_is_measured_too():
     loader = torch.utils.data.DataLoader(Endless(), batch_size=None)
 
     assert speed_of(subject(mlp(4, 3), loader), 1.0).batches is None
+
+
+def test_a_length_that_raises_is_not_known():
+    """Whatever a `__len__` of the user's own raises; the look goes on without the epoch's length."""
+
+    class Endless(list):
+        def __len__(self):
+            raise NotImplementedError("streams have no length")
+
+    batches = Endless([(torch.zeros(8, 4), torch.zeros(8, dtype=torch.long))] * 3)
+
+    assert speed_of(subject(nn.Linear(4, 2), batches), 5.0).batches is None
