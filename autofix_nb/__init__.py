@@ -2,10 +2,11 @@
 
 from autofix_nb.data import batches
 from autofix_nb.environment import snapshot as environment
+from autofix_nb.loading import load
 from autofix_nb.loop import Guard, fit
 from autofix_nb.preflight import Preflight, preflight
 from autofix_nb.run import Run, open_run
 
 __version__ = "0.1.0"
 
-__all__ = ["Guard", "Preflight", "Run", "batches", "environment", "fit", "open_run", "preflight"]
+__all__ = ["Guard", "Preflight", "Run", "batches", "environment", "fit", "load", "open_run", "preflight"]

@@ -117,6 +117,12 @@ class History:
     def __init__(self) -> None:
         self._series: dict[str, Series] = {}
         self.epochs: list[dict[str, Any]] = []
+        self.facts: dict[str, Any] = {}
+        """What is known of the run and no series, as plain values: `planned_steps`, `batch_size`, `task`, ..."""
+
+        self.since = -1
+        """Step after which the present chapter begins: a restart, or a change that was kept. What was measured before
+        belongs to another training, and `now`, `now_series` and `rows` leave it out."""
 
     def record(self, step: int, /, **values: float) -> None:
         """Append one value to each named series."""
@@ -156,6 +162,20 @@ class History:
         series = self._series[name]
         return series.points() if count is None else series.recent(count)
 
+    def now_series(self, name: str, count: int | None = None) -> tuple[np.ndarray, np.ndarray]:
+        """Return steps and values of one series in the present chapter, or its newest `count` points there."""
+        steps, values = self.series(name, count)
+        here = steps > self.since
+        return steps[here], values[here]
+
+    def now(self, name: str, count: int | None = None) -> np.ndarray:
+        """Return the values of one series in the present chapter, or its newest `count` there."""
+        return self.now_series(name, count)[1]
+
+    def rows(self) -> list[dict[str, Any]]:
+        """Return the rows of the epochs that began in the present chapter."""
+        return [row for row in self.epochs if row.get("step", 0) - row.get("steps", 0) >= self.since]
+
     def step(self, name: str) -> int:
         """Return the step of the newest value of one series; -1 when it was never recorded."""
         steps, _ = self.series(name, 1)
@@ -181,6 +201,8 @@ class History:
         return {
             "series": {name: series.state() for name, series in self._series.items()},
             "epochs": [dict(row) for row in self.epochs],
+            "facts": dict(self.facts),
+            "since": self.since,
         }
 
     @classmethod
@@ -189,6 +211,8 @@ class History:
         history = cls()
         history._series = {name: Series.from_state(series) for name, series in state["series"].items()}
         history.epochs = [dict(row) for row in state["epochs"]]
+        history.facts = dict(state.get("facts", {}))
+        history.since = int(state.get("since", -1))
         return history
 
     def to_arrays(self) -> Iterator[tuple[str, np.ndarray]]:

@@ -54,6 +54,21 @@ class Journal:
         found = self.entries(kind, **wanted)
         return found[-1] if found else None
 
+    def lasting(self) -> list[Entry]:
+        """Return the entries that count, without what happened after a save that the run later went on from.
+
+        That happened again, or never.
+        """
+        entries: list[Entry] = []
+        saves: dict[int, int] = {}
+        for entry in self:
+            if entry["kind"] == "resume":
+                del entries[saves.get(entry["step"], len(entries)) :]
+            entries.append(entry)
+            if entry["kind"] == "save":
+                saves[entry["step"]] = len(entries)
+        return entries
+
     def __len__(self) -> int:
         return len(self._entries)
 

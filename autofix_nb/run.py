@@ -70,6 +70,7 @@ class Run:
         """`new`, `running`, `finished`, `stopped`, `interrupted` or `failed`."""
 
         self._ending: dict[str, Any] = {}
+        self._standing: list[Change] | None = None
 
     @property
     def last_weights(self) -> dict[str, torch.Tensor]:
@@ -85,6 +86,32 @@ class Run:
         """Weights and buffers of the best epoch, on the CPU; None where there was no validation goal."""
         store = Store(self.folder / "checkpoints", writable=False)
         return self._weights("best") if store.has("best") else None
+
+    @property
+    def threshold(self) -> float | None:
+        """Probability from which "yes" is said with the weights that the run ended with; None where that is 0.5."""
+        chosen = self._facts()["threshold"]
+        return chosen["threshold"] if chosen and chosen["tuned"] else None
+
+    @property
+    def standing(self) -> list[Change]:
+        """The changes that were in force at the end: with the best weights where these were put back, else the last."""
+        if self._standing is None:
+            store = Store(self.folder / "checkpoints", writable=False)
+            restored = self._ending.get("restored") and store.has("best")
+            state = store.load("best" if restored else "last") if store.has("last") else None
+            self._standing = [] if state is None else self.changes_of(state)
+        return list(self._standing)
+
+    def changes_of(self, state: dict[str, Any]) -> list[Change]:
+        """Return the changes in force when a checkpoint's weights were taken, oldest first."""
+        store = Store(self.folder / "checkpoints", writable=False)
+        last = state if "policy" in state else store.load("last")
+        policy = {} if last is None else last["policy"]
+        numbers = state["standing"] if "policy" not in state else policy["standing"]
+        if not all(number < len(policy.get("changes", ())) for number in numbers):
+            raise StoreError(f"`{self.folder}` holds weights whose changes were lost with a damaged checkpoint")
+        return [Change(**policy["changes"][number]) for number in numbers]
 
     def report(self) -> Report:
         """Return what happened, with a picture: print it, or let the notebook show it."""
@@ -125,8 +152,13 @@ class Run:
         self.findings = guard.policy.findings
         self.fixes = guard.policy.changes
         self.status = guard.status
+        self._standing = [guard.policy.changes[number] for number in guard.policy.in_force]
         finished = guard.status == "finished"
-        self._ending = (finished and self._summary()) or {"steps": guard.step_count, "seconds": guard.seconds}
+        self._ending = (finished and self._summary()) or {
+            "steps": guard.step_count,
+            "seconds": guard.seconds,
+            "extra_epochs": _extra_epochs(guard),
+        }
 
     def close(self, guard: Any, *, restored: bool) -> None:
         """The loop is over: write `summary.json` and `report.html`."""
@@ -136,6 +168,7 @@ class Run:
             "why": guard.controls.stop,
             "steps": guard.step_count,
             "epochs": guard.epoch,
+            "extra_epochs": _extra_epochs(guard),
             "seconds": guard.seconds,
             "best_epoch": guard.keeper.best.epoch or None,
             "restored": restored,
@@ -187,7 +220,10 @@ def open_run(folder: str | Path) -> Run:
     run = Run(folder, model=None, journal=Journal(folder / "journal.jsonl"), quarantine=quarantine)
     run.history = _signals(folder / "signals.npz")
     run.history.epochs = _rows(folder / "history.jsonl")
-    entries = _lasting(run.journal)
+    known = _read_json(folder / "facts.json")
+    run.history.facts = _numbers(known.get("facts", {}))
+    run.history.since = int(known.get("since", -1))
+    entries = run.journal.lasting()
     run.findings = [Finding.from_dict(entry) for entry in entries if entry["kind"] == "finding"]
     run.fixes = [_change_of(entry) for entry in entries if entry["kind"] == "change" and "touches" in entry]
     turns = [entry for entry in entries if entry["kind"] in ("start", "resume", "end", "error")]
@@ -200,18 +236,9 @@ def open_run(folder: str | Path) -> Run:
     return run
 
 
-def _lasting(journal: Journal) -> list[dict[str, Any]]:
-    """Return the entries of a journal, without what happened after a save that the run later went on from: it
-    happened again, or never."""
-    entries: list[dict[str, Any]] = []
-    saves: dict[int, int] = {}
-    for entry in journal:
-        if entry["kind"] == "resume":
-            del entries[saves.get(entry["step"], len(entries)) :]
-        entries.append(entry)
-        if entry["kind"] == "save":
-            saves[entry["step"]] = len(entries)
-    return entries
+def _extra_epochs(guard: Any) -> int:
+    """Return how many epochs were trained on top of those asked for."""
+    return max(0, min(guard.epoch - guard.epochs_asked, guard.controls.extra_epochs))
 
 
 def _signals(path: Path) -> History:

@@ -11,8 +11,10 @@ from autofix_nb.checkpoints import Snapshot
 from autofix_nb.data import Fault, Quarantine
 from autofix_nb.finding import Finding, Severity
 from autofix_nb.fixes import Controls
+from autofix_nb.fixes.wiring import rewire_optimizer
 from autofix_nb.history import History
 from autofix_nb.journal import Journal
+from autofix_nb.objective import split_batch, task_of
 from autofix_nb.report import build
 
 
@@ -64,9 +66,10 @@ class RealRun:
     `sick_pictures`, the loss has no weights.
     """
 
-    def __init__(self, steps: int = 6) -> None:
+    def __init__(self, steps: int = 6, model: nn.Module | None = None) -> None:
         torch.manual_seed(0)
-        self.model = nn.Sequential(nn.Linear(4, 8), nn.BatchNorm1d(8), nn.ReLU(), nn.Linear(8, 3))
+        usual = nn.Sequential(nn.Linear(4, 8), nn.BatchNorm1d(8), nn.ReLU(), nn.Linear(8, 3))
+        self.model = usual if model is None else model
         self.optimizer = torch.optim.Adam(list(self.model.parameters())[:-1], lr=0.01)
         self.train, self.val = sick_pictures(), sick_pictures()
         self.loss = nn.CrossEntropyLoss()
@@ -75,10 +78,19 @@ class RealRun:
         self.quarantine = Quarantine()
         self.snapshot: Snapshot | None = None
         self.suspects: list[Fault] = []
+        self.found_before: list[Finding] = []
+        self.task = task_of(self.loss, torch.zeros(2, 3), torch.zeros(2, dtype=torch.long))
         self.steps = 0
         self.take_steps(steps // 2)
         self.snapshot = Snapshot(self.steps, self.model, self.optimizer)
         self.take_steps(steps - steps // 2)
+        row = {"step": self.steps, "steps": self.steps, "val/threshold": 0.25, "higher_is_better": True}
+        for epoch, goal in enumerate((0.1, 0.4, 0.8), start=1):
+            self.history.add_epoch(
+                row | {"epoch": epoch, "goal": goal, "val/f1_at_half": 0.4, "val/f1_at_threshold": 0.6}
+            )
+        self.history.facts |= {"planned_epochs": 3, "steps_per_epoch": 2}
+        self.extra_steps_left = 20
 
     def take_steps(self, steps: int) -> None:
         """Take some steps on random rows."""
@@ -90,6 +102,24 @@ class RealRun:
             self.optimizer.step()
             self.steps += 1
             self.history.record(self.steps, loss=loss.item(), grad_norm=2.0, lr=0.01)
+            self.history.record(self.steps, **{"loss/near": 0.1 * loss.item(), "loss/far": 0.9 * loss.item()})
+
+    def sample_batches(self, count: int) -> list[Any]:
+        """Return batches that fit the model, always the same."""
+        generator = torch.Generator().manual_seed(3)
+        return [
+            (torch.randn(16, 4, generator=generator), torch.randint(0, 3, (16,), generator=generator))
+            for _ in range(count)
+        ]
+
+    split = staticmethod(split_batch)
+
+    def rewire(self, joined=(), left=()) -> None:
+        """Let parameters join and leave the optimizer."""
+        rewire_optimizer(self.optimizer, joined, left)
+
+    def begin_again(self) -> None:
+        """Nothing: the live run goes back to its first weights here, and keeps the way back itself."""
 
     def set_aside(self, fault: Fault) -> None:
         """Put one sample into quarantine."""
@@ -99,18 +129,29 @@ class RealRun:
         """Return all of it as bytes and plain values, to compare before and after."""
         return {
             "weights": {name: _bits(part) for name, part in self.model.state_dict().items()},
+            "structure": structure(self.model),
             "optimizer": _deep_bits(self.optimizer.state_dict()),
             "groups": [[id(parameter) for parameter in group["params"]] for group in self.optimizer.param_groups],
             "train": _identities(self.train),
             "val": _identities(self.val),
             "loss": {name: part if part is None else _bits(part) for name, part in self.loss._buffers.items()},
-            "controls": {name: getattr(self.controls, name) for name in Controls.__slots__},
+            "controls": self.controls.state() | {"stop": self.controls.stop},
             "quarantine": self.quarantine.state(),
             "history": _deep_bits(self.history.state()),
             "random": _bits(torch.get_rng_state()),
             "snapshot": self.snapshot and _deep_bits(self.snapshot.weights),
             "suspects": list(self.suspects),
         }
+
+
+def structure(model: nn.Module) -> list[Any]:
+    """Return what a model is made of: its modules in their order, by class, settings and mode, and what learns."""
+    modules = [
+        (name, type(module), module.extra_repr(), module.training, sorted(map(str, vars(module))))
+        for name, module in model.named_modules(remove_duplicate=False)
+    ]
+    learning = [(name, id(one), one.requires_grad) for name, one in model.named_parameters(remove_duplicate=False)]
+    return modules + learning
 
 
 def report(**fields: Any) -> dict[str, Any]:

@@ -184,6 +184,15 @@ def test_a_share_of_samples_is_said_once_per_severity():
     assert [N, W, C] == [one.severity for one in book.policy.findings]
 
 
+@pytest.mark.parametrize(("code", "alarmed"), [("G01", True), ("R02", False), ("R03", False)])
+def test_what_ails_the_machine_says_nothing_of_the_weights(code, alarmed):
+    """The state of a run whose disk is full is still worth going back to."""
+    book = Book(detectors=[detector(code, answers=[None, W])])
+    book.train(50, GOOD)
+
+    assert alarmed == book.policy.alarmed
+
+
 # --- trials -----------------------------------------------------------------------------------------------------------
 
 

@@ -235,8 +235,16 @@ def test_a_summary_of_an_earlier_turn_is_not_believed(tmp_path, entries, status,
     assert (status, steps) == (run.status, run.report().facts["steps"])
 
 
+def test_facts_and_the_present_chapter_come_back(tmp_path):
+    """Detectors asked again of a run read from disk know as much as they did while it trained."""
+    (tmp_path / "facts.json").write_text('{"since": 44, "facts": {"planned_steps": "inf", "frozen": ["a"]}}')
+    run = written(tmp_path, START)
+
+    assert (44, {"planned_steps": math.inf, "frozen": ["a"]}) == (run.history.since, run.history.facts)
+
+
 def test_changes_come_back_with_their_values(tmp_path):
-    """Those of the fix family; a split batch is none."""
+    """What older versions wrote without saying what it touches is none."""
     clipped = change(before={"clip_norm": None}, after={"clip_norm": 6.0})
     run = written(tmp_path, clipped, ("change", {"fix": "split_batch", "says": "x"}))
 

@@ -15,7 +15,7 @@ class Snapshot:
         self._model = model
         self._optimizer = optimizer
         self.weights = copied(model.state_dict())
-        self.beside = copied(_beside(model, optimizer))
+        self.beside = copied(parts_beside(model, optimizer))
         self._state = copied(optimizer.state_dict()["state"])
 
     @torch.no_grad()
@@ -32,13 +32,13 @@ class Snapshot:
     def put(self, weights: dict[str, Any], beside: list[torch.Tensor]) -> None:
         """Load weights and buffers, and what lies beside them, into the model that the snapshot was taken of."""
         self._model.load_state_dict(weights)
-        for live, kept in zip(_beside(self._model, self._optimizer), beside, strict=False):
+        for live, kept in zip(parts_beside(self._model, self._optimizer), beside, strict=False):
             if live.shape == kept.shape:  # a table that the forward pass made anew in another size needs no way back
                 live.copy_(kept)
 
     def now(self) -> tuple[dict[str, Any], list[torch.Tensor]]:
         """Return copies of the present weights and buffers, and of what lies beside them, as `put` takes them."""
-        return copied(self._model.state_dict()), copied(_beside(self._model, self._optimizer))
+        return copied(self._model.state_dict()), copied(parts_beside(self._model, self._optimizer))
 
     def again(self) -> "Snapshot":
         """Return a snapshot of how the same model and optimizer are now."""
@@ -157,7 +157,7 @@ def _by_kind(tensors: list[torch.Tensor]) -> list[list[torch.Tensor]]:
     return list(groups.values())
 
 
-def _beside(model: nn.Module, optimizer: torch.optim.Optimizer) -> list[torch.Tensor]:
+def parts_beside(model: nn.Module, optimizer: torch.optim.Optimizer) -> list[torch.Tensor]:
     """Return what `model.state_dict()` leaves out: buffers that are not persistent, parameters outside the model."""
     known = {id(part) for part in model.state_dict(keep_vars=True).values()} | {id(part) for part in model.parameters()}
     held = [parameter for group in optimizer.param_groups for parameter in group["params"]]

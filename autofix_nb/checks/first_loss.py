@@ -26,7 +26,7 @@ from autofix_nb.evidence.chance import (
     sums_to_one,
 )
 from autofix_nb.finding import Finding, NotApplicable, Severity
-from autofix_nb.objective import last_activation, total_loss
+from autofix_nb.objective import is_softmax_of_softmax, last_activation, total_loss
 
 RANGES = {"sigmoid": (0.0, 1.0), "softmax": (0.0, 1.0), "tanh": (-1.0, 1.0), "relu": (0.0, float("inf"))}
 """Values that an activation can give."""
@@ -74,7 +74,7 @@ class FirstLoss(Check):
         asked = expectation(loss, outputs, targets)
         findings = self._unfit(asked, outputs, targets, last_activation(trial.outputs), subject)
         if asked.grows:
-            findings.append(self._is_a_sum(first, trial.rows, _mean_of(loss)))
+            findings.append(self._is_a_sum(first, trial.rows, _mean_of(loss), subject))
         if not findings and first < 0 and asked.takes in ("logits", "yes-or-no logits", "yes-or-no probabilities"):
             findings.append(
                 self.found(
@@ -130,17 +130,17 @@ class FirstLoss(Check):
         except Exception as error:
             raise NotApplicable(f"`step` raises {type(error).__name__} in eval mode with rows repeated") from error
         if grows_with_rows(losses):
-            return self.bad(self._is_a_sum(losses[0], rows, "loss = loss / len(batch[0])"))
+            return self.bad(self._is_a_sum(losses[0], rows, "loss = loss / len(batch[0])", subject))
         return self.fine(
             f"first loss {losses[0]:.3g}, and {losses[1]:.3g} with each row twice: it is no sum over the rows; what "
             "chance would lose is not known, since `step` computes it"
         )
 
-    def _is_a_sum(self, first: float, rows: int, to_type: str) -> Finding:
+    def _is_a_sum(self, first: float, rows: int, to_type: str, subject: Subject) -> Finding:
         return self.found(
             f"the loss is a sum over the rows, not their mean: it is {first:.4g} for {rows} rows and 2.0 times that "
             "with each row twice, wanted 1.0 times, so the learning rate would have to change with the batch size",
-            severity=Severity.WARNING,
+            severity=Severity.NOTE if _is_scale_free(subject.optimizer) else Severity.WARNING,
             measured=2,
             limit=1,
             to_type=to_type,
@@ -207,6 +207,14 @@ class FirstLoss(Check):
             )
             to_type = "loss = nn.CrossEntropyLoss()"
             severity, measured, limit = Severity.CRITICAL, total, 1
+        elif is_softmax_of_softmax(subject.trial.outputs):
+            ceiling = exp(1) / (exp(1) + width - 1)
+            says = (
+                "softmax of a softmax: what goes into the second lies between 0 and 1, so that no class can get more "
+                f"than {ceiling:.0%} (limit 100%)"
+            )
+            to_type = "return outputs  # leave one softmax out of the model"
+            measured, limit = ceiling, 1
         elif asked.takes == "numbers" and ends_in in RANGES:
             return self._out_of_reach(ends_in, targets)
         return [self.found(says, severity=severity, measured=measured, limit=limit, to_type=to_type)] if says else []
@@ -266,6 +274,7 @@ class FirstLoss(Check):
                 evidence=[
                     "unscaled inputs, a last layer with large weights, or labels that do not fit pretrained ones"
                 ],
+                fixes=("reinitialise", "insert_norm"),
             )
         ]
 
@@ -274,6 +283,12 @@ def _is_tied(subject: Subject) -> bool:
     # An embedding that is also the last layer begins with scores as large as its width: known, and soon gone.
     named = subject.original.named_parameters
     return len(list(named(remove_duplicate=False))) > len(list(named()))
+
+
+def _is_scale_free(optimizer: Any) -> bool:
+    """Tell whether the steps of an optimizer do not hang on the size of the loss, as those of Adam and its like."""
+    groups = optimizer.param_groups if isinstance(optimizer, torch.optim.Optimizer) else []
+    return bool(groups) and all("betas" in group for group in groups)
 
 
 def _mean_of(loss: Any) -> str:

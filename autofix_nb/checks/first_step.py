@@ -181,6 +181,7 @@ class FirstStep(Check):
         value = float("nan") if trial.loss is None else float(trial.loss)
         evidence: tuple[str, ...] = ()
         where: list[str] = []
+        fixes: tuple[str, ...] = ()
         if inputs:
             first = "the inputs hold NaN or infinities already (see B03)"
         elif targets:
@@ -188,6 +189,8 @@ class FirstStep(Check):
         else:
             names = bad_outputs(subject)
             where = names[:3]
+            # Sound numbers go in, and the model as it was drawn makes none of them: no row is to blame.
+            fixes = ("swap_activations", "reinitialise", "insert_norm") if names else ()
             first = (
                 f"it arises first in the output of {names[0]}"
                 if names
@@ -200,6 +203,7 @@ class FirstStep(Check):
             measured=value,
             where=where,
             evidence=evidence,
+            fixes=fixes,
         )
 
     def _bad_gradient(self, trial: Trial, bad: list[str]) -> Finding:

@@ -1,4 +1,4 @@
-"""Outliers: rows with values far out, or far from all other rows; pictures unlike all others.
+"""Outliers: rows with values or targets far out, or far from all other rows; pictures unlike all others.
 
 Three ways to be one, each absolute: none flags a fixed share of the data. A value far out is separated from the tail of
 its own feature by a gap that this tail does not explain (`evidence.tails`), so skewed and heavy-tailed features are
@@ -101,6 +101,11 @@ class Outliers(Check):
             return self._pictures(scan, values)
         findings = []
         gross, mild, evidence = self._far_out(subject, scan, values)
+        targets = _target_numbers(scan)
+        if targets is not None:
+            more = self._far_out(subject, replace(scan, names=_names_of(targets)), targets)
+            gross, mild, evidence = more[0] | gross, more[1] | mild, more[2] + evidence
+            mild = {row: said for row, said in mild.items() if row not in gross}
         distances = self._distances(values)
         looked_at = [f"looked at {scan.share}"]
         if distances is not None:
@@ -270,6 +275,22 @@ class Outliers(Check):
         if findings:
             return self.bad(*findings, evidence=evidence, pictures=pictures)
         return self.fine(f"{len(values):,} pictures: none blank, none unlike all others", evidence=evidence)
+
+
+def _target_numbers(scan: Scan) -> np.ndarray | None:
+    """Return the targets of the rows, shape (M, k); None where they are classes, or yes and no."""
+    labels = scan.labels
+    if labels is None or labels.dtype.kind != "f" or len(labels) != len(scan.indices):
+        return None
+    targets = labels[scan.rows].reshape(len(scan.rows), -1).astype(np.float32)
+    targets = np.where(np.isfinite(targets), targets, np.nan)
+    whole = np.nan_to_num(targets) == np.round(np.nan_to_num(targets))
+    return None if not targets.size or whole.all() else targets
+
+
+def _names_of(targets: np.ndarray) -> tuple[str, ...]:
+    many = targets.shape[1] > 1
+    return tuple(f"target {place}" if many else "the target" for place in range(targets.shape[1]))
 
 
 def _mostly_one_value(values: np.ndarray) -> float:

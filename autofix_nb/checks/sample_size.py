@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from math import sqrt
 from typing import ClassVar
 
+import numpy as np
 from torch.nn.parameter import UninitializedParameter
 from torch.utils.data import DataLoader
 
@@ -39,6 +40,10 @@ class SampleSize(Check):
 
     parameters_per_sample: float = 10_000.0
     """Trainable parameters a training sample above which it is worth a note."""
+
+    per_column: float = 5.0
+    """Rows a column below which a table with numbers for targets is worth a note (Harrell 2015, Regression Modeling
+    Strategies, section 4.4: 10 to 20 to predict as well on new rows)."""
 
     points: float = 10.0
     """Half width of the accuracy's 95 % interval on the validation data, in points, above which it is worth a note."""
@@ -94,6 +99,17 @@ class SampleSize(Check):
                     severity=Severity.NOTE,
                     measured=columns / samples,
                     limit=1,
+                    to_type=DECAY,
+                )
+            )
+        elif sure and _are_numbers(scan) and columns * self.per_column > samples:
+            findings.append(
+                self.found(
+                    f"{samples:,} rows for {columns:,} columns are {samples / columns:.1f} each (worth a note below "
+                    f"{self.per_column:g}): a net can learn them by heart, so trust the validation score alone",
+                    severity=Severity.NOTE,
+                    measured=samples / columns,
+                    limit=self.per_column,
                     to_type=DECAY,
                 )
             )
@@ -176,6 +192,14 @@ def _number_of_classes(scan: Scan, subject: Subject) -> int:
     except NotApplicable:
         return 0
     return len(classes.present) if classes.kind == "classes" and len(classes.present) > 1 else 0
+
+
+def _are_numbers(scan: Scan) -> bool:
+    """Tell whether the targets are numbers, and no classes or yes and no."""
+    if scan.labels is None or scan.labels.dtype.kind != "f":
+        return False
+    finite = scan.labels[np.isfinite(scan.labels)]
+    return bool((finite != np.round(finite)).any())
 
 
 def _trainable(subject: Subject) -> int:

@@ -60,7 +60,7 @@ class Fault:
 
     index: Any
     kind: str
-    """`raises`, `odd shape`, `does not collate`, `non-finite`, `kills its worker`."""
+    """`raises`, `odd shape`, `does not collate`, `non-finite`, `kills its worker`, `outlier`."""
 
     reason: str
     trace: str = ""

@@ -75,6 +75,9 @@ class GuardedLoader:
         self.quarantine = Quarantine() if quarantine is None else quarantine
         self.guarded = guarded
         self.worker_deaths = 0
+        self.reshuffled = False
+        """Whether the samples of an epoch are put into a new order, although the loader does not ask for it."""
+
         self._whole = loader.batch_sampler is None  # `batch_size=None`: a key brings a whole batch
         collate = _FirstOnly(loader.collate_fn) if self._whole else loader.collate_fn
         self._fetcher = Fetcher(loader.dataset, collate, seed, whole=self._whole, pauses=PAUSES_SECONDS)
@@ -106,7 +109,8 @@ class GuardedLoader:
             for generator in generators.values():
                 generator.manual_seed(derive_seed(self.seed, epoch, _ORDER))
             try:
-                return [[key] if self._whole else list(key) for key in sampler]
+                keys = [[key] if self._whole else list(key) for key in sampler]
+                return _shuffled(keys) if self.reshuffled else keys
             finally:
                 for name, generator in generators.items():
                     generator.set_state(before[name])
@@ -364,6 +368,13 @@ def batches(loader: Any, seed: int, epoch: int, exclude: Iterable[Any] = ()) -> 
     for batch in guard_loader(loader, seed, quarantine).epoch(epoch):
         if batch.data is not None:
             yield batch.data
+
+
+def _shuffled(batches: list[list[Any]]) -> list[list[Any]]:
+    """Return batches of the same sizes whose samples are drawn from all of them, by torch's global stream."""
+    keys = [key for batch in batches for key in batch]
+    rest = iter([keys[place] for place in torch.randperm(len(keys)).tolist()])
+    return [[next(rest) for _ in batch] for batch in batches]
 
 
 def _end(arrived: Any) -> None:

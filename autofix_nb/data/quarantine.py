@@ -18,7 +18,7 @@ class Quarantined:
     """Its index in the training data set, as the sampler gives it."""
 
     kind: str
-    """`raises`, `odd shape`, `does not collate`, `non-finite`, `kills its worker`."""
+    """`raises`, `odd shape`, `does not collate`, `non-finite`, `kills its worker`, `outlier`."""
 
     reason: str
     trace: str = ""
@@ -44,8 +44,12 @@ class Quarantine:
             self._torn = bool(raw) and not raw.endswith(b"\n")
             for line in raw.splitlines():
                 try:
-                    sample = Quarantined(**json.loads(line))
-                except (ValueError, TypeError):
+                    values = json.loads(line)
+                    if values.pop("released", False):
+                        self._samples.pop(key_of(values["index"]), None)
+                        continue
+                    sample = Quarantined(**values)
+                except (ValueError, TypeError, AttributeError, KeyError):
                     continue  # a line cut off by a crash; the sample will show itself again
                 self._samples[key_of(sample.index)] = sample
 
@@ -63,21 +67,13 @@ class Quarantine:
             position=position,
         )
         self._samples[key] = sample
-        if self._path is not None:
-            try:
-                self._path.parent.mkdir(parents=True, exist_ok=True)
-                line = json.dumps(plain(asdict(sample)), ensure_ascii=False) + "\n"
-                with self._path.open("ab") as file:
-                    # A torn line is closed first, or this one would be glued to it and be lost too.
-                    file.write((f"\n{line}" if self._torn else line).encode(errors="backslashreplace"))
-                self._torn = False
-            except OSError:
-                self._torn = True  # a full disk must not stop the training; the checkpoint carries the list too
+        self._write(asdict(sample))
         return sample
 
     def release(self, index: Any) -> None:
-        """Take one sample back into the training; the file keeps the line, a resume goes by the checkpoint."""
-        self._samples.pop(key_of(index), None)
+        """Take one sample back into the training; the file gets a line that says so."""
+        if self._samples.pop(key_of(index), None) is not None:
+            self._write({"index": key_of(index), "released": True})
 
     def excluded(self, epoch: int) -> frozenset[Any]:
         """Return the keys (see `key_of`) that `epoch` leaves out from the start: those set aside in earlier ones."""
@@ -110,6 +106,20 @@ class Quarantine:
     def restore(self, state: list[dict[str, Any]]) -> None:
         """Put back the list that `state` returned; samples found since then are forgotten."""
         self._samples = {key_of(plain_sample["index"]): Quarantined(**plain_sample) for plain_sample in state}
+
+    def _write(self, values: dict[str, Any]) -> None:
+        """Append one line to the file."""
+        if self._path is None:
+            return
+        try:
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+            line = json.dumps(plain(values), ensure_ascii=False) + "\n"
+            with self._path.open("ab") as file:
+                # A torn line is closed first, or this one would be glued to it and be lost too.
+                file.write((f"\n{line}" if self._torn else line).encode(errors="backslashreplace"))
+            self._torn = False
+        except OSError:
+            self._torn = True  # a full disk must not stop the training; the checkpoint carries the list too
 
 
 def key_of(index: Any) -> Any:

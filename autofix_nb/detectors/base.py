@@ -30,6 +30,12 @@ class Detector(ABC):
     fixes: ClassVar[tuple[str, ...]]
     """Names of the fixes worth trying, gentlest first."""
 
+    why: ClassVar[str] = ""
+    """One or two sentences: why it matters."""
+
+    how: ClassVar[str] = ""
+    """How it is detected, in words."""
+
     @abstractmethod
     def check(self, history: History) -> Finding | None:
         """Return a finding, or None when the run looks well.
@@ -39,11 +45,11 @@ class Detector(ABC):
         """
 
     def finite(self, history: History, name: str, count: int) -> np.ndarray:
-        """Return the newest `count` finite values of a signal, oldest first.
+        """Return the newest `count` finite values of a signal in the present chapter, oldest first.
 
         Steps that were skipped for NaN or Inf leave such a value behind; they are no part of what is usual.
         """
-        values = history.values(name, 2 * count)
+        values = history.now(name, 2 * count)
         values = values[np.isfinite(values)][-count:]
         if len(values) < count:
             raise NotApplicable(f"`{name}`: {len(values)} of {count} values recorded")

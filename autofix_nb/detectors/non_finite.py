@@ -22,6 +22,11 @@ class NonFinite(Detector):
     when: ClassVar = "step"
     reads: ClassVar = ("loss", "grad_norm")
     fixes: ClassVar = ("quarantine", "skip_batch", "rollback", "scale_lr")
+    why: ClassVar = "One step with such a number makes every weight NaN, and nothing that follows can be saved."
+    how: ClassVar = (
+        "Loss and gradient norm are looked at before each step; the loop then searches for the first place that is not "
+        "finite."
+    )
 
     def check(self, history: History) -> Finding | None:
         if not history.count("loss"):

@@ -17,6 +17,8 @@ class SetAside(Detector):
     when: ClassVar = "step"
     reads: ClassVar = ("quarantined_share", "quarantined")
     fixes: ClassVar = ("early_stop",)
+    why: ClassVar = "The model learns from what is left: when much is left out, that is another data set."
+    how: ClassVar = "The samples that could not be loaded or used are counted, as a share of the training data."
 
     warning: float = 0.05
     """Share from which it is more than a note."""

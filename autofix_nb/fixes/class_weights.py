@@ -1,15 +1,22 @@
-"""Weigh the classes in the loss so that rare ones count as much as frequent ones (King and Zeng 2001: n / (K n_k))."""
+"""Weigh the classes in the loss so that rare ones count as much as frequent ones (King and Zeng 2001: n / (K n_k)).
+
+While a training is under way the square roots of these weights are tried before them: full weights make a handful of
+rare rows as loud as all others together. Against one class that swallows all, the focal loss (Lin et al. 2017) follows.
+"""
 
 from typing import Any, ClassVar
 
 import numpy as np
 import torch
 from torch import nn
-from torch.utils.data import Subset, TensorDataset
 
-from autofix_nb.finding import Finding
-from autofix_nb.fixes.base import Change
-from autofix_nb.fixes.preparing import Owned, PreparingFix, WayBack
+from autofix_nb.finding import Finding, NotApplicable
+from autofix_nb.fixes.answers import answers, weighable_loss
+from autofix_nb.fixes.base import Change, Trainee
+from autofix_nb.fixes.counting import balanced, class_counts, labels_of, yes_and_no
+from autofix_nb.fixes.preparing import Owned, WayBack
+from autofix_nb.fixes.under_way import UnderWayFix
+from autofix_nb.objective.treatment import LOSSES, form_of
 
 SAID = 6
 """Weights listed in the sentence; more are said by the smallest and the largest."""
@@ -17,24 +24,31 @@ SAID = 6
 TYPED = 12
 """Weights written into the line to type; for more, the line computes them."""
 
-MOST_CLASSES = 4096
+MOST = 100.0
+"""Largest weight while a training is under way: with more, single rows would throw it about."""
+
+FOCAL = 2.0
+"""Exponent of the focal loss, as its authors chose it."""
+
+FOCAL_CODES = frozenset({"L06", "L07"})
+"""Illnesses against which the focal loss follows the weights."""
 
 
-class ClassWeights(PreparingFix):
-    """Give a loss object of torch's its weights. A loss that is a function, or has weights, is left alone."""
+class ClassWeights(UnderWayFix):
+    """Give a loss object of torch's its weights, or weigh rows while training; one that has weights is left alone."""
 
     name: ClassVar = "class_weights"
     touches: ClassVar = "loop"
 
     def fit(self, finding: Finding, owned: Owned) -> Change | None:
         setting = _free_setting(owned.loss)
-        labels = _labels(owned) if setting else None
+        labels = labels_of(owned) if setting else None
         if labels is None:
             return None
-        counts = _yes_and_no(labels) if setting == "pos_weight" else _class_counts(labels, owned)
+        counts = yes_and_no(labels) if setting == "pos_weight" else class_counts(labels, owned)
         if counts is None:
             return None
-        weights = [counts[0] / counts[1]] if setting == "pos_weight" else _balanced(counts)
+        weights = [counts[0] / counts[1]] if setting == "pos_weight" else balanced(counts)
         return Change(
             fix=self.name,
             touches=self.touches,
@@ -44,6 +58,28 @@ class ClassWeights(PreparingFix):
             after={setting: weights},
             permanent=_line(type(owned.loss).__name__, setting, weights),
         )
+
+    def settle(self, finding: Finding, run: Trainee) -> list[Change]:
+        try:
+            loss = weighable_loss(run)
+        except NotApplicable:
+            return []
+        changes = [] if run.controls.class_weights is not None else _weighings(loss, run)
+        if finding.code in FOCAL_CODES and run.controls.focal is None:
+            says = f"rows that the model is sure of count less (focal loss with exponent {FOCAL:g})"
+            changes.append((says, {"focal": FOCAL}, f"loss = ((1 - torch.exp(-losses)) ** {FOCAL:g} * losses).mean()"))
+        named = {} if loss == run.controls.loss else {"loss": loss}
+        return [
+            Change(
+                fix=self.name,
+                touches=self.touches,
+                says=says,
+                before={name: getattr(run.controls, name) for name in after | named},
+                after=after | named,
+                permanent=permanent,
+            )
+            for says, after, permanent in changes
+        ]
 
     def do(self, change: Change, owned: Owned) -> list[WayBack]:
         loss = owned.loss
@@ -59,6 +95,58 @@ class ClassWeights(PreparingFix):
         return (owned.loss,)
 
 
+def _weighings(name: str, run: Trainee) -> list[tuple[str, dict[str, Any], str]]:
+    """Return sentence, settings and line of the weights, halfway and in full; none where classes are even."""
+    own = run.task.loss
+    if getattr(own, "weight", None) is not None or getattr(own, "pos_weight", None) is not None:
+        return []
+    form = form_of(LOSSES[name](own) if name else own) or ""
+    yes_or_no = form.startswith("yes-or-no")
+    weights = _pos_weights(run) if yes_or_no else _full_weights(run)
+    if weights is None or np.allclose(weights, 1, rtol=0.05):
+        return []
+    kind, setting = ("BCEWithLogitsLoss", "pos_weight") if yes_or_no else ("CrossEntropyLoss", "weight")
+    found = []
+    for power, says in ((0.5, "rare classes count more in the loss"), (1.0, "all classes count the same in the loss")):
+        listed = (np.minimum(weights, MOST) ** power).tolist()
+        found.append((f"{says} ({_said(listed)})", {"class_weights": listed}, _line(kind, setting, listed)))
+    return found
+
+
+def _full_weights(run: Trainee) -> np.ndarray | None:
+    """Return balanced weights, one for each output of the model."""
+    classes = run.task.classes
+    if not classes:
+        asked = answers(run)
+        classes = 0 if asked is None or asked.outputs.dim() < 2 else asked.outputs.shape[1]
+    labels = labels_of(Owned.of(run))
+    counts = None if labels is None else class_counts(labels, Owned(loss=run.task.loss))
+    if counts is None or len(counts) > classes:
+        counts = np.array([_share(run, number) for number in range(classes)])
+    if (counts > 0).sum() < 2:
+        return None
+    weights = np.ones(classes)
+    weights[: len(counts)] = balanced(counts)
+    return weights
+
+
+def _pos_weights(run: Trainee) -> np.ndarray | None:
+    """Return how many no's there are for each yes, shape (1,) or (labels,)."""
+    labels = labels_of(Owned.of(run))
+    if labels is not None and labels.ndim <= 2 and np.isin(labels, (0, 1)).all():
+        yes = np.atleast_1d(labels.mean(0))
+    else:
+        yes = np.array([_share(run, 1)])
+    yes = np.where((yes > 0) & (yes < 1), yes, 0.5)  # of what was never seen nothing is known
+    return (1 - yes) / yes
+
+
+def _share(run: Trainee, number: int) -> float:
+    shares = run.history.values(f"target_share/{number}")
+    shares = shares[np.isfinite(shares)]
+    return float(shares.mean()) if len(shares) else 0.0
+
+
 def _free_setting(loss: Any) -> str:
     """Return the name of the setting that takes the weights; empty where there is none, or it is taken."""
     if isinstance(loss, nn.BCEWithLogitsLoss):
@@ -66,76 +154,6 @@ def _free_setting(loss: Any) -> str:
     if isinstance(loss, nn.CrossEntropyLoss | nn.NLLLoss):
         return "weight" if loss.weight is None else ""
     return ""
-
-
-def _labels(owned: Owned) -> np.ndarray | None:
-    """Return the training labels: those that were looked at before, else those that the data set holds."""
-    labels = None
-    if owned.evidence is not None:
-        try:
-            labels = owned.evidence.scan("train").labels
-        except Exception:  # noqa: BLE001 - what could not be looked at is no reason to fail
-            labels = None
-    if labels is None:
-        labels = _held_by(getattr(owned.train, "dataset", None))
-    labels = None if labels is None else np.asarray(labels)
-    return labels if labels is not None and labels.size and labels.dtype.kind in "biuf" else None
-
-
-def _held_by(dataset: Any) -> Any:
-    if isinstance(dataset, Subset):
-        labels = _held_by(dataset.dataset)
-        return None if labels is None else np.asarray(labels)[np.asarray(dataset.indices, dtype=np.int64)]
-    if isinstance(dataset, TensorDataset):
-        return dataset.tensors[-1].detach().cpu().numpy()
-    labels = getattr(dataset, "targets", getattr(dataset, "labels", None))
-    try:
-        return None if labels is None else np.asarray(labels)
-    except ValueError:  # of different lengths
-        return None
-
-
-def _class_counts(labels: np.ndarray, owned: Owned) -> np.ndarray | None:
-    """Return how many samples each class has, shape (K,); None where the labels are no classes."""
-    if labels.ndim == 2 and labels.shape[1] > 1:
-        one_hot = np.isin(labels, (0, 1)).all() and (labels.sum(1) == 1).all()
-        counts = labels.sum(0).astype(np.int64) if one_hot else None
-    elif labels.ndim <= 2:
-        flat = labels.reshape(-1)
-        flat = flat[flat != getattr(owned.loss, "ignore_index", -100)]
-        if not flat.size or not np.isfinite(flat).all() or (flat != flat.round()).any() or flat.min() < 0:
-            return None
-        classes = max(int(flat.max()) + 1, _outputs(owned))
-        counts = np.bincount(flat.astype(np.int64), minlength=classes) if classes <= MOST_CLASSES else None
-    else:
-        return None
-    return counts if counts is not None and (counts > 0).sum() > 1 and len(set(counts[counts > 0])) > 1 else None
-
-
-def _yes_and_no(labels: np.ndarray) -> np.ndarray | None:
-    """Return how many labels are no and yes, shape (2,); None for several labels a sample."""
-    one_each = labels.ndim == 1 or (labels.ndim == 2 and labels.shape[1] == 1)
-    if not one_each or not np.isin(labels, (0, 1)).all():
-        return None
-    counts = np.bincount(labels.reshape(-1).astype(np.int64), minlength=2)
-    return counts if counts.min() > 0 and counts[0] != counts[1] else None
-
-
-def _outputs(owned: Owned) -> int:
-    """Return how many classes the model tells apart; 0 where that is not known."""
-    try:
-        outputs = owned.evidence.outputs
-    except Exception:  # noqa: BLE001 - then the labels tell
-        return 0
-    return int(outputs.shape[1]) if isinstance(outputs, torch.Tensor) and outputs.dim() > 1 else 0
-
-
-def _balanced(counts: np.ndarray) -> list[float]:
-    # Over the classes that have samples: a weight for one without is never used.
-    there = counts > 0
-    weights = np.ones(len(counts))
-    weights[there] = counts.sum() / (there.sum() * counts[there])
-    return weights.tolist()
 
 
 def _rarest(counts: np.ndarray) -> str:

@@ -20,7 +20,8 @@ LISTS = ("params", "param_names")
 class JoinOptimizer(PreparingFix):
     """Add them to the first group, whose settings they take over; parameters listed twice are listed once.
 
-    They do not get a group of their own: a scheduler made already knows how many groups there were.
+    They do not get a group of their own: a scheduler made already knows how many groups there were. While it trains,
+    they join the optimizer at work, and the user's own; what is listed twice is left as it is then.
     """
 
     name: ClassVar = "join_optimizer"
@@ -33,16 +34,9 @@ class JoinOptimizer(PreparingFix):
         twice = _copies(owned.optimizer)
         if not missing and not twice:
             return None
-        kind = type(owned.optimizer)
-        name = f"torch.optim.{kind.__name__}" if kind.__module__.startswith("torch.optim") else kind.__name__
-        rate = float(owned.optimizer.param_groups[0].get("lr", float("nan")))
         said = []
         if missing:
-            more = f" and {len(missing) - NAMED} more" if len(missing) > NAMED else ""
-            said.append(
-                f"{', '.join(missing[:NAMED])}{more} {'joins' if len(missing) == 1 else 'join'} the optimizer "
-                f"(lr {rate:.3g}, as its first group)"
-            )
+            said.append(_joining(missing, owned.optimizer))
         if twice:
             said.append(f"{twice} {'entry' if twice == 1 else 'entries'} that it lists twice are taken out of it")
         return Change(
@@ -51,8 +45,36 @@ class JoinOptimizer(PreparingFix):
             says=", and ".join(said),
             before={"parameters": _count(owned.optimizer)},
             after={"parameters": _count(owned.optimizer) + len(missing) - twice, "joined": missing},
-            permanent=f"optimizer = {name}(model.parameters(), lr={rate:g})  # after the last change to the model",
+            permanent=_line(owned.optimizer),
         )
+
+    def plan(self, finding: Finding, run: Any) -> Change | None:
+        if not finding.step:
+            return super().plan(finding, run)
+        owned = Owned.of(run)
+        missing = [name for name, _ in _missing(owned)] if _fits(owned) and hasattr(run, "rewire") else []
+        if not missing:
+            return None
+        return Change(
+            fix=self.name,
+            touches=self.touches,
+            says=_joining(missing, owned.optimizer),
+            before={"joined": []},
+            after={"joined": missing},
+            permanent=_line(owned.optimizer),
+        )
+
+    def apply(self, change: Change, run: Any) -> None:
+        if not self.is_built_in(change):
+            super().apply(change, run)
+        elif not self._ways_back:
+            joined = [run.model.get_parameter(name) for name in change.after["joined"]]
+            run.rewire(joined=joined)
+            self._ways_back = [lambda: run.rewire(left=joined)]
+
+    def is_built_in(self, change: Change) -> bool:
+        """Tell whether it was done while it trained: then a resumed run must do it before its optimizer fits."""
+        return set(change.after) == {"joined"}
 
     def do(self, change: Change, owned: Owned) -> list[WayBack]:
         optimizer = owned.optimizer
@@ -82,6 +104,24 @@ class JoinOptimizer(PreparingFix):
 
     def touched(self, owned: Owned) -> tuple[Any, ...]:
         return (owned.optimizer,)
+
+
+def _joining(missing: list[str], optimizer: torch.optim.Optimizer) -> str:
+    more = f" and {len(missing) - NAMED} more" if len(missing) > NAMED else ""
+    return (
+        f"{', '.join(missing[:NAMED])}{more} {'joins' if len(missing) == 1 else 'join'} the optimizer "
+        f"(lr {_rate(optimizer):.3g}, as its first group)"
+    )
+
+
+def _line(optimizer: torch.optim.Optimizer) -> str:
+    kind = type(optimizer)
+    name = f"torch.optim.{kind.__name__}" if kind.__module__.startswith("torch.optim") else kind.__name__
+    return f"optimizer = {name}(model.parameters(), lr={_rate(optimizer):g})  # after the last change to the model"
+
+
+def _rate(optimizer: torch.optim.Optimizer) -> float:
+    return float(optimizer.param_groups[0].get("lr", float("nan")))
 
 
 def _fits(owned: Owned) -> bool:

@@ -67,6 +67,7 @@ class PreparingFix(Fix):
             self._ways_back = self.do(change, Owned.of(run))
 
     def undo(self, change: Change, run: Any) -> None:
+        """Give loaders, loss and optimizer back what they had, newest change first."""
         for way_back in reversed(self._ways_back):
             way_back()
         self.forget()

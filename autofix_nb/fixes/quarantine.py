@@ -32,6 +32,7 @@ class QuarantineSamples(Fix):
             run.set_aside(fault)
 
     def undo(self, change: Change, run: Trainee) -> None:
+        """Let the samples back in."""
         for index in change.after["samples"]:
             run.quarantine.release(index)
 

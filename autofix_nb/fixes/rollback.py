@@ -32,6 +32,7 @@ class Rollback(Fix):
             run.snapshot.restore()
 
     def undo(self, change: Change, run: Trainee) -> None:
+        """Go back to the weights, buffers and moments that were there before."""
         if self._away is not None:
             self._away.restore()
             self.forget()

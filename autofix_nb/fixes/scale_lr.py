@@ -1,36 +1,106 @@
-"""Lower the learning rate: the user's or the scheduler's is multiplied, never replaced."""
+"""Lower or raise the learning rate: the user's or the scheduler's is multiplied, never replaced."""
 
+from math import log10
 from typing import ClassVar
 
 from autofix_nb.finding import Finding
 from autofix_nb.fixes.base import Change, SettingFix, Trainee
 
 FACTOR = 0.5
-"""What the rate is multiplied by each time."""
+"""What the rate is multiplied by where nothing else is known."""
 
-LOWEST = 2.0**-10
+LOWEST = 2.0**-20
 """Below this share of the user's rate it is not lowered any further."""
+
+DOWN = (0.1, 0.01, 0.001)
+"""What is tried against a rate that is too high, by powers of ten, as in a search for one."""
+
+UP = (10.0, 100.0)
+"""What is tried against a rate that is too low."""
+
+DOWN_CODES = frozenset({"G01", "G03", "G07", "L01", "L03", "L06", "L10"})
+"""Illnesses of a rate that is too high: it explodes, kills units, jumps, ends in one class, or cannot settle."""
+
+UP_CODES = frozenset({"L02", "L05", "G06"})
+"""Illnesses of a rate that is too low: it crawls, does not fit, or is held back by clipping."""
+
+BOTH_CODES = frozenset({"G02"})
+
+STEEPER = 4.0
+"""A range test keeps this far below the rate that learns fastest, for long trainings; that one is tried as well."""
+
+SLOW = 5.0
+"""A rate so many times below the one that a range test finds is not worth a try."""
+
+SAME_WITHIN = 2.0
+"""Two rates within this factor of each other are the same remedy."""
 
 
 class ScaleLr(SettingFix):
-    """Halve the learning rate of every step from here on."""
+    """Multiply the learning rate of every step from here on, by the rate that a range test finds or powers of ten."""
 
     name: ClassVar = "scale_lr"
     touches: ClassVar = "loop"
 
     def plan(self, finding: Finding, run: Trainee) -> Change | None:
         now = run.controls.lr_scale
-        if now * FACTOR < LOWEST:
-            return None
+        # How far to raise a rate is found out in a race; without one, lowering it would make things worse.
+        lowest = finding.code in UP_CODES or now * FACTOR < LOWEST
+        return None if lowest else self._change(now, now * FACTOR)
+
+    def plans(self, finding: Finding, run: Trainee) -> list[Change]:
+        down = finding.code in DOWN_CODES | BOTH_CODES
+        up = finding.code in UP_CODES | BOTH_CODES
+        if not down and not up:
+            return super().plans(finding, run)
+        steps = (DOWN if down else ()) + (UP if up else ())
+        found = _found(run)
+        # What was measured comes first; then what changes least.
+        near = [] if found is None else [found, STEEPER * found]
+        factors = [one for one in near if (one < 1 if not up else one > 1 if not down else True)]
+        # Of rates that are all higher than the present one, those far below what was found are known to be slow.
+        slow = found / SLOW if found is not None and not down else 0.0
+        factors += sorted((one for one in steps if one > slow), key=lambda factor: abs(log10(factor)))
+        now = run.controls.lr_scale
+        chosen: list[float] = []
+        for factor in factors:
+            fresh = all(not _same(factor, other) for other in (1.0, *chosen))
+            if fresh and now * factor >= LOWEST:
+                chosen.append(factor)
+        return [
+            self._change(now, now * factor, "found by a range test" if factor == found else "") for factor in chosen
+        ]
+
+    def _change(self, now: float, scale: float, why: str = "") -> Change:
         return Change(
             fix=self.name,
             touches=self.touches,
-            says=f"the learning rate is multiplied by {now * FACTOR:g} from here on (before: {now:g})",
+            says=f"the learning rate is multiplied by {scale:.3g} from here on (before: {now:.3g}"
+            f"{', ' + why if why else ''})",
             before={"lr_scale": now},
-            after={"lr_scale": now * FACTOR},
-            permanent=f"optimizer = type(optimizer)(model.parameters(), lr={now * FACTOR:g} * lr)",
+            after={"lr_scale": scale},
+            permanent=f"optimizer = type(optimizer)(model.parameters(), lr={scale:.3g} * lr)",
         )
 
     def undo(self, change: Change, run: Trainee) -> None:
-        # The rate may have been lowered again since, for another illness: that stays.
-        run.controls.lr_scale *= change.before["lr_scale"] / change.after["lr_scale"]
+        """Divide the rate by what it was multiplied by."""
+        before, after = change.before["lr_scale"], change.after["lr_scale"]
+        # The rate may have been changed again since, for another illness: that stays.
+        run.controls.lr_scale = before if run.controls.lr_scale == after else run.controls.lr_scale * (before / after)
+
+
+def _found(run: Trainee) -> float | None:
+    """Return the rate that learns fastest, as a multiple of the present one; None where that is not known."""
+    find = getattr(run, "find_rate", None)
+    rate = find() if find is not None else None
+    group = run.optimizer.param_groups[0] if getattr(run, "optimizer", None) is not None else {}
+    # A warm-up begins at 0, and what is about to begin again begins at the height of its schedule.
+    now = None if getattr(run, "starts_fresh", False) else group.get("lr")
+    usual = now or group.get("max_lr") or group.get("initial_lr") or group.get("lr")
+    if not rate or not usual:
+        return None
+    return float(rate) / (float(usual) * run.controls.lr_scale)
+
+
+def _same(left: float, right: float) -> bool:
+    return max(left, right) <= SAME_WITHIN * min(left, right)

@@ -5,7 +5,7 @@ from typing import Any, ClassVar
 import torch
 
 from autofix_nb.finding import Finding
-from autofix_nb.fixes.base import Change
+from autofix_nb.fixes.base import Change, Trainee
 from autofix_nb.fixes.collating import (
     Converted,
     Scaling,
@@ -13,7 +13,8 @@ from autofix_nb.fixes.collating import (
     is_taken_apart_by_the_user,
     loaders_to_convert,
 )
-from autofix_nb.fixes.preparing import Owned, PreparingFix, WayBack
+from autofix_nb.fixes.in_model import InModelFix, sampled_inputs
+from autofix_nb.fixes.preparing import Owned, WayBack
 
 BRIGHTEST = 255
 
@@ -21,8 +22,11 @@ DARK = 32
 """A batch whose brightest pixel is darker counts from 0 to something else, such as the 16 of scanned digits."""
 
 
-class ScalePixels(PreparingFix):
-    """Divide pixels by 255 behind the loader's collate function. Pixels that are from 0 to 1 already are left alone."""
+class ScalePixels(InModelFix):
+    """Divide pixels by 255 behind the loader's collate function; inside the model while it trains.
+
+    Pixels that are from 0 to 1 already are left alone.
+    """
 
     name: ClassVar = "scale_pixels"
     touches: ClassVar = "data"
@@ -46,11 +50,28 @@ class ScalePixels(PreparingFix):
             f"in {' and '.join(sides)}",
             before={"highest": BRIGHTEST},
             after={"highest": 1, "paths": sides},
-            permanent="transforms.ToTensor()  # for pictures; for tensors transforms.v2.ToDtype(torch.float32, "
-            "scale=True)"
-            if sort == "uint8"
-            else f"inputs = inputs.float() / {BRIGHTEST}",
+            permanent=_line(sort),
         )
+
+    def build_in(self, finding: Finding, run: Trainee) -> list[Change]:
+        parts = next(iter(sampled_inputs(run, 1, 1)), {})
+        found = {
+            name: _sort(part)
+            for name, part in parts.items()
+            if _are_pixels(part) and (part.is_floating_point() or part.dtype == torch.uint8)
+        }
+        if not found:
+            return []
+        sort = next(iter(found.values()))
+        return [
+            Change(
+                fix=self.name,
+                touches="model",
+                says=f"the model divides its pixels by {BRIGHTEST} ({sort} from 0 to {BRIGHTEST} before)",
+                after={"inputs": {name: {"mean": [0.0], "std": [float(BRIGHTEST)], "shape": []} for name in found}},
+                permanent=_line(sort),
+            )
+        ]
 
     def do(self, change: Change, owned: Owned) -> list[WayBack]:
         ways_back = []
@@ -83,6 +104,12 @@ def _are_pixels(part: torch.Tensor) -> bool:
     if not (low >= 0 and DARK < high <= BRIGHTEST):  # NaN is refused, too
         return False
     return whole or part.dim() > 2 or bool((part == part.round()).all())
+
+
+def _line(sort: str) -> str:
+    if sort == "uint8":
+        return "transforms.ToTensor()  # for pictures; for tensors transforms.v2.ToDtype(torch.float32, scale=True)"
+    return f"inputs = inputs.float() / {BRIGHTEST}"
 
 
 def _sort(part: torch.Tensor) -> str:

@@ -1,5 +1,6 @@
 """Draw the training samples in a new random order each epoch, as `DataLoader(..., shuffle=True)` does."""
 
+from dataclasses import replace
 from typing import Any, ClassVar
 
 from torch.utils.data import (
@@ -13,12 +14,13 @@ from torch.utils.data import (
 )
 
 from autofix_nb.finding import Finding
-from autofix_nb.fixes.base import Change
+from autofix_nb.fixes.base import Change, Trainee
 from autofix_nb.fixes.collating import Converted
-from autofix_nb.fixes.preparing import Owned, PreparingFix, WayBack
+from autofix_nb.fixes.preparing import Owned, WayBack
+from autofix_nb.fixes.under_way import UnderWayFix
 
 
-class Shuffle(PreparingFix):
+class Shuffle(UnderWayFix):
     """Put a random sampler in the place of a sequential one. Samplers of the user's own are left alone."""
 
     name: ClassVar = "shuffle"
@@ -36,6 +38,12 @@ class Shuffle(PreparingFix):
             after={"shuffle": True},
             permanent=f"train = DataLoader(train.dataset, {_options(owned.train)}shuffle=True)",
         )
+
+    def settle(self, finding: Finding, run: Trainee) -> list[Change]:
+        change = None if run.controls.reshuffle else self.fit(finding, Owned.of(run))
+        if change is None:
+            return []
+        return [replace(change, before={"reshuffle": False}, after={"reshuffle": True})]
 
     def do(self, change: Change, owned: Owned) -> list[WayBack]:
         loader = owned.train

@@ -17,14 +17,26 @@ def finish(guard: "Guard") -> None:
         return
     guard.read_back()
     why = guard.controls.stop
-    done = guard.epoch >= guard.epochs_asked or (why or "").startswith("L03")
+    done = guard.epoch >= guard.epochs_planned or (why or "").startswith("L03")
     guard.status = "finished" if done else "stopped"
     guard.seconds += time.monotonic() - guard.entered_at
-    guard.keeper.save(guard)
+    if not guard.keeper.save(guard):
+        _note_the_save_that_failed(guard)
     restored = done and _put_best_back(guard)
     guard.journal.append("end", status=guard.status, step=guard.step_count, why=why, restored=restored)
     guard.run.close(guard, restored=restored)
     guard.progress.close(repr(guard.run))
+
+
+def _note_the_save_that_failed(guard: "Guard") -> None:
+    """No step follows at which a detector could be asked: what the last save says would be lost."""
+    if "R03" in guard.policy.ignore:
+        return
+    for detector in guard.policy.detectors:
+        if detector.code == "R03":
+            finding = detector.check(guard.history)
+            if finding is not None:
+                guard.policy.note(finding)
 
 
 def save_after(guard: "Guard", error: BaseException) -> None:
@@ -53,6 +65,10 @@ def _put_best_back(guard: "Guard") -> bool:
     """Load the weights of the best epoch, unless it was the last one; returns whether they were loaded."""
     best = guard.keeper.best
     if best.weights is None or best.epoch == guard.epoch:
+        return False
+    if not guard.policy.revert(guard, best.standing):
+        text = "the best weights fit the model without its later changes, and these cannot be undone after a resume"
+        guard.journal.append("note", text=f"{text}: the last weights are kept")
         return False
     guard.model.load_state_dict(best.weights)
     return True

@@ -10,6 +10,7 @@ from autofix_nb.data import GuardedLoader, structure
 from autofix_nb.data.loader import IterableGuard
 from autofix_nb.data.seeding import LoadingRandomness
 from autofix_nb.errors import ConfigurationError
+from autofix_nb.loop.thresholds import answers
 from autofix_nb.objective import Objective, evaluating, total_loss
 
 Metric = Callable[[Any, Any], Any]
@@ -58,6 +59,8 @@ def evaluate(
                         means[name].add(_number(name, metric(outputs, targets)), size)
         row = {"val/loss": losses.value} | {f"val/loss/{name}": mean.value for name, mean in parts.items()}
         row |= _metrics(metrics, gathered, means)
+        row["val/rows"] = float(losses.weight)
+        row |= {name: value for name, value in answers(objective.task, gathered).items() if name not in row}
     if not math.isfinite(losses.value) and losses.weight:
         problems.append(f"the validation loss is {losses.value}")
     return row, problems

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
+import torch
 from torch import nn
 
 from autofix_nb.data import guard_loader
@@ -37,7 +38,7 @@ def fit(
     device: Any = "auto",
     precision: str = "auto",
     seed: int | None = None,
-    preflight: Any = False,
+    preflight: Any = True,
     autofix: Mode = "auto",
     allow: Collection[str] = ALLOWED,
     ignore: Collection[str] = (),
@@ -59,14 +60,17 @@ def fit(
     any other form. `metrics` are functions of all validation outputs and targets. `goal` says what *best* means:
     a metric or `(metric, "min" | "max")`; by default the first metric, else the validation loss.
 
-    `optimizer` is one made from the model, a class, a name, or None (AdamW). `scheduler` is one made from it, a
-    function that makes one, or `(scheduler, "step" | "epoch")`; fixes multiply the rate it sets, and never replace it.
+    `optimizer` is one made from the model, a class, a name, or None (AdamW). Without `lr` its rate is found by a range
+    test of at most 3 % of the steps, on the side; a run of fewer than 1,000 steps, or with a scheduler, takes 0.001.
+    `scheduler` is one made from the optimizer, a function that makes one, or `(scheduler, "step" | "epoch")`; fixes
+    multiply the rate it sets, and never replace it.
 
     `seed` decides order and augmentation; None takes torch's own seed. The random stream of the training is not
     touched: call `torch.manual_seed` before making the model for a run that can be repeated.
 
-    `preflight=True` asks the quick questions of `af.preflight` first and says what they find; a report that it gave
-    already is taken as it is. Either way the findings stand in the run's journal and report.
+    `preflight=True` asks the quick questions of `af.preflight` first (a fraction of a second for small data, at most 20
+    seconds) and says what they find; a report that it gave already is taken as it is, and False asks nothing. What is
+    found stands in the run's journal and report, and is tried first when something ails the training.
 
     `autofix="auto"` fixes, `"suggest"` only says what it would do, `"off"` only watches; `allow` narrows fixes to what
     touches `loop`, `data` or `model`; `ignore` leaves out detectors by code.
@@ -89,6 +93,7 @@ def fit(
     model.to(chosen)
     if not model.training:
         model.train()
+    searched = lr is None and not isinstance(optimizer, torch.optim.Optimizer)
     optimizer, told_optimizer = setup.make_optimizer(model, optimizer, lr)
     setup.check_loss(loss, step)
     setup.check_preflight(preflight)
@@ -124,6 +129,9 @@ def fit(
         settings={"told": told, "precision": precision, "device": str(chosen), "epochs": epochs},
     )
     objective = Objective(model, sample.task, step)
+    objective.treatment = guard.controls
+    guard.objective, guard.metrics = objective, metrics
+    guard.known = {"has_val": val is not None, "has_step": step is not None}
 
     with guard:
         guard.open(sample.loss_name, epochs)
@@ -132,7 +140,10 @@ def fit(
         guard.tell(told)
         if preflight is not False:
             guard.note_findings(lambda: _found(preflight, model, train, val, loss, step, optimizer, chosen))
-        validation = None if val is None else guard_loader(val, guard.seed, name="val")
+        if searched:
+            guard.search_rate()
+        validation = guard.val_source = None if val is None else guard_loader(val, guard.seed, name="val")
+        guard.answer_what_was_found()
         for _ in guard.epochs(epochs):
             for batch in guard.batches(train):
                 guard.step(batch, objective)
@@ -150,6 +161,14 @@ def _found(
         from autofix_nb.preflight import preflight as look
 
         preflight = look(
-            model, train, val, loss=loss, step=step, optimizer=optimizer, device=device, budget_seconds=LOOK_SECONDS
+            model,
+            train,
+            val,
+            loss=loss,
+            step=step,
+            optimizer=optimizer,
+            device=device,
+            budget_seconds=LOOK_SECONDS,
+            show="none",
         )
     return preflight.findings

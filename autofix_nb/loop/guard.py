@@ -25,18 +25,28 @@ from autofix_nb.detectors import DETECTORS, Detector
 from autofix_nb.errors import ConfigurationError, DataError
 from autofix_nb.finding import Finding, Severity
 from autofix_nb.fixes import Controls
+from autofix_nb.fixes.wiring import rewire_optimizer
 from autofix_nb.history import History
-from autofix_nb.loop import setup
+from autofix_nb.loop import part_gradients, racing, setup
+from autofix_nb.loop.close_look import CloseLook
 from autofix_nb.loop.closing import finish, save_after
+from autofix_nb.loop.facts import facts_of, of_model
+from autofix_nb.loop.finding_rates import rates_tested
+from autofix_nb.loop.first_state import FirstState
 from autofix_nb.loop.interrupt import StopButton
+from autofix_nb.loop.judging import Judge
 from autofix_nb.loop.keeper import Keeper
 from autofix_nb.loop.opening import begin_or_resume, note_prepared, say_unprepared
+from autofix_nb.loop.purity import Purity
+from autofix_nb.loop.range_test import FEWEST_STEPS, SHARE, RangeTest
 from autofix_nb.loop.stepper import Attempt, Stepper, left_behind
 from autofix_nb.loop.sums import EpochSums
 from autofix_nb.loop.trouble import Trouble
 from autofix_nb.loop.window import Window
+from autofix_nb.objective import split_batch
 from autofix_nb.objective.tasks import Task
-from autofix_nb.policy import ALLOWED, Mode, Policy
+from autofix_nb.policy import ALLOWED, Candidate, Mode, Policy, Score, treat_before
+from autofix_nb.policy.races import Race
 from autofix_nb.run import Run
 from autofix_nb.signals import EVERY, Measured, Recorder
 from autofix_nb.widgets import Progress, make_progress
@@ -88,8 +98,8 @@ class Guard:
             raise ConfigurationError(f"`accumulate` must be a whole number of at least 1, got {accumulate!r}")
         if seed is not None and not isinstance(seed, int):
             raise ConfigurationError(f"`seed` must be a whole number or None, got {seed!r}")
-        self.model, self.optimizer, self.task = model, optimizer, task
-        self.scheduler, self._each_step = setup.make_scheduler(optimizer, scheduler)
+        self.model, self.task = model, task
+        self.scheduler, self.each_step = setup.make_scheduler(optimizer, scheduler)
         self.goal, direction = setup.choose_goal(goal, {})
         self.higher_is_better = direction == "max"
         self.name = setup.choose_name(name, model)
@@ -128,15 +138,37 @@ class Guard:
         self.seed = torch.initial_seed() if seed is None else seed
         self.epoch = self.position = self.step_count = 0
         self.status = "new"
+        self.known: dict[str, Any] = {}
+        """Facts of the run that only `fit` knows."""
+
         self.seconds = 0.0
         self.sums = EpochSums()
         self.snapshot: Snapshot | None = None
         self.suspects: list[Fault] = []
+        self.found_before: list[Finding] = []
+        self.objective: Callable[[Any], Any] | None = None
+        """What turns a batch into a loss: that of the newest step, or the one that `fit` made."""
+
+        self.metrics: Mapping[str, Any] = {}
+        """Functions of all outputs and targets that the goal may be one of; `fit` has them."""
+
+        self.train: Any = None
+        self.train_source: GuardedLoader | IterableGuard | None = None
+        self.val_source: GuardedLoader | IterableGuard | None = None
+        self.first: FirstState | None = None
+        """Where the run began, to begin again from; None where nothing would be changed anyway."""
+
+        self._rate_found: tuple[Any, Any] | None = None
+        self.starts_fresh = False
+        """Whether what is planned now would begin at the first weights."""
+
         self.has_batch_norm = any(isinstance(part, nn.modules.batchnorm._BatchNorm) for part in model.modules())
         self.run = Run(self.keeper.folder, model=model, journal=self.journal, quarantine=self.quarantine)
         self.settings = dict(settings or {})
         self.trouble = Trouble(self)
         self.window = Window(self.stepper)
+        self.purity = Purity()
+        self.close_look = CloseLook(model, lambda: self.stepper.optimizer)
         self._sources: dict[int, GuardedLoader | IterableGuard] = {}
         self._late: dict[int, tuple[Batch, Any]] = {}
         """By step: batches whose numbers were not waited for."""
@@ -172,13 +204,23 @@ class Guard:
             raise ConfigurationError("`guard` must be entered before its epochs: `with af.Guard(...) as guard:`")
         self.open(epochs=setup.check_epochs(count))
         self.epochs_asked = count
-        while self.epoch < count and self.controls.stop is None and self.status != "finished":
+        while self.epoch < self.epochs_planned and self.controls.stop is None and self.status != "finished":
             self.epoch_done = None
             yield self.epoch
             if self.epoch_done is None:
                 raise DataError("`guard.batches(loader)` was not used in this epoch, so there was nothing to train on")
             if self.epoch_done:
                 self._close_epoch()
+
+    @property
+    def epochs_planned(self) -> int:
+        """Epochs that were asked for, and those that came on top."""
+        return self.epochs_asked + self.controls.extra_epochs
+
+    @property
+    def optimizer(self) -> torch.optim.Optimizer:
+        """The optimizer at work: the user's, unless a fix put another in its place."""
+        return self.stepper.optimizer
 
     def batches(self, loader: Any) -> Iterator[Batch]:
         """Yield the batches of this epoch that are left, from the very one where a resumed run stopped."""
@@ -227,12 +269,15 @@ class Guard:
         if batch.data is None:
             self.policy.look(self, "step", self.step_count)
             return None
+        self.objective = objective
         self.window.begin(batch.position)
         data = structure.to_device(batch.data, self.stepper.device)
-        attempt = self.window.attempt(data, objective)
+        with self.close_look.at(self.step_count + 1), self.purity.watching():
+            attempt = self.window.attempt(data, objective)
         if not attempt.fine:
             attempt = self.trouble.mend(batch, objective, attempt)
             if attempt is None:
+                self.close_look.forget()
                 self.sums.skipped += 1
                 self.policy.look(self, "step", self.step_count)
                 return None
@@ -245,7 +290,7 @@ class Guard:
         attempt = self.window.mean(attempt)
         if attempt.waiting is not None:
             self._late[self.step_count + 1] = (replace(batch, data=None), objective)
-        return self._take_step(attempt, objective, began)
+        return self._take_step(attempt, objective, began, data)
 
     def tell(self, sentences: Sequence[str]) -> None:
         """Say what was chosen for the user, once: a resumed run was told before."""
@@ -290,8 +335,11 @@ class Guard:
             source = guard_loader(loader, self.seed, self.quarantine, guarded=self.policy.may("quarantine"))
             self.keeper.check_data(loader, fingerprint(source))
             self._sources[id(loader)] = source
+            self.train, self.train_source = loader, source
             self._loaders.append(loader)  # keeps the id taken
             self._samples = source.samples or 0
+            if self.status == "running" and not self.history.facts.get("components"):
+                self.history.facts |= facts_of(self, self.epochs_asked, loader, **self.known)
             note_prepared(self, self.model, self.optimizer, loader)
         return self._sources[id(loader)]
 
@@ -304,10 +352,20 @@ class Guard:
         """Write down and say what `look` finds before the first step; a resumed run has looked already."""
         if self.status != "running" or self.step_count:
             return
-        for finding in look():
+        found = list(look())
+        self.history.facts["found_before"] = list(
+            dict.fromkeys(one.code for one in found if one.severity > Severity.NOTE)
+        )
+        for finding in found:
+            self.found_before.append(finding)
             self.policy.note(finding)
             if finding.severity > Severity.NOTE:
                 self.progress.say(f"Before training: {finding.code} {finding.title}: {finding.says}.")
+
+    def answer_what_was_found(self) -> None:
+        """Before the first step: try on the side what could be done about what was found before it."""
+        if self.status == "running" and not self.step_count and self.found_before:
+            treat_before(self.policy, self)
 
     def undo_half_a_step(self) -> bool:
         """Make things as they were before the step at hand. Returns whether that state may be saved."""
@@ -350,11 +408,119 @@ class Guard:
             fixes=("quarantine",),
         )
 
+    # --- for the policy and its fixes -----------------------------------------------------------------------------
+
+    def race(self, candidates: Sequence[Candidate], steps: int, most: int, *, fresh: bool) -> Race | None:
+        """Try candidates on the side; everything is as before afterwards. None where nothing can be tried."""
+        if self.window or self.purity.trains_by_itself or (fresh and self.first is None):
+            return None
+        self.close_look.forget()
+        return racing.race(self, candidates, steps, most, fresh=fresh)
+
+    def take_over(self, candidate: Candidate, race: Race) -> None:
+        """Make the winner's changes, and go on from where its training came to: a new chapter of the run."""
+        steps = race.steps
+        racing.take_over(self, candidate, race)
+        self.history.since = self.step_count
+        if candidate.loss is not None and self.goal == "val/loss":
+            self.keeper.best.forget()  # by another loss than from here on
+        if candidate.fresh:
+            self.history.facts["lineage_from"] = self.step_count - steps
+            self.controls.extra_epochs = self._epochs_to_make_up(steps)
+        self.trouble.calm_down()
+        self.snapshot = Snapshot(self.step_count, self.model, self.optimizer)
+
+    @property
+    def extra_steps_left(self) -> int:
+        """Return the extra steps that changes may still take."""
+        return self.policy.races.left(self.history)
+
+    def judge(self) -> Score | None:
+        """Return what the run has come to on the rows that judge; None where there are none."""
+        rows = racing.judging_batches(self)
+        return Judge(self, rows)() if rows and self.objective is not None else None
+
+    def find_rate(self, steps: int = FEWEST_STEPS) -> float | None:
+        """Return the rate at which this optimizer learns fastest without diverging, by a test on the side.
+
+        From the first weights where the run is about to begin again, else from the present ones; once a chapter.
+        """
+        known = (self.history.since, self.starts_fresh, id(self.optimizer))
+        if self._rate_found is None or self._rate_found[0] != known:
+            if self.window or self.purity.trains_by_itself or self.policy.races.left(self.history) < steps:
+                return None
+            found = rates_tested(self, steps, fresh=self.starts_fresh)
+            self.policy.races.spent += 0 if found is None else len(found.rates)
+            self._rate_found = known, found
+            if found is not None:
+                self._write_down(found)
+        found = self._rate_found[1]
+        return None if found is None else found.suggestion
+
+    def search_rate(self) -> None:
+        """Before the first step, where nobody gave a rate: find one on the side, if the run is long enough for that."""
+        steps = int(SHARE * (self.history.facts.get("planned_steps") or 0))
+        if self.status != "running" or self.step_count or self.scheduler is not None or steps < FEWEST_STEPS:
+            return
+        found = rates_tested(self, steps, fresh=False)
+        if found is None or found.suggestion is None or self.first is None:
+            return
+        for group in self.optimizer.param_groups:
+            group["lr"] = found.suggestion
+        self.first = FirstState.of(self)
+        self._write_down(found)
+        self.progress.say(f"Learning rate {found.suggestion:.3g}, by a range test of {len(found.rates)} steps.")
+
+    def _write_down(self, found: RangeTest) -> None:
+        self.journal.append(
+            "range test",
+            step=self.step_count,
+            steps=len(found.rates),
+            suggestion=found.suggestion,
+            says=found.says,
+        )
+
+    def to_first_weights(self) -> None:
+        """Put weights, optimizer and scheduler back to where the run began."""
+        if self.first is not None:
+            self.first.restore(self)
+
+    def follow_controls(self) -> None:
+        """The controls were changed: let the loop follow where they name parts of it."""
+        self.stepper.follow_controls()
+        if isinstance(self.train_source, GuardedLoader):
+            self.train_source.reshuffled = self.controls.reshuffle
+
+    def rewire(self, joined: Sequence[torch.Tensor] = (), left: Sequence[torch.Tensor] = ()) -> None:
+        """Take note that the model's structure changed: parameters joined it, or left it."""
+        for optimizer in {id(one): one for one in (self.stepper.users_optimizer, self.optimizer)}.values():
+            rewire_optimizer(optimizer, joined, left)
+        self.stepper.rewatch()
+        self.close_look.forget()
+        self.recorder.follow(self.stepper.norms.components)
+        self.history.facts |= of_model(self.model, self.optimizer)
+        self.has_batch_norm = any(isinstance(part, nn.modules.batchnorm._BatchNorm) for part in self.model.modules())
+
+    def sample_batches(self, count: int) -> list[Any]:
+        """Return up to `count` training batches on the device; the training's own order is left alone."""
+        device = self.stepper.device
+        return [structure.to_device(data, device) for data in racing.training_batches(self, count)]
+
+    def split(self, data: Any) -> tuple[Any, Any]:
+        """Return inputs and targets of a batch.
+
+        Raises:
+            DataError: when only the user's own `step` can take it apart.
+        """
+        if self.task is None or self.known.get("has_step", True):
+            raise DataError("`step` is the user's own: only it knows which part of a batch is what")
+        return split_batch(data)
+
     # --- what happens behind --------------------------------------------------------------------------------------
 
-    def _take_step(self, attempt: Attempt, objective: Any, began: float) -> Measured:
+    def _take_step(self, attempt: Attempt, objective: Any, began: float, data: Any = None) -> Measured:
         """Let the optimizer step, record the step, and now and then hand over, look, snapshot and save."""
-        rate = self.stepper.rate()
+        rate = self.stepper.rate(self.step_count)
         clipped = self._update(attempt)
         measured = left_behind(
             self.step_count,
@@ -366,7 +532,10 @@ class Guard:
             began=began,
             load=self._loaded_seconds,
         )
+        measured.look = self.close_look.end(self.step_count)
         self.recorder.add(measured)
+        if len(attempt.parts) > 1 and data is not None and part_gradients.is_due(self.step_count):
+            self._look_at_parts(objective, data)
         self.progress.step(self.position, measured.loss)
         if self.step_count % EVERY == 0:
             self._hand_over()
@@ -375,14 +544,32 @@ class Guard:
             self.keeper.save_if_due(self)
         return measured
 
+    def _look_at_parts(self, objective: Callable[[Any], Any], data: Any) -> None:
+        """Measure on the side how much each part of the loss pulls, and which way."""
+        if self.purity.trains_by_itself or self.window.began_at is not None:
+            return
+        before = self.stepper.before.again()
+        parameters = [part for group in self.optimizer.param_groups for part in group["params"]]
+        try:
+            with self.stepper.autocast():
+                found = part_gradients.part_gradients(parameters, objective, data, self.controls.part_weights)
+        except RuntimeError as error:  # a graph that cannot be gone through twice, or memory: the training goes on
+            self.journal.append("note", step=self.step_count, text=f"the loss's parts could not be looked at: {error}")
+            found = {}
+        finally:
+            before.restore()
+        for name, value in found.items():
+            self.history.record(self.step_count, **{name: value})
+
     def _update(self, attempt: Attempt) -> bool:
         """Let the optimizer step, and after it the scheduler. Returns whether the gradients were clipped."""
         self._updating = True
-        clipped, stepped = self.stepper.take(attempt)
+        clipped, stepped = self.stepper.take(attempt, self.step_count)
         self._updating = False
+        clipped = clipped or self.stepper.was_clipped_by_others(attempt)
         self.window.close()
         self.step_count += 1
-        if stepped and self._each_step:
+        if stepped and self.each_step:
             self.scheduler.step()
         return clipped
 
@@ -444,6 +631,16 @@ class Guard:
         if self._samples:
             self.history.record(self.step_count, quarantined_share=count / self._samples)
 
+    def _epochs_to_make_up(self, done: int) -> int:
+        """Return the epochs on top after a restart, so that the new training gets all its steps; `done` it has."""
+        facts = self.history.facts
+        planned, each = facts.get("planned_steps"), facts.get("steps_per_epoch")
+        if not planned or not each:
+            return self.controls.extra_epochs + self.epoch
+        left_here = max(0, int(each) - self.position) if self.position else int(each)
+        epochs = self.epoch + 1 + -(-max(0, int(planned) - done - left_here) // int(each))
+        return max(self.controls.extra_epochs, epochs - self.epochs_asked)
+
     def _close_epoch(self) -> None:
         self.read_back()
         self.trouble.judge_held()
@@ -451,10 +648,12 @@ class Guard:
         row |= {"lr": self.stepper.rate(), "quarantined": len(self.quarantine)}
         if self.goal in row:
             row |= {"goal": row[self.goal], "goal_name": self.goal, "higher_is_better": self.higher_is_better}
-        if self.scheduler is not None and not self._each_step:
+        if self.scheduler is not None and not self.each_step:
             self._step_scheduler(row)  # the user's code: if it raises, this epoch is not closed yet
         if "goal" in row:
-            row["is_best"] = self.keeper.best.offer(row["goal"], self.epoch + 1, self.higher_is_better, self.model)
+            row["is_best"] = self.keeper.best.offer(
+                row["goal"], self.epoch + 1, self.higher_is_better, self.model, self.policy.in_force
+            )
         self.history.add_epoch(row)
         self.journal.append("epoch", **row)
         self.sums.clear()
@@ -462,7 +661,9 @@ class Guard:
         self.epoch, self.position = self.epoch + 1, 0
         self.policy.look(self, "step", self.step_count)
         self.policy.look(self, "epoch", self.step_count)
-        self.progress.epoch(row, self.epochs_asked)
+        if self.epoch >= self.epochs_planned and self.controls.stop is None:
+            self.policy.at_the_end(self, self.step_count)
+        self.progress.epoch(row, self.epochs_planned)
         self.keeper.save_if_due(self)
 
     def _step_scheduler(self, row: dict[str, Any]) -> None:
@@ -476,7 +677,7 @@ class Guard:
             batches = len(source)
         except TypeError:
             batches = None
-        self.progress.begin(self.epoch + 1, self.epochs_asked, batches, self.position)
+        self.progress.begin(self.epoch + 1, self.epochs_planned, batches, self.position)
 
     def _on_stop_button(self) -> None:
         self.controls.stop = "the stop button was pressed"

@@ -2,7 +2,7 @@
 
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +13,7 @@ from autofix_nb.checkpoints import Store, copied, portable_or_dropped, random_st
 from autofix_nb.errors import ConfigurationError, ResumeError, StoreError
 from autofix_nb.history import History
 from autofix_nb.journal import Journal, plain
+from autofix_nb.loop.first_state import FirstState
 
 if TYPE_CHECKING:
     from autofix_nb.loop.guard import Guard
@@ -39,11 +40,20 @@ class Best:
         self.written = 0
         """Epoch whose weights lie in `best.pt`."""
 
-    def offer(self, value: float, epoch: int, higher_is_better: bool, model: torch.nn.Module) -> bool:
+        self.standing: list[int] = []
+        """Numbers of the changes in force then: these weights fit a model with them, and with no others."""
+
+    def forget(self) -> None:
+        """Begin anew: what was measured before cannot be compared with what comes."""
+        self.epoch, self.value, self.weights = 0, float("nan"), None
+
+    def offer(
+        self, value: float, epoch: int, higher_is_better: bool, model: torch.nn.Module, standing: Iterable[int] = ()
+    ) -> bool:
         """Take the weights of this epoch if they are better than all before; returns whether they were."""
         if value != value or (self.epoch and not (value > self.value if higher_is_better else value < self.value)):
             return False
-        self.epoch, self.value = epoch, value
+        self.epoch, self.value, self.standing = epoch, value, list(standing)
         self.weights = copied(model.state_dict())
         return True
 
@@ -75,6 +85,10 @@ class Keeper:
         self._next_save = clock() + LEAST_SECONDS
         self._next_tables = 0.0
         self._dropped_said = False
+        self._failed = 0
+        self._last_good: float | None = None
+        self._first_written: dict[str, Any] | None = None
+        """The first weights that lie in `first.pt`."""
 
     @property
     def can_resume(self) -> bool:
@@ -98,9 +112,18 @@ class Keeper:
             self.store.save("last", self._state(guard))
             if self.best.weights is not None and self.best.written != self.best.epoch:
                 self.store.save(
-                    "best", {"model": self.best.weights, "epoch": self.best.epoch, "value": self.best.value}
+                    "best",
+                    {
+                        "model": self.best.weights,
+                        "epoch": self.best.epoch,
+                        "value": self.best.value,
+                        "standing": self.best.standing,
+                    },
                 )
                 self.best.written = self.best.epoch
+            if guard.first is not None and self._first_written is not guard.first.weights:
+                self.store.save("first", guard.first.state())
+                self._first_written = guard.first.weights
             if guard.status != "running" or began >= self._next_tables:
                 self._write_tables(guard.history)
                 self._next_tables = began + TABLES_SECONDS
@@ -111,10 +134,17 @@ class Keeper:
             if not self.problems:
                 self.journal.append("save failed", step=guard.step_count, why=str(error))
             self.problems.append(said)
+            self._failed += 1
+            guard.history.record(guard.step_count, save_failed=self._failed)
+            if self._last_good is not None:
+                guard.history.record(guard.step_count, saved_seconds_ago=self._clock() - self._last_good)
             self._next_save = self._clock() + 30.0
             return False
         seconds = self._clock() - began
         self.last_saved_step = guard.step_count
+        self._last_good = self._clock()
+        if self._failed:  # a run that was never in trouble has nothing of this in its history
+            guard.history.record(guard.step_count, saved_seconds_ago=0.0)
         self._next_save = self._clock() + max(LEAST_SECONDS, seconds / SHARE_OF_TIME)
         self.journal.append(
             "save", step=guard.step_count, epoch=guard.epoch, position=guard.position, seconds=round(seconds, 4)
@@ -132,17 +162,26 @@ class Keeper:
         state = self.store.load("last")
         if state is None:
             raise StoreError(f"`{self.folder}` holds no checkpoint to resume from; begin anew with `resume=False`")
+        guard.controls.restore(state["controls"])
+        guard.policy.restore(state["policy"])
+        guard.policy.replay(guard)
+        guard.found_before = [one for one in guard.policy.findings if one.step == 0 and one.code[0] in "EBD"]
+        guard.follow_controls()
         guard.model.load_state_dict(state["model"])
         guard.optimizer.load_state_dict(state["optimizer"])
+        if state.get("users_optimizer") is not None:
+            guard.stepper.users_optimizer.load_state_dict(state["users_optimizer"])
+        guard.stepper.restore(state.get("stepper", guard.stepper.state()))
+        if self.store.has("first"):
+            guard.first = FirstState.from_state(self.store.load("first"))
+            self._first_written = guard.first.weights
         if guard.scheduler is not None and state["scheduler"] is not None:
             guard.scheduler.load_state_dict(guard.scheduler.state_dict() | state["scheduler"])
         if guard.stepper.scaler is not None and state["scaler"] is not None:
             guard.stepper.scaler.load_state_dict(state["scaler"])
-        guard.controls.restore(state["controls"])
         guard.history = History.from_state(state["history"])
         guard.recorder.history = guard.history
         guard.quarantine.restore(state["quarantine"])
-        guard.policy.restore(state["policy"])
         guard.trouble.restore(state["trouble"])
         guard.epoch, guard.position, guard.step_count = state["epoch"], state["position"], state["step"]
         guard.seed, guard.seconds, guard.status = state["seed"], state["seconds"], state["status"]
@@ -151,6 +190,7 @@ class Keeper:
         if best is not None:
             self.best.epoch, self.best.value = int(best["epoch"]), float(best["value"])
             self.best.weights = best["model"]
+            self.best.standing = list(best.get("standing", ()))
             self.best.written = self.best.epoch
         set_random_state(state["random"])
         self.last_saved_step = int(state["step"])
@@ -215,6 +255,10 @@ class Keeper:
         return {
             "model": guard.model.state_dict(),
             "optimizer": guard.optimizer.state_dict(),
+            "users_optimizer": guard.stepper.users_optimizer.state_dict()
+            if guard.stepper.users_optimizer is not guard.optimizer
+            else None,
+            "stepper": guard.stepper.state(),
             "scheduler": scheduler,
             "scaler": guard.stepper.scaler.state_dict() if guard.stepper.scaler is not None else None,
             "controls": guard.controls.state(),
@@ -236,6 +280,8 @@ class Keeper:
     def _write_tables(self, history: History) -> None:
         rows = "".join(json.dumps(plain(row), ensure_ascii=False) + "\n" for row in history.epochs)
         write_atomically(self.folder / "history.jsonl", rows)
+        known = {"since": history.since, "facts": history.facts}
+        write_atomically(self.folder / "facts.json", json.dumps(plain(known), indent=2, ensure_ascii=False) + "\n")
         signals = self.folder / "signals.npz"
         new = self.folder / "signals.new.npz"
         np.savez_compressed(new, **dict(history.to_arrays()))

@@ -8,6 +8,7 @@ from autofix_nb.environment import snapshot as environment
 from autofix_nb.errors import ModelError
 from autofix_nb.finding import Finding, Severity
 from autofix_nb.fixes.prepared import changes_of
+from autofix_nb.loop.first_state import FirstState
 from autofix_nb.loop.keeper import identity_of
 from autofix_nb.loop.locate import first_bad_weight
 
@@ -42,6 +43,8 @@ def begin_or_resume(guard: "Guard", loss: str, epochs: int) -> None:
         guard.progress.say(f"The earlier run of this name is kept in {guard.keeper.moved_to}.")
     guard.status = "running"
     guard.snapshot = Snapshot(guard.step_count, guard.model, guard.optimizer)
+    if guard.first is None and guard.step_count == 0 and guard.policy.mode == "auto":
+        guard.first = FirstState.of(guard)
 
 
 def note_prepared(guard: "Guard", *objects: Any) -> None:
@@ -125,5 +128,6 @@ def _say_resumed(guard: "Guard") -> None:
         limit=0,
         says=f"went on at {where} with what was saved at step {guard.step_count}",
     )
+    guard.history.record(guard.step_count, resumed=guard.step_count)
     guard.policy.note(finding)
     guard.progress.say(f"Resumed {guard.name!r} at {where}, step {guard.step_count}.")

@@ -4,7 +4,7 @@ Nothing is left behind: the model is in eval mode meanwhile, its random stream a
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -16,7 +16,17 @@ from autofix_nb.data import Batch, structure
 from autofix_nb.errors import AutofixError, DataError, ModelError
 from autofix_nb.evidence.batches import first_batches
 from autofix_nb.loop.culprits import fill_up
-from autofix_nb.objective import Task, check_labels, evaluating, forward, infer_task, split_batch, task_of, total_loss
+from autofix_nb.objective import (
+    Task,
+    check_labels,
+    evaluating,
+    forward,
+    infer_task,
+    split_batch,
+    takes_class_ids,
+    task_of,
+    total_loss,
+)
 
 MOST_BATCHES = 5
 """Batches looked at until one passes."""
@@ -60,7 +70,13 @@ def probe(
     if loss is not None:
         _try_loss(task, outputs, targets)
     if task.kind == "classification":
-        _check_all_labels(train, task.classes, getattr(loss, "ignore_index", -100))
+        try:
+            _check_all_labels(train, task.classes, getattr(loss, "ignore_index", -100))
+        except DataError:
+            if loss is None or takes_class_ids(loss):
+                raise
+            # The user's own loss has another meaning of these numbers, such as grades with an order.
+            task = replace(task, kind="custom", classes=0)
     said = f"Loss: {task.says}." if loss is None else ""
     return Sample(task, said, getattr(task.loss, "__name__", type(task.loss).__name__))
 

@@ -13,7 +13,10 @@ from autofix_nb.checkpoints import BeforeStep
 from autofix_nb.data import structure
 from autofix_nb.fixes import Controls
 from autofix_nb.objective import Task, total_loss
-from autofix_nb.signals import SAMPLED, GradientNorms, Measured
+from autofix_nb.signals import SAMPLED, Answers, GradientNorms, Measured
+
+CLIPPED_BELOW = 0.999
+"""Share of the gradients' norm below which somebody has clipped them."""
 
 
 @dataclass(slots=True)
@@ -60,18 +63,50 @@ class Stepper:
         accumulate: int = 1,
     ) -> None:
         self.model = model
+        self.users_optimizer = optimizer
         self.optimizer = optimizer
+        """The optimizer at work: the user's, unless `Controls.optimizer` took its place."""
+
+        self.users_rate = 0.0
+        """The user's rate when another optimizer took over: the scheduler moves that one in proportion."""
+
         self.device = device
         self.controls = controls
         self.autocast = autocast
         self.scaler = scaler
         self.accumulate = accumulate
-        held = [parameter for group in optimizer.param_groups for parameter in group["params"]]
-        self.norms = GradientNorms(model, held)
-        self.before = BeforeStep(model, device)
-        fused = all(group.get("fused") for group in optimizer.param_groups)
-        self.deferred = device.type == "cuda" and fused and scaler is None
+        self.rewatch()
+
+    def rewatch(self) -> None:
+        """Look up anew which parameters and buffers there are: at the start, and after the model changed."""
+        held = [parameter for group in self.optimizer.param_groups for parameter in group["params"]]
+        self.norms = GradientNorms(self.model, held)
+        self.before = BeforeStep(self.model, self.device)
+        fused = all(group.get("fused") for group in self.optimizer.param_groups)
+        self.deferred = self.device.type == "cuda" and fused and self.scaler is None
         """Whether a bad step is left out on the device itself, so that nothing waits for it."""
+
+    def follow_controls(self) -> None:
+        """Put the optimizer that the controls ask for to work: one of ours, or the user's again."""
+        wanted = self.controls.optimizer
+        if wanted is None:
+            now: torch.optim.Optimizer = self.users_optimizer
+        elif getattr(self.optimizer, "_asked_for", None) == wanted:
+            return
+        else:
+            now = take_the_place_of(self.users_optimizer, wanted)
+            self.users_rate = float(self.users_optimizer.param_groups[0]["lr"])
+        if now is not self.optimizer:
+            self.optimizer = now
+            self.rewatch()
+
+    def state(self) -> dict[str, Any]:
+        """Return plain values for a checkpoint, beside those of the optimizer at work."""
+        return {"users_rate": self.users_rate}
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Put back what `state` returned."""
+        self.users_rate = float(state["users_rate"])
 
     def attempt(self, data: Any, objective: Callable[[Any], Any], *, first: bool, weight: float = 1.0) -> Attempt:
         """Run forward and backward on `data` (on the device) and measure the gradients.
@@ -83,7 +118,8 @@ class Stepper:
         attempt = Attempt()
         try:
             with self.autocast():
-                loss, attempt.parts = total_loss(objective(data))
+                loss, attempt.parts = total_loss(objective(data), self.controls.part_weights)
+            weight *= self.controls.loss_scale
             whole = loss if weight == 1.0 else loss * weight
             (whole if self.scaler is None else self.scaler.scale(whole)).backward()
         except Exception as error:  # noqa: BLE001 - whose fault it is, is found out by the caller
@@ -102,23 +138,44 @@ class Stepper:
             attempt.norm = min(attempt.norm / self.scaler.get_scale(), torch.finfo(torch.float32).max)
         return attempt
 
-    def take(self, attempt: Attempt) -> tuple[bool, bool]:
-        """Let the optimizer step on the gradients that are there. Returns whether they were clipped, and it stepped."""
+    def take(self, attempt: Attempt, step: int = 0) -> tuple[bool, bool]:
+        """Let the optimizer step on the gradients that are there; `step` counts those taken before.
+
+        Returns whether the gradients were clipped, and whether it stepped.
+        """
         limit = self.controls.clip_norm
         clipped = limit is not None and self._clip(attempt, limit)
-        scale = self.controls.lr_scale
-        rates = None
-        if scale != 1.0:
-            rates = [group["lr"] for group in self.optimizer.param_groups]
-            for group in self.optimizer.param_groups:
-                group["lr"] = group["lr"] * scale
+        lent = self._lend_settings(step)
         try:
             stepped = self._step(attempt)
         finally:
-            if rates is not None:
-                for group, rate in zip(self.optimizer.param_groups, rates, strict=True):
-                    group["lr"] = rate
+            for group, settings in lent:
+                group.update(settings)
         return clipped, stepped
+
+    def _lend_settings(self, step: int) -> list[tuple[dict[str, Any], dict[str, Any]]]:
+        """Set rate and weight decay of the coming step; returns each group with what it had."""
+        scale, decay = self._scale(step), self.controls.weight_decay
+        if scale == 1.0 and decay is None:
+            return []
+        lent = []
+        for group in self.optimizer.param_groups:
+            lent.append((group, {name: group[name] for name in ("lr", "weight_decay") if name in group}))
+            if scale != 1.0:
+                group["lr"] = group["lr"] * scale
+            if decay is not None and "weight_decay" in group:
+                group["weight_decay"] = decay
+        return lent
+
+    def _scale(self, step: int) -> float:
+        """Return what the rate of the optimizer at work is multiplied by in the step after `step` steps."""
+        scale = self.controls.lr_scale
+        if self.optimizer is not self.users_optimizer and self.users_rate:
+            scale *= float(self.users_optimizer.param_groups[0]["lr"]) / self.users_rate
+        warm_up = self.controls.warm_up
+        if warm_up is not None:
+            scale *= min(1.0, max(1, step - warm_up["from"] + 1) / warm_up["steps"])
+        return scale
 
     def _step(self, attempt: Attempt) -> bool:
         if self.scaler is not None:
@@ -153,13 +210,33 @@ class Stepper:
         torch._foreach_mul_(grads, limit / (attempt.norm + 1e-6))
         return True
 
-    def rate(self) -> float:
-        """Return the learning rate of the first parameter group as the optimizer gets it."""
-        return float(self.optimizer.param_groups[0]["lr"]) * self.controls.lr_scale
+    def was_clipped_by_others(self, attempt: Attempt) -> bool:
+        """Tell whether a hook of the user's before the optimizer's step has made the gradients smaller."""
+        if not self.optimizer._optimizer_step_pre_hooks or attempt.waiting is not None or not attempt.grads:
+            return False
+        now = float(torch.linalg.vector_norm(torch.stack(torch._foreach_norm(attempt.grads))))
+        return now < CLIPPED_BELOW * attempt.norm
+
+    def rate(self, step: int = 1 << 62) -> float:
+        """Return the learning rate of the first parameter group as the optimizer gets it after `step` steps."""
+        return float(self.optimizer.param_groups[0]["lr"]) * self._scale(step)
 
     def to_device(self, data: Any) -> Any:
         """Return a batch on the device of the model."""
         return structure.to_device(data, self.device)
+
+
+def take_the_place_of(users: torch.optim.Optimizer, wanted: dict[str, Any]) -> torch.optim.Optimizer:
+    """Return an optimizer of another kind over the same groups of parameters; per-group rates keep their ratios."""
+    settings = {name: value for name, value in wanted.items() if name != "kind"}
+    first = float(users.param_groups[0]["lr"]) or 1.0
+    groups = [
+        {"params": list(group["params"]), "lr": settings["lr"] * (float(group["lr"]) / first or 1.0)}
+        for group in users.param_groups
+    ]
+    made = getattr(torch.optim, wanted["kind"])(groups, **settings)
+    made._asked_for = dict(wanted)
+    return made
 
 
 def left_behind(
@@ -173,7 +250,7 @@ def left_behind(
     began: float,
     load: float,
 ) -> Measured:
-    """Return what is recorded of a step. Predictions are looked at now and then only."""
+    """Return what is recorded of a step. Outputs and targets are looked at now and then only."""
     loss, norm = attempt.waiting or (attempt.loss, attempt.norm)
     measured = Measured(
         step,
@@ -187,15 +264,19 @@ def left_behind(
         step_seconds=time.perf_counter() - began,
         load_seconds=load,
     )
-    if task is not None and task.classes and step % SAMPLED == 0:
-        outputs = getattr(objective, "outputs", None)
-        predicted = task.predict(outputs.detach()) if isinstance(outputs, torch.Tensor) else None
-        if predicted is not None:
-            measured.predicted, measured.classes = predicted, task.classes
-            targets = objective.targets
-            if isinstance(targets, torch.Tensor) and targets.numel() == predicted.numel():
-                measured.right = predicted.flatten() == targets.flatten()
+    if step % SAMPLED == 0:
+        measured.answers = _answers(objective, task or getattr(objective, "task", None))
     return measured
+
+
+def _answers(objective: Any, task: Task | None) -> Answers | None:
+    """Return outputs and targets of the last batch, where they are known; targets only if they fit row by row."""
+    outputs, targets = getattr(objective, "outputs", None), getattr(objective, "targets", None)
+    if task is None or not isinstance(outputs, torch.Tensor) or not outputs.dim() or not outputs.numel():
+        return None
+    outputs = outputs.detach()
+    fits = isinstance(targets, torch.Tensor) and targets.dim() and len(targets) == len(outputs)
+    return Answers(task, outputs, targets.detach() if fits and targets.device == outputs.device else None)
 
 
 def _detached(part: Any) -> Any:

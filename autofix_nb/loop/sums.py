@@ -22,6 +22,8 @@ class EpochSums:
         self.seconds = 0.0
         self.load_seconds = 0.0
         self.parts: dict[str, float] = {}
+        self.accuracy = 0.0
+        self.judged = 0
 
     def add(self, steps: list[Measured]) -> None:
         """Add the steps of one hand-over."""
@@ -30,6 +32,9 @@ class EpochSums:
             self.seconds += one.step_seconds
             self.load_seconds += one.load_seconds
             self.clipped += one.clipped
+            if one.accuracy is not None:
+                self.judged += 1
+                self.accuracy += one.accuracy
             loss = float(one.loss)
             if not math.isfinite(loss):
                 continue
@@ -43,6 +48,8 @@ class EpochSums:
         mean = self.loss / self.counted if self.counted else math.nan
         row: dict[str, Any] = {"loss": mean, "steps": self.steps}
         row |= {f"loss/{name}": total / max(1, self.counted) for name, total in self.parts.items()}
+        if self.judged:
+            row["train/accuracy"] = self.accuracy / self.judged
         row |= {
             "clip_share": self.clipped / max(1, self.steps),
             "skipped": self.skipped,

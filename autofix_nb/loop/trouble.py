@@ -19,10 +19,12 @@ from autofix_nb.data.fetch import describe_error
 from autofix_nb.detectors.non_finite import NonFinite
 from autofix_nb.errors import DataError, TrainingFailed
 from autofix_nb.finding import Finding, Severity
+from autofix_nb.fixes.split_batch import split_into
 from autofix_nb.loop.culprits import fill_up, find_culprits
 from autofix_nb.loop.locate import first_bad_weight, locate
 from autofix_nb.loop.stepper import Attempt
 from autofix_nb.objective import free_memory, is_device_lost, is_out_of_memory, total_loss
+from autofix_nb.policy.treating import treat, wants_race
 
 if TYPE_CHECKING:
     from autofix_nb.loop.guard import Guard
@@ -38,6 +40,12 @@ ROUNDS = 6
 
 ROLLBACKS_IN_A_ROW = 8
 """Times the weights may go back without a healthy stretch between; each time the rate is halved."""
+
+AGAINST_BAD_NUMBERS = (
+    *("standardise", "scale_lr", "clip_gradients", "scale_targets", "swap_activations", "insert_norm"),
+    *("reinitialise", "mend_output", "mend_loss", "swap_optimizer"),
+)
+"""What is raced when numbers go bad again and again: scale of the data, rate, and where forward passes overflow."""
 
 Objective = Callable[[Any], Any]
 
@@ -70,6 +78,10 @@ class Trouble:
     def restore(self, state: dict[str, Any]) -> None:
         """Put back what `state` returned."""
         vars(self).update(state)
+
+    def calm_down(self) -> None:
+        """A new chapter begins: what failed in the one before is no sign any more."""
+        self.failed_in_a_row = self.rollbacks_in_a_row = 0
 
     def passed(self, batch: Batch, objective: Objective) -> None:
         """Take note that a batch passed. Samples of batches that failed as a whole can be judged beside it now."""
@@ -140,6 +152,8 @@ class Trouble:
             guard.stepper.before.restore()
             weight = first_bad_weight(guard.model)
             if weight is not None:
+                if self._treat(attempt, weight):
+                    return None
                 if not self._go_back(batch, attempt, weight):
                     return self.leave_out(batch, attempt, [])
                 attempt = self._again(batch, objective)
@@ -153,6 +167,8 @@ class Trouble:
             # An exception is an optimisation fault only where numbers went bad before it.
             by_numbers = error is None or "is not finite" in where
             if by_numbers and self._passes_with_good_weights(batch, objective, culprits):
+                if self._treat(attempt, where):
+                    return None
                 if not self._go_back(batch, attempt, where):
                     return self.leave_out(batch, attempt, [])
                 attempt = self._again(batch, objective)
@@ -239,6 +255,25 @@ class Trouble:
             guard.stepper.before.restore()
             guard.optimizer.zero_grad(set_to_none=True)
 
+    def _treat(self, attempt: Attempt, where: str) -> bool:
+        """Where going back has not lasted, or there is nothing good to go back to: find out what helps, by a race.
+
+        Whether it was taken over; then the batch at hand is left out, and the run goes on in a new chapter.
+        """
+        guard = self._guard
+        again = self.rollbacks_in_a_row and guard.step_count - self.last_rollback <= guard.HEALTHY_STRETCH
+        if self.ever_passed and not again:
+            return False
+        finding = replace(self._finding(attempt, where, ()), fixes=AGAINST_BAD_NUMBERS)
+        if not wants_race(guard.policy, finding, guard):
+            return False
+        guard.window.forget_step()
+        guard.read_back()
+        guard.policy.note(finding)
+        for trial in [trial for trial in guard.policy.trials if trial.finding.code == finding.code]:
+            guard.policy.trials.remove(trial)
+        return treat(guard.policy, finding, guard)
+
     def _go_back(self, batch: Batch, attempt: Attempt, where: str) -> bool:
         """Roll back and lower the rate, unless that is not allowed or has not helped often enough."""
         guard = self._guard
@@ -293,17 +328,19 @@ class Trouble:
         guard.window.forget_batch()
         error = attempt.error
         rows = len(faults)
+        if error is None and not self.ever_passed and self._treat(attempt, _place(faults)):
+            self.failed_in_a_row = 0
+            return
         hopeless = not self.ever_passed and rows >= FEW_ROWS
         if self.failed_in_a_row >= IN_A_ROW or hopeless or not guard.policy.may("skip_batch"):
             said = f"{self.failed_in_a_row} batches in a row failed" if self.ever_passed else "no batch has passed yet"
             if error is not None:
                 error.add_note(f"autofix_nb: {said} as a whole, so this is no matter of single samples.")
                 raise error
-            where = faults[0].reason if faults else "a place that no single sample leads to"
-            guard.policy.note(self._finding(attempt, where, ()))
+            guard.policy.note(self._finding(attempt, _place(faults), ()))
             raise TrainingFailed(
                 f"{said}: the loss is {attempt.loss}, the gradient norm {attempt.norm}, for whole batches. First: "
-                f"{where}"
+                f"{_place(faults)}"
             )
         if faults and batch.indices is not None:
             self._held.append((replace(batch, data=None), faults))
@@ -320,7 +357,8 @@ class Trouble:
         """Run a batch that did not fit into memory in halves, weighted so that the gradient is that of the whole."""
         guard = self._guard
         error = attempt.error
-        size = guard.controls.micro_batch or len(self._rows(batch))
+        before, rows = guard.controls.micro_batch, len(self._rows(batch))
+        size = before or rows
         while True:
             free_memory(error)
             if size == 1:
@@ -335,16 +373,13 @@ class Trouble:
                     title="Out of memory",
                     severity=Severity.WARNING,
                     step=guard.step_count,
-                    measured=len(self._rows(batch)),
+                    measured=rows,
                     limit=size,
-                    says=f"a batch of {len(self._rows(batch))} does not fit, parts of {size} do; the gradient is "
-                    "that of "
-                    "the whole batch" + (", batch norm sees the parts" if guard.has_batch_norm else ""),
+                    says=f"a batch of {rows} does not fit, parts of {size} do; the gradient is that of the whole batch"
+                    + (", batch norm sees the parts" if guard.has_batch_norm else ""),
                 )
-                guard.policy.note(finding)
-                guard.journal.append(
-                    "change", code="R01", fix="split_batch", says=finding.says, after={"micro_batch": size}
-                )
+                guard.history.record(guard.step_count, out_of_memory=size)
+                guard.policy.take_down(finding, split_into(size, before=before, whole=rows))
                 return attempt
 
     def _only_watch(self, batch: Batch, objective: Objective, attempt: Attempt) -> Attempt:
@@ -463,3 +498,7 @@ class Trouble:
         if batch.indices is not None:
             return batch.reload([batch.indices[row] for row in rest])
         return replace(batch, data=structure.take(batch.data, rest, len(self._rows(batch))))
+
+
+def _place(faults: list[Fault]) -> str:
+    return faults[0].reason if faults else "a place that no single sample leads to"

@@ -8,6 +8,7 @@ from torch import nn
 
 from autofix_nb.errors import DataError, ModelError
 from autofix_nb.objective.tasks import Task, infer_task
+from autofix_nb.objective.treatment import Treatment, treated
 
 TARGET_NAMES = ("labels", "label", "targets", "target", "y")
 """Keys under which a batch that is a dict keeps its targets."""
@@ -27,6 +28,8 @@ class Objective:
         self._step = step
         self.outputs: Any = None
         self.targets: Any = None
+        self.treatment: Treatment | None = None
+        """How the loss is treated while the model trains; validation follows only where another loss took its place."""
 
     def __call__(self, data: Any) -> Any:
         if self._step is not None:
@@ -38,7 +41,12 @@ class Objective:
             if isinstance(getattr(outputs, "loss", None), torch.Tensor):
                 return outputs.loss
             self.task = infer_task(outputs, targets)  # no batch passed the look before training
-        return self.task.loss(outputs, targets)
+        if self.treatment is None:
+            return self.task.loss(outputs, targets)
+        if self.model.training:
+            return treated(self.task, self.treatment)(outputs, targets)
+        # A loss that took the place of another is the loss from then on; weights and masks are for training alone.
+        return treated(self.task, Treatment(loss=self.treatment.loss))(outputs, targets)
 
 
 def split_batch(data: Any) -> tuple[Any, Any]:
@@ -72,10 +80,13 @@ def forward(model: nn.Module, inputs: Any) -> Any:
     return model(inputs)
 
 
-def total_loss(result: Any) -> tuple[torch.Tensor, dict[str, torch.Tensor]]:
+def total_loss(
+    result: Any, weights: Mapping[str, float] | None = None
+) -> tuple[torch.Tensor, dict[str, torch.Tensor]]:
     """Return the loss to go backward from (shape ()), and its named parts.
 
-    Of a dict the entry `loss` is the loss and the others are only recorded; without one, the sum of the parts is.
+    Of a dict the entry `loss` is the loss and the others are only recorded; without one, the sum of the parts is,
+    each times its weight in `weights` (1 where it has none there).
 
     Raises:
         ModelError: when it is no number, or no gradient can flow from it.
@@ -85,7 +96,12 @@ def total_loss(result: Any) -> tuple[torch.Tensor, dict[str, torch.Tensor]]:
         if not result:
             raise ModelError("`loss` is an empty dict, wanted at least one named part")
         parts = {str(name): part for name, part in result.items() if name != "loss"}
-        result = result["loss"] if "loss" in result else sum(result.values())
+        if "loss" in result:
+            result = result["loss"]
+        elif weights:
+            result = sum(part * weights.get(name, 1.0) for name, part in parts.items())
+        else:
+            result = sum(result.values())
     if not isinstance(result, torch.Tensor):
         raise ModelError(f"`loss` is a {type(result).__name__}, wanted a tensor of one number or a dict of named parts")
     if result.dim():

@@ -13,7 +13,6 @@ from autofix_nb.objective.activation import ends_linearly, last_activation
 
 Loss = Callable[[Any, Any], Any]
 
-
 @dataclass(frozen=True, kw_only=True)
 class Task:
     """One kind of learning problem, as chosen from the outputs and targets of a batch."""
@@ -34,7 +33,13 @@ class Task:
             return None
         if self.kind == "classification":
             return outputs.argmax(1)
-        return (outputs > 0).long().flatten()
+        return (outputs > self.boundary).long().flatten()
+
+    @property
+    def boundary(self) -> float:
+        """Output above which the answer is "yes": the score 0, or the probability 0.5."""
+        of_probabilities = (binary_cross_entropy_of_probabilities, functional.binary_cross_entropy)
+        return 0.5 if self.loss in of_probabilities or isinstance(self.loss, nn.BCELoss) else 0.0
 
     @property
     def metric(self) -> tuple[str, Callable[[Any, Any], float]] | None:
@@ -48,7 +53,7 @@ class Task:
             right = outputs.argmax(1) == _class_ids(targets, outputs)
             counted = _class_ids(targets, outputs) != -100
             return float(right[counted].float().mean())
-        return float(((outputs > 0).flatten() == (targets > 0.5).flatten()).float().mean())
+        return float(((outputs > self.boundary).flatten() == (targets > 0.5).flatten()).float().mean())
 
 
 def infer_task(outputs: Any, targets: Any) -> Task:
@@ -98,15 +103,22 @@ def task_of(loss: Loss, outputs: Any, targets: Any) -> Task:
     if tensors:
         width = outputs.shape[1] if outputs.dim() > 1 else 1
         if not targets.is_floating_point() and width > 1 and targets.dim() < outputs.dim():
-            if isinstance(loss, nn.CrossEntropyLoss | nn.NLLLoss) or name in ("cross_entropy", "nll_loss"):
+            if takes_class_ids(loss):
                 check_labels(targets, width, ignore=getattr(loss, "ignore_index", -100))
             return Task(kind="classification", loss=loss, classes=width, says=says)
-        if isinstance(loss, nn.BCEWithLogitsLoss) or name == "binary_cross_entropy_with_logits":
+        yes_or_no = (functional.binary_cross_entropy_with_logits, functional.binary_cross_entropy)
+        if isinstance(loss, nn.BCEWithLogitsLoss | nn.BCELoss) or loss in yes_or_no:
             kind = "binary" if width == 1 else "multi-label"
             return Task(kind=kind, loss=loss, classes=2 if width == 1 else 0, says=says)
         if isinstance(loss, nn.MSELoss | nn.L1Loss | nn.SmoothL1Loss | nn.HuberLoss) or name in ("mse_loss", "l1_loss"):
             return Task(kind="regression", loss=loss, says=says)
     return Task(kind="custom", loss=loss, says=says)
+
+
+def takes_class_ids(loss: Loss) -> bool:
+    """Tell whether a loss is one of torch's that reads its targets as class numbers."""
+    name = getattr(loss, "__name__", type(loss).__name__)
+    return isinstance(loss, nn.CrossEntropyLoss | nn.NLLLoss) or name in ("cross_entropy", "nll_loss")
 
 
 def check_labels(targets: torch.Tensor, classes: int, ignore: int = -100) -> None:

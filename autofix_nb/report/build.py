@@ -6,18 +6,16 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from autofix_nb.data import Quarantine
-from autofix_nb.detectors import NotApplicable
+from autofix_nb.detectors import DETECTORS, NotApplicable
 from autofix_nb.detectors.set_aside import SetAside
 from autofix_nb.finding import Finding
-from autofix_nb.fixes import FIXES
 from autofix_nb.history import History
-from autofix_nb.journal import Journal
-from autofix_nb.policy import PROVEN_AT_ONCE
+from autofix_nb.journal import Entry, Journal
+from autofix_nb.report.changed import KEPT, PREPARED, WATCHED, changes_of
+from autofix_nb.report.sentences import sentences
+from autofix_nb.report.tried import races_of
 
 Plain = dict[str, Any]
-
-PREPARED = "before training"
-"""Verdict of a change made before training: nothing was trained without it to compare with."""
 
 MOST_SAMPLES = 200
 """Quarantined samples listed one by one; the rest is counted."""
@@ -35,6 +33,9 @@ def build(
 ) -> Plain:
     """Return the report of a run. `ending` says how it ended: steps, seconds, whether weights were put back."""
     goal = _goal(history, ending)
+    entries = _of_this_run(journal)
+    races = races_of(entries)
+    changes = changes_of(entries)
     samples = settings.get("identity", {}).get("samples")
     report: Plain = {
         "name": settings.get("name", ""),
@@ -45,9 +46,14 @@ def build(
         "seconds": ending.get("seconds", 0.0),
         "goal": goal,
         "resumed": [{"step": entry["step"], "time": entry["time"]} for entry in journal.entries("resume")],
-        "findings": _grouped(findings, history),
-        "changes": _changes(journal),
-        "suggestions": _suggestions(journal),
+        "findings": _with_answers(_grouped(findings, history), races, changes, entries),
+        "changes": changes,
+        "suggestions": _suggestions(entries),
+        "extra": {
+            "steps": _steps_on_the_side(entries),
+            "epochs": int(ending.get("extra_epochs", 0)),
+            "restarts": [race["step"] for race in races if race["restarted"]],
+        },
         "quarantine": {
             "count": len(quarantine),
             "samples": samples,
@@ -64,61 +70,50 @@ def build(
         "table": [dict(row) for row in history.epochs],
         "problems": list(ending.get("problems", [])),
     }
+    report["threshold"] = _threshold(report)
     report["sentences"] = sentences(report)
     report["headline"] = " ".join(report["sentences"])
     return report
 
 
-def sentences(report: Plain) -> list[str]:
-    """Return how it went, in a few short sentences."""
-    name = f"{report['name']}: " if report["name"] else ""
-    epochs, steps = (f"{report[word]} {_plural(word.removesuffix('s'), report[word])}" for word in ("epochs", "steps"))
-    said = [f"{name}{report['status']} after {epochs}, {steps}, {duration(report['seconds'])}."]
-    goal = report["goal"]
-    if goal:
-        restored = ", whose weights were put back" if goal["restored"] else ""
-        said.append(f"Best {goal['name']} {goal['best']:.4f} in epoch {goal['best_epoch']}{restored}.")
-    if report["why"] and not (report["status"] == "finished" and report["why"].startswith("the stop button")):
-        said.append(f"It ended early: {report['why'].rstrip('.')}.")
-    aside = report["quarantine"]
-    if aside["count"]:
-        of = f" of {aside['samples']}" if aside["samples"] else ""
-        said.append(f"{aside['count']}{of} {_plural('sample', aside['samples'] or aside['count'])} set aside.")
-    if prepared := [change["fix"] for change in report["changes"] if change["verdict"] == PREPARED]:
-        said.append(f"Changed before training: {', '.join(dict.fromkeys(prepared))}.")
-    if changed := _changed(report["changes"]):
-        said.append(f"Changed on the way: {changed}.")
-    if report["suggestions"]:
-        said.append("Fixes were suggested and not applied: the report lists them.")
-    if report["resumed"]:
-        said.append(f"Resumed {_times(len(report['resumed']))}.")
-    if report["problems"]:
-        said.append(f"{len(report['problems'])} {_plural('thing', len(report['problems']))} to look at in the report.")
-    elif not report["findings"] and not report["resumed"] and report["status"] not in ("failed", "interrupted"):
-        said.append("Nothing was found that needed a fix.")
-    return said
+def _with_answers(
+    groups: list[Plain], races: Sequence[Plain], changes: Sequence[Plain], entries: Sequence[Entry]
+) -> list[Plain]:
+    """Add to each finding how it was measured, what was tried against it, what was done, and what was in vain.
+
+    An illness that was found several times in other words has its answers where it was found first.
+    """
+    detectors = {detector.code: detector for detector in DETECTORS}
+    gave_up = {entry["code"]: entry["step"] for entry in entries if entry["kind"] == "note" and "code" in entry}
+    seen = set()
+    for group in groups:
+        code = group["code"]
+        own = code not in seen
+        seen.add(code)
+        detector = detectors.get(code)
+        group["why"], group["how"] = (detector.why, detector.how) if own and detector is not None else ("", "")
+        group["races"] = [race for race in races if race["code"] == code] if own else []
+        done = [one for one in changes if one["code"] == code and one["verdict"] != PREPARED] if own else []
+        helped = [one["step"] or 0 for one in done if one["verdict"] in (KEPT, WATCHED)]
+        group["in_vain"] = None
+        if own and code in gave_up and gave_up[code] > max(helped, default=-1):
+            lost = [race for race in group["races"] if not race["won"]]
+            tried = sum(len(race["candidates"]) for race in lost) or len(done)
+            guesses = [race["guess"] for race in lost if race["guess"]]
+            group["in_vain"] = {"tried": tried, "guess": guesses[-1] if guesses else ""}
+    return groups
 
 
-def _changed(changes: Sequence[Plain]) -> str:
-    """Return the fixes that touched the loop, each with how often and what came of it last; empty where none did."""
-    by_fix: dict[str, list[str]] = {}
-    for change in changes:
-        if change["fix"] not in ("quarantine", "early_stop") and change["verdict"] != PREPARED:
-            by_fix.setdefault(change["fix"], []).append(change["verdict"])
-    return ", ".join(
-        f"{fix} {_times(len(verdicts))} ({'last ' if len(verdicts) > 1 else ''}{verdicts[-1]})"
-        for fix, verdicts in by_fix.items()
-    )
+def _of_this_run(journal: Journal) -> list[Entry]:
+    """Return the entries that count, from the last start on."""
+    entries = journal.lasting()
+    starts = [place for place, entry in enumerate(entries) if entry["kind"] == "start"]
+    return entries[starts[-1] :] if starts else entries
 
 
-def duration(seconds: float) -> str:
-    """Return a time as people say it: `4.2 s`, `3 min 20 s`, `2 h 5 min`."""
-    if seconds < 59.95:
-        return f"{seconds:.1f} s"
-    minutes, rest = divmod(int(seconds + 0.05), 60)
-    if minutes < 60:
-        return f"{minutes} min {rest} s"
-    return f"{minutes // 60} h {minutes % 60} min"
+def _steps_on_the_side(entries: Sequence[Entry]) -> int:
+    taken = [entry.get("taken", 0) for entry in entries if entry["kind"] == "race"]
+    return sum(taken) + sum(entry.get("steps", 0) for entry in entries if entry["kind"] == "range test")
 
 
 def _goal(history: History, ending: Mapping[str, Any]) -> Plain | None:
@@ -133,6 +128,22 @@ def _goal(history: History, ending: Mapping[str, Any]) -> Plain | None:
         "last": rows[-1]["goal"],
         "restored": bool(ending.get("restored")),
     }
+
+
+def _threshold(report: Plain) -> Plain | None:
+    """Return the best decision threshold of the weights that the run ended with, where another than 0.5 was found.
+
+    Each epoch has its own: that of the last one says nothing about weights that were put back.
+    """
+    found = any(finding["code"] == "L09" for finding in report["findings"])
+    tuned = any(change["fix"] == "tune_threshold" for change in report["changes"])
+    rows = [row for row in report["table"] if "val/f1_at_threshold" in row]
+    if report["goal"] and report["goal"]["restored"]:
+        rows = [row for row in rows if row["epoch"] == report["goal"]["best_epoch"]]
+    if not rows or not (found or tuned) or not rows[-1]["val/f1_at_threshold"] > rows[-1]["val/f1_at_half"]:
+        return None
+    names = {"threshold": "threshold", "f1": "f1_at_threshold", "f1_at_half": "f1_at_half"}
+    return {name: rows[-1][f"val/{column}"] for name, column in names.items()} | {"tuned": tuned}
 
 
 def _error(status: str, journal: Journal) -> str | None:
@@ -174,83 +185,9 @@ def _renew(group: Plain, history: History) -> None:
         group |= {"says": newest.says, "measured": newest.measured, "count": 1}
 
 
-def _changes(journal: Journal) -> list[Plain]:
-    verdicts: dict[tuple[str, str], list[Plain]] = {}
-    for entry in journal.entries("outcome"):
-        verdicts.setdefault((entry["code"], entry["fix"]), []).append(entry)
-    said = _prepared(journal)
-    samples: dict[str, Any] = {}
-    first_step, codes = None, []
-    for entry in journal.entries("change"):
-        if entry["fix"] == "quarantine":
-            first_step = entry.get("step") if first_step is None else first_step
-            codes.append(entry["code"])
-            # Each once: what a killed kernel had done after its last save stands in the journal twice.
-            samples |= {str(sample): sample for sample in entry.get("after", {}).get("samples", [])}
-            continue
-        waiting = verdicts.get((entry["code"], entry["fix"]), [])
-        outcome = waiting.pop(0) if waiting else None
-        watched = entry["fix"] in FIXES and entry["fix"] not in PROVEN_AT_ONCE
-        verdict = outcome["verdict"] if outcome else "still watched" if watched else "kept"
-        said.append(
-            {
-                "fix": entry["fix"],
-                "code": entry["code"],
-                "step": entry.get("step"),
-                "says": entry["says"],
-                "verdict": verdict,
-                "before": outcome.get("loss_before") if outcome else None,
-                "after": outcome.get("loss_after") if outcome else None,
-                "permanent": entry.get("permanent", ""),
-            }
-        )
-    if samples:
-        shown = sorted(samples.values(), key=lambda sample: (isinstance(sample, str), sample))
-        said.insert(
-            0,
-            {
-                "fix": "quarantine",
-                "code": ", ".join(sorted(set(codes))),
-                "step": first_step,
-                "says": f"{len(samples)} {_plural('sample', len(samples))} set aside; the rest of the batches went on",
-                "verdict": "kept",
-                "before": None,
-                "after": None,
-                "permanent": f"bad = set({shown})\nkept = [i for i in range(len(data)) if i not in bad]\n"
-                "data = torch.utils.data.Subset(data, kept)",
-            },
-        )
-    return said
-
-
-def _prepared(journal: Journal) -> list[Plain]:
-    """Return what was changed before the run, of the last start that the journal holds."""
-    start = journal.last("start")
+def _suggestions(entries: Sequence[Entry]) -> list[Plain]:
     return [
-        {
-            "fix": entry["fix"],
-            "code": entry["code"],
-            "step": entry.get("step"),
-            "says": entry["says"],
-            "verdict": PREPARED,
-            "before": None,
-            "after": None,
-            "permanent": entry.get("permanent", ""),
-        }
-        for entry in journal.entries("prepared")
-        if start is None or entry["n"] > start["n"]
+        {"code": entry["code"], "fix": entry["fix"], "says": entry["says"]}
+        for entry in entries
+        if entry["kind"] == "suggestion"
     ]
-
-
-def _suggestions(journal: Journal) -> list[Plain]:
-    return [
-        {"code": entry["code"], "fix": entry["fix"], "says": entry["says"]} for entry in journal.entries("suggestion")
-    ]
-
-
-def _plural(word: str, count: int) -> str:
-    return word if count == 1 else f"{word}s"
-
-
-def _times(count: int) -> str:
-    return {1: "once", 2: "twice"}.get(count, f"{count} times")

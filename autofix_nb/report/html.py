@@ -4,7 +4,8 @@ import base64
 from html import escape
 from typing import Any
 
-from autofix_nb.report.text import finding_line, verdict
+from autofix_nb.report.text import finding_line, goal_name, permanent, race_line, verdict
+from autofix_nb.report.tried import outcome
 
 # Colours come from the page, so that light and dark both work; only lines and shades are ours.
 STYLE = """
@@ -22,6 +23,9 @@ STYLE = """
 .afx img{max-width:100%;height:auto;border-radius:4px;background:#fff}
 .afx summary{cursor:pointer}
 .afx .afx-note{opacity:.75}
+.afx li>details{margin:.1em 0 .5em}
+.afx li>details p{margin:.3em 0}
+.afx .afx-won td{font-weight:600}
 </style>
 """
 
@@ -30,23 +34,27 @@ COLUMNS = ("epoch", "loss", "goal", "lr", "clip_share", "skipped", "quarantined"
 
 def to_html(report: dict[str, Any], picture: bytes | None = None) -> str:
     """Return the report as an HTML fragment; `picture` is a PNG."""
-    parts = [STYLE, '<div class="afx">', f'<p class="afx-head">{escape(report["headline"])}</p>']
+    first, *rest = report["sentences"]
+    parts = [STYLE, '<div class="afx">', f'<p class="afx-head">{escape(first)}</p>']
+    parts += [f"<p>{escape(' '.join(rest))}</p>"] if rest else []
     parts += [f'<p class="afx-note">{escape(line)}</p>' for line in report["told"]]
     if picture is not None:
         data = base64.b64encode(picture).decode()
         parts.append(f'<img alt="{escape(_describe_picture(report))}" src="data:image/png;base64,{data}">')
     if report["findings"]:
         parts.append("<h3>Found</h3><ul>")
-        parts += [f"<li>{escape(finding_line(finding))}</li>" for finding in report["findings"]]
+        for finding in report["findings"]:
+            parts += [f"<li>{escape(finding_line(finding))}", *_behind(finding, goal_name(report)), "</li>"]
         parts.append("</ul>")
     if report["changes"]:
-        parts.append("<h3>Done</h3><table><tr><th>fix</th><th>what</th><th>verdict</th></tr>")
+        parts.append("<h3>Done</h3><table><tr><th>fix</th><th>against</th><th>what</th><th>verdict</th></tr>")
         for change in report["changes"]:
-            cells = (change["fix"], change["says"], verdict(change))
+            when = "" if change["step"] is None else f", step {change['step']}"
+            verdict_of = verdict(change, goal_name(report))
+            cells = (change["fix"], f"{change['code']}{when}", change["says"], verdict_of)
             parts.append("<tr>" + "".join(f"<td>{escape(str(cell))}</td>" for cell in cells) + "</tr>")
         parts.append("</table>")
-        code = [change["permanent"] for change in report["changes"] if change["permanent"]]
-        if code:
+        if code := permanent(report):
             parts.append("<details><summary>Make it permanent</summary>")
             parts += [f"<pre>{escape(line)}</pre>" for line in code]
             parts.append("</details>")
@@ -75,6 +83,47 @@ def to_page(report: dict[str, Any], picture: bytes | None = None) -> str:
         f'<meta name="viewport" content="width=device-width"><title>{title}</title></head>'
         f'<body style="margin:2em auto;max-width:940px;padding:0 1em">{to_html(report, picture)}</body></html>\n'
     )
+
+
+def _behind(finding: dict[str, Any], goal: str) -> list[str]:
+    """Return what is folded away under a finding: why it matters, how it was measured, what was tried."""
+    parts = [f"<p>{escape(text)}</p>" for text in (finding["why"], finding["how"]) if text]
+    if finding["evidence"]:
+        parts.append("<ul>" + "".join(f"<li>{escape(str(line))}</li>" for line in finding["evidence"]) + "</ul>")
+    for race in finding["races"]:
+        parts += _race(race, goal)
+    if not parts:
+        return []
+    what = [
+        "why it matters" if finding["why"] else "",
+        "how it was measured" if finding["how"] or finding["evidence"] else "",
+        "what was tried" if finding["races"] else "",
+    ]
+    summary = ", ".join(word for word in what if word)
+    summary = summary[:1].upper() + summary[1:]
+    return [f"<details><summary class='afx-note'>{summary}</summary>", *parts, "</details>"]
+
+
+def _race(race: dict[str, Any], goal: str) -> list[str]:
+    rows = []
+    for one in race["candidates"]:
+        taken = "<td>taken over</td>" if one["won"] else "<td></td>"
+        kind = " class='afx-won'" if one["won"] else ""
+        rows.append(f"<tr{kind}><td>{escape(one['says'])}</td>{_cells(one, goal)}{taken}</tr>")
+    said = "" if race["won"] else "<p>None was decisively better: nothing was changed.</p>"
+    return [
+        f"<p>{escape(race_line(race))}.</p>",
+        f"<table><tr><th>tried</th><th class='num'>loss</th><th class='num'>{escape(goal)}</th><th></th></tr>",
+        f"<tr><td>nothing, as it was</td>{_cells(race['control'], goal)}<td></td></tr>",
+        *rows,
+        f"</table>{said}",
+    ]
+
+
+def _cells(score: dict[str, Any], goal: str) -> str:
+    if score["loss"] is None:
+        return f"<td colspan='2'>{escape(outcome(score, goal))}</td>"
+    return "".join(f"<td class='num'>{escape(_number(score[name]))}</td>" for name in ("loss", "goal"))
 
 
 def _quarantine(aside: dict[str, Any]) -> list[str]:

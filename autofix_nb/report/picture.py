@@ -32,7 +32,7 @@ def to_png(history: History, findings: Iterable[Finding] = (), resumed: Iterable
     _goal(axes[0, 1], history)
     _gradients(axes[1, 0], history)
     _rate(axes[1, 1], history)
-    alarms = sorted({finding.step for finding in findings if finding.severity >= Severity.WARNING})
+    alarms = sorted({one.step for one in findings if one.severity >= Severity.WARNING and one.step > 0})
     marks = [(alarms, RED, "found"), (sorted(set(resumed)), GREEN, "resumed")]
     shown = {}
     for axis in axes.flat:

@@ -16,6 +16,10 @@ BAR_AFTER_SECONDS = 1.0
 """A shorter epoch needs no bar, and a saved notebook no traces of one."""
 
 
+NOT_SHOWN = {f"val/{name}" for name in ("rows", "top_share", "majority", "threshold", "f1_at_half", "f1_at_threshold")}
+"""Columns of validation that detectors read; the report says what comes of them."""
+
+
 class Progress(Protocol):
     """What a loop tells whoever watches it."""
 
@@ -90,7 +94,7 @@ class Text:
         words = [f"epoch {row['epoch']:>{width}}/{epochs}", f"loss {row['loss']:.4f}"]
         better = row.get("is_best", True)
         for name, value in row.items():
-            if name.startswith("val/"):
+            if name.startswith("val/") and name not in NOT_SHOWN:
                 no_better = " (no better)" if not better and name == row["goal_name"] else ""
                 words.append(f"{name} {value:.4f}{no_better}")
         words.append(f"lr {row['lr']:.3g}")

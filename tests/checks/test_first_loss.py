@@ -200,3 +200,14 @@ def test_a_model_that_raises_is_left_to_another_check():
 def test_a_loss_that_is_not_finite_is_left_to_another_check():
     """NaN is no number to compare."""
     assert "(see B06)" in why_not(CHECK, subject(mlp(4, 3), [(normal(ROWS, 4) * torch.nan, LABELS)], loss=CE))
+
+
+def test_a_sum_is_a_note_where_the_optimizer_takes_no_notice_of_its_size():
+    """Adam's steps are the same for a sum and a mean; those of plain gradient descent are not."""
+    model = mlp(4, 3)
+    options = {"loss": nn.CrossEntropyLoss(reduction="sum")}
+    adam = asked(model, LABELS, optimizer=torch.optim.Adam(model.parameters()), **options)
+    sgd = asked(model, LABELS, optimizer=torch.optim.SGD(model.parameters(), lr=0.1), **options)
+
+    assert [Severity.NOTE] == [finding.severity for finding in adam.findings]
+    assert [Severity.WARNING] == [finding.severity for finding in sgd.findings]

@@ -222,3 +222,14 @@ def test_sparse_counts_are_far_from_each_other_by_nature(make):
     answer = answer_of(Outliers(), subject_of(scan(features, np.arange(len(features)) % 2)))
 
     assert all(finding.severity == Severity.NOTE for finding in answer.findings)
+
+
+@pytest.mark.parametrize(("far", "expected"), [(300.0, [Severity.WARNING]), (3.0, [])])
+def test_targets_far_out_are_named_too(far, expected):
+    """One target drowns the squares of all others as well as a feature does."""
+    random = np.random.default_rng(0)
+    targets = random.normal(size=600)
+    targets[::100] = far
+    findings = answer_of(CHECK, subject_of(scan(random.normal(size=(600, 4)), targets))).findings
+
+    assert expected == [finding.severity for finding in findings if "the target" in finding.says]

@@ -107,3 +107,11 @@ def test_says_what_was_counted():
         "1,400 training samples, 4,810 trainable parameters, 400 validation samples (an accuracy measured on them is "
         "known to ±4.9 points at worst)"
     ) == answer.says
+
+
+@pytest.mark.parametrize(("count", "expected"), [(49, [NOTE]), (50, [])])
+def test_few_rows_a_column_are_worth_a_note_where_the_targets_are_numbers(count, expected):
+    """Five rows a column are the least; classes have a rule of their own."""
+    numbers = scan(np.zeros((count, 10)), np.linspace(0, 1, count))
+
+    assert expected == severities(answer_of(CHECK, subject_of(numbers)))

@@ -142,3 +142,16 @@ def test_a_full_disk_does_not_stop_the_training(tmp_path, monkeypatch):
 
     assert [1, 2] == quarantine.indices()
     assert [2] == Quarantine(path).indices()
+
+
+def test_a_sample_released_is_not_read_back(tmp_path):
+    """It was set aside on trial; one set aside again after that stays."""
+    path = tmp_path / "samples.jsonl"
+    quarantine = Quarantine(path)
+    for index in (1, 2, "a"):
+        quarantine.add(fault(index), epoch=0, position=0)
+    for index in (1, "a", 7):
+        quarantine.release(index)
+    quarantine.add(fault("a"), epoch=1, position=0)
+
+    assert [2, "a"] == quarantine.indices() == Quarantine(path).indices()

@@ -62,17 +62,59 @@ def test_says_what_it_measured():
 
     assert str(DETECTOR.check(sick)) == (
         "G01 Exploding gradients at step 6: gradient norm 500 in the last 3 steps, 10 in the 4 before, limit 200, "
-        "and the loss rises. Where: head, body. Try clip_gradients, scale_lr."
+        "and the loss rises. Where: head, body. Try clip_gradients, scale_lr, standardise, scale_targets, "
+        "swap_activations, insert_norm."
     )
 
 
 @pytest.mark.parametrize("missing", ["grad_norm", "loss"])
 def test_too_short_to_judge(missing):
-    """Seven of each are needed."""
-    series = {"grad_norm": [1.0] * 7, "loss": [1.0] * 7} | {missing: [1.0] * 6}
+    """Four of each are needed."""
+    series = {"grad_norm": [1.0] * 7, "loss": [1.0] * 7} | {missing: [1.0] * 3}
 
-    with pytest.raises(NotApplicable, match=f"`{missing}`: 6 of 7"):
+    with pytest.raises(NotApplicable, match=f"`{missing}`: 3 of 4"):
         DETECTOR.check(history(**series))
+
+
+@pytest.mark.parametrize(
+    ("norm", "losses", "severity"),
+    [
+        pytest.param(9e5, [1.0, 90.0, 9e3, 9e3, 9e4, 9e4, 9e4], Severity.CRITICAL, id="explodes"),
+        pytest.param(9e5, [9e4, 9e4, 8e4, 6e4, 5e4, 4e4, 3e4], None, id="raw-units-that-learn"),
+        pytest.param(9e5, [9e4, 2e5, 1e5, 3e5, 8e4, 2e5, 3e5], None, id="raw-units-with-noise"),
+        pytest.param(1e3, [1.0, 90.0, 9e3, 9e3, 9e4, 9e4, 9e4], None, id="at-severe"),
+        pytest.param(9e5, [1.0, 90.0, 9e3, 9e3, 11.0, 9e4, 9e4], None, id="one-newest-loss-is-low"),
+        pytest.param(9e5, [-1.0, -90.0, -9e3, -9e4, -9e4, -9e4, -9e4], None, id="negative-loss-falls"),
+    ],
+)
+def test_in_the_beginning_the_first_step_is_what_is_usual(norm, losses, severity):
+    """There is no past yet: a severe norm, and each of the newest losses far above the first."""
+    finding = DETECTOR.check(history(grad_norm=[norm] * 7, loss=losses))
+
+    assert severity == (finding and finding.severity)
+
+
+def test_an_easy_first_row_is_no_explosion():
+    """A loss no higher than that of the best constant answer has not exploded, however small the first one was."""
+    norms, losses = [9e5] * 7, [1.0, 90.0, 80.0, 90.0, 85.0, 88.0, 86.0]
+
+    assert DETECTOR.check(history(grad_norm=norms, loss=losses)) is not None
+    assert DETECTOR.check(history(grad_norm=norms, loss=losses, chance=[88.0])) is None
+
+
+def test_what_learns_does_not_explode():
+    """Whatever the loss was in the first step."""
+    run = history(grad_norm=[9e5] * 20, loss=[1.0] + [90.0] * 19, gain=[80.0, 90.0] * 5, mispaired=[200.0] * 10)
+
+    assert DETECTOR.check(run) is None
+
+
+def test_after_a_restart_the_past_begins_anew():
+    """The small norms before it are those of another training."""
+    run = history(grad_norm=[1.0] * 9 + [900.0] * 7, loss=[1.0] * 9 + [9.0, 9.0, 9.0, 9.0, 8.0, 7.0, 6.0])
+    run.since = 8
+
+    assert DETECTOR.check(run) is None
 
 
 @pytest.mark.parametrize("ratio", [1.0, 0.0, -3.0])

@@ -26,20 +26,92 @@ from tests.runs import epochs, history
 every = pytest.mark.parametrize("detector", DETECTORS, ids=lambda detector: detector.__name__)
 HERE = Path(__file__).parent
 MODULES = sorted(path.stem for path in Path(detectors.__file__).parent.glob("*.py"))
-MODULES = [name for name in MODULES if name not in ("__init__", "base")]
+MODULES = [name for name in MODULES if name not in ("__init__", "base", "goals", "learning", "life")]
 
 
 def snake(name):
     return re.sub(r"(?<!^)(?=[A-Z])", "_", name).lower()
 
 
+def with_columns(run, **columns):
+    """Return a history whose rows have these values as well, one an epoch."""
+    for name, values in columns.items():
+        for row, value in zip(run.epochs, values, strict=True):
+            row[name] = value
+    return run
+
+
+def with_series(run, **series):
+    """Return a history that has these signals as well."""
+    for name, values in series.items():
+        run.extend(name, np.arange(len(values)), np.array(values))
+    return run
+
+
+def with_facts(run, **facts):
+    """Return a history of whose run this is known as well."""
+    run.facts.update(facts)
+    return run
+
+
 def sick(detector):
     """Return a history on which the detector fires."""
     return {
         "G01": lambda: history(grad_norm=[2.0] * 50 + [500.0] * 10, loss=[1.0] * 50 + [9.0] * 10),
+        "G02": lambda: history(
+            loss=[2.3, 2.4] * 25,
+            grad_norm=[0.5] * 50,
+            gain=[0.0] * 10,
+            mispaired=[2.3] * 10,
+            **{"grad_norm/first": [1e-9] * 50, "grad_norm/last": [0.5] * 50},
+        ),
         "G03": lambda: history(loss=[1.0, math.nan], grad_norm=[1.0, 1.0]),
+        "G04": lambda: history(lr=[0.1] * 9, update_ratio=[0.0] * 9),
+        "G05": lambda: history(
+            loss=[9.0] * 50,
+            **{"loss/box": [8.0] * 50, "loss/class": [1.0, 1.1] * 25, "part_norm/box": [900.0] * 2},
+            **{"part_norm/class": [1.0] * 2},
+        ),
+        "G06": lambda: history(clipped=[1.0] * 100, lr=[0.1] * 100),
+        "G07": lambda: history(loss=[2.3, 2.4] * 25, **{"dead/act": [1.0] * 2}),
+        "L01": lambda: history(loss=[2.3] + [9.0] * 60, mispaired=[9.0] * 12, gain=[0.0] * 12),
+        "L02": lambda: with_facts(
+            history(loss=[2.3, 2.4] * 50, lr=[1e-7] * 100, update_ratio=[1e-7] * 4), planned_steps=1000
+        ),
         "L03": lambda: epochs([0.5] + [0.4] * 20),
+        "L04": lambda: epochs([0.84, 0.85, 0.86, 0.86, 0.86, 0.86, 0.86, 0.8, 0.78, 0.76, 0.74, 0.72]),
+        "L05": lambda: with_facts(
+            history(loss=[2.2, 2.25] * 75, lr=[0.1] * 150, gain=[0.1, 0.2] * 15, mispaired=[2.4] * 30, chance=[2.3]),
+            planned_steps=300,
+            weight_decay=1.0,
+        ),
+        "L06": lambda: with_facts(
+            history(lr=[0.1] * 150, top_share=[1.0] * 150, **{"share/1": [1.0] * 150, "target_share/1": [0.5] * 150}),
+            planned_steps=300,
+            batch_size=32,
+        ),
+        "L07": lambda: with_columns(
+            epochs([0.5] * 6, **{"val/top_share": 0.6, "val/majority": 0.5}), **{"val/loss": [6, 5, 4, 3, 2, 1]}
+        ),
+        "L08": lambda: history(
+            loss=[0.2] * 400,
+            easy_share=[0.95] * 400,
+            easy_pull=[0.6] * 400,
+            **{"share/0": [1.0] * 400, "share/1": [0.0] * 400},
+            **{"target_share/0": [0.9] * 400, "target_share/1": [0.1] * 400},
+        ),
+        "L09": lambda: epochs([0.5] * 3, **{"val/threshold": 0.25, "val/f1_at_half": 0.4, "val/f1_at_threshold": 0.6}),
+        "L10": lambda: history(loss=[1.0, 1.1] * 45 + [9.0] + [4.0] * 35),
+        "L11": lambda: with_series(
+            epochs([0.5] * 6),
+            **{"loss/main": [1.0] * 30, "part_cosine/main": [-0.8] * 3, "part_norm/main": [1.0] * 3},
+            **{"loss/against": [0.5] * 30, "part_cosine/against": [-0.8] * 3, "part_norm/against": [1.0] * 3},
+        ),
+        "R01": lambda: history(out_of_memory=[16.0]),
         "R02": lambda: history(quarantined_share=[0.0, 0.3], quarantined=[0, 3]),
+        "R03": lambda: history(save_failed=[1.0]),
+        "R04": lambda: history(load_seconds=[0.1] * 100, step_seconds=[0.01] * 100),
+        "R05": lambda: history(resumed=[40.0]),
     }[detector.code]()
 
 
@@ -54,6 +126,7 @@ def through_file(run):
     with np.load(file) as arrays:
         again = History.from_arrays((name, arrays[name]) for name in arrays.files)
     again.epochs = [json.loads(json.dumps(row)) for row in run.epochs]
+    again.facts, again.since = json.loads(json.dumps(run.facts)), run.since
     return again
 
 

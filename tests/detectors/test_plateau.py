@@ -2,12 +2,14 @@
 
 import math
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from autofix_nb.detectors import NotApplicable
 from autofix_nb.detectors.plateau import Plateau
+from autofix_nb.finding import Severity
 from tests.runs import epochs
 
 DETECTOR = Plateau(patience=3, better_by=1 / 64)
@@ -72,3 +74,37 @@ def test_up_and_down_are_mirror_images(goals):
     down = DETECTOR.check(epochs([-goal for goal in goals], higher_is_better=False))
 
     assert (up and up.measured) == (down and down.measured)
+
+
+def stuck(loss=2.0, planned=40, **series):
+    """Return 15 epochs that end on a plateau with a high training loss, of a run that has learnt something."""
+    run = epochs([0.3, 0.5] + [0.5] * 13)
+    for row in run.epochs:
+        row["loss"] = loss
+    usual = {"gain": [0.4, 0.5] * 20, "mispaired": [2.4] * 40, "chance": [2.3], "update_ratio": [0.001] * 6}
+    for name, values in (usual | series).items():
+        run.extend(name, np.arange(len(values)), np.array(values))
+    run.facts.update(planned_epochs=planned, planned_steps=10 * planned)
+    return run
+
+
+@pytest.mark.parametrize(
+    ("run", "says"),
+    [
+        pytest.param(stuck(), None, id="label-noise"),
+        pytest.param(stuck(update_ratio=[0.1] * 6), "too much to settle", id="steps-too-large"),
+        pytest.param(stuck(update_ratio=[1e-5] * 6), "can change only", id="steps-too-small"),
+        pytest.param(
+            stuck(**{"share/3": [0.0] * 40, "target_share/3": [0.1] * 40}), "class 3 is hardly", id="class-missing"
+        ),
+        pytest.param(stuck(loss=0.1, update_ratio=[0.1] * 6), None, id="converged"),
+        pytest.param(stuck(planned=16, update_ratio=[0.1] * 6), None, id="nearly-over"),
+        pytest.param(stuck(gain=[0.0] * 40, update_ratio=[0.1] * 6), None, id="not-learning-is-another-illness"),
+    ],
+)
+def test_a_high_flat_loss_is_a_warning_with_a_reason(run, says):
+    """After 10 epochs and with time left; what converged, and what label noise holds up, is not stuck."""
+    finding = Plateau().check(run)
+
+    assert (Severity.WARNING if says else None) == (finding and finding.severity)
+    assert says is None or says in finding.says

@@ -12,7 +12,9 @@ from torch.utils.data import DataLoader, Dataset, Subset, TensorDataset
 
 from autofix_nb.fixes.class_weights import ClassWeights
 from autofix_nb.fixes.preparing import Owned
-from tests.runs import finding
+from autofix_nb.objective import Task
+from autofix_nb.objective.tasks import cross_entropy
+from tests.runs import finding, history, trainee
 
 RARE = torch.tensor([0] * 6 + [1] * 3 + [2])
 
@@ -154,3 +156,74 @@ def test_says_what_it_does():
         "all classes count the same in the loss, however rare: class 2 has 1 of 10 samples (weight 0.556, 1.11, 3.33)"
         == change.says
     )
+
+
+def under_way(loss, labels=None, shares=None, code="D01", classes=3):
+    """Return what is planned for a training under way, whose labels or shares are known."""
+    run = trainee(history(**{f"target_share/{number}": [share] for number, share in (shares or {}).items()}))
+    run.task = Task(kind="classification", loss=loss, says="", classes=classes)
+    run.train = None if labels is None else DataLoader(TensorDataset(torch.zeros(len(labels), 2), torch.tensor(labels)))
+    return run, ClassWeights().plans(finding(step=100, code=code), run)
+
+
+BALANCED = [2 / 3, 1.0, 2.0]
+
+
+@pytest.mark.parametrize(
+    ("loss", "known", "expected"),
+    [
+        pytest.param(cross_entropy, {"labels": [0, 0, 0, 1, 1, 2]}, BALANCED, id="by-the-data-set"),
+        pytest.param(cross_entropy, {"shares": {0: 0.5, 1: 1 / 3, 2: 1 / 6}}, BALANCED, id="by-what-was-seen"),
+        pytest.param(
+            cross_entropy, {"labels": [0, 0, 9], "shares": {0: 0.5, 1: 1 / 3, 2: 1 / 6}}, BALANCED, id="other-labels"
+        ),
+        pytest.param(cross_entropy, {"labels": [0, 0, 0, 1]}, [2 / 3, 2.0, 1.0], id="a-class-never-seen"),
+        pytest.param(nn.BCEWithLogitsLoss(), {"labels": [0.0, 0.0, 0.0, 1.0]}, [3.0], id="yes-or-no"),
+        pytest.param(nn.BCEWithLogitsLoss(), {"shares": {0: 0.75, 1: 0.25}}, [3.0], id="yes-or-no-by-what-was-seen"),
+        pytest.param(
+            nn.BCEWithLogitsLoss(), {"labels": [[0.0, 1.0], [0.0, 0.0]] * 2}, [1.0, 1.0], id="several-labels-even"
+        ),
+        pytest.param(
+            nn.BCELoss(), {"labels": [[0.0, 1.0], [0.0, 0.0], [0.0, 0.0], [1.0, 0.0]]}, [3.0, 3.0], id="several-labels"
+        ),
+        pytest.param(nn.BCEWithLogitsLoss(), {"labels": [1.0] + [0.0] * 999}, [100.0], id="not-above-the-most"),
+        pytest.param(cross_entropy, {"labels": [0, 1, 2]}, [1.0, 1.0, 1.0], id="even"),
+        pytest.param(cross_entropy, {}, None, id="nothing-known"),
+        pytest.param(nn.CrossEntropyLoss(weight=torch.ones(3)), {"labels": [0, 0, 1]}, None, id="own-weights"),
+        pytest.param(nn.MSELoss(), {"labels": [0, 0, 1]}, None, id="no-classes"),
+    ],
+)
+def test_under_way_the_roots_come_first(loss, known, expected):
+    """As settings of the loop: the user's loss object is not touched."""
+    run, changes = under_way(loss, **known)
+    even = expected is None or set(expected) == {1.0}
+
+    assert ([] if even else [pytest.approx(np.sqrt(expected).tolist()), pytest.approx(expected)]) == [
+        change.after["class_weights"] for change in changes
+    ]
+    for change in changes:
+        fix = ClassWeights()
+        fix.apply(change, run)
+
+        assert change.after["class_weights"] == run.controls.class_weights
+        fix.replay(change, run)
+        fix.undo(change, run)
+
+        assert None is run.controls.class_weights
+
+
+@pytest.mark.parametrize(("code", "count"), [("L06", 3), ("L07", 3), ("D01", 2)])
+def test_against_one_class_that_swallows_all_the_focal_loss_follows(code, count):
+    """After both weighings."""
+    _, changes = under_way(cross_entropy, labels=[0, 0, 0, 1, 1, 2], code=code)
+
+    assert count == len(changes)
+    assert ({"focal": 2.0} == changes[-1].after) == (count == 3)
+
+
+def test_what_is_weighed_already_is_not_weighed_again():
+    """Its trial is over."""
+    run, _ = under_way(cross_entropy, labels=[0, 0, 1])
+    run.controls.class_weights = [1.0, 2.0, 1.0]
+
+    assert [] == ClassWeights().plans(finding(step=100), run)

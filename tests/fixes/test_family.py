@@ -5,33 +5,85 @@ import json
 from pathlib import Path
 
 import pytest
+import torch
+from torch import nn
+from torch.utils.data import DataLoader, TensorDataset
 
 from autofix_nb import fixes
 from autofix_nb.checks import CHECKS
 from autofix_nb.detectors import DETECTORS
 from autofix_nb.fixes import FIXES, Controls
 from autofix_nb.fixes.preparing import PreparingFix
+from autofix_nb.fixes.surgery import ModelFix
+from autofix_nb.fixes.under_way import SETTINGS
 from autofix_nb.journal import plain
+from autofix_nb.objective import task_of
 from tests.runs import RealRun, fault, finding, trainee
 
 every = pytest.mark.parametrize("name", FIXES)
 HERE = Path(__file__).parent
-NO_FIXES = {"__init__", "base", "collating", "prepared", "preparing"}
+NO_FIXES = {"__init__", "answers", "base", "collating", "counting", "prepared", "preparing", "under_way", "wiring"}
+NO_FIXES |= {"anatomy", "aside", "drawing", "exchange", "in_model", "measuring", "scaling", "surgery", "tracing"}
 MODULES = {path.stem for path in Path(fixes.__file__).parent.glob("*.py")} - NO_FIXES
 PREPARING = {name for name, fix in FIXES.items() if issubclass(fix, PreparingFix)}
+OPERATING = {name for name, fix in FIXES.items() if issubclass(fix, ModelFix)}
 BEFORE_TRAINING = finding(code="B01", title="Input size", step=0, measured=6, limit=8, where=("8x8",))
 
 
+def frozen():
+    model = nn.Sequential(nn.Linear(4, 8), nn.ReLU(), nn.Linear(8, 3))
+    model[0].requires_grad_(False)
+    return model
+
+
+MODELS = {
+    "insert_norm": lambda: nn.Sequential(nn.Linear(4, 8), nn.ReLU(), nn.Linear(8, 3)),
+    "mend_output": lambda: nn.Sequential(nn.Linear(4, 8), nn.ReLU(), nn.Linear(8, 3), nn.Softmax(1)),
+    "unfreeze": frozen,
+}
+"""Models that are ill in the way that a fix is for, where the usual one is not."""
+
+
+def far_out():
+    rows = torch.randn(64, 4, generator=torch.Generator().manual_seed(2))
+    rows[9] = 1e9
+    return DataLoader(TensorDataset(rows, torch.arange(64) % 3), batch_size=8)
+
+
+DATA = {"drop_outliers": far_out}
+"""Training data that are ill in the way that a fix is for, where the usual ones are not."""
+
+
 @pytest.fixture
-def run():
+def run(request):
     """Return a real run that was trained for a few steps, with a snapshot on the way, two suspects and sick data."""
-    run = RealRun()
+    asked = getattr(request.node, "callspec", None)
+    made = MODELS.get(asked.params.get("name")) if asked else None
+    torch.manual_seed(0)
+    run = RealRun(model=made and made())
+    if asked and asked.params.get("name") in DATA:
+        run.train = DATA[asked.params["name"]]()
     run.suspects = [fault(7), fault(9, kind="non-finite", reason="input 3")]
     return run
 
 
+def summed(run):
+    run.task = task_of(nn.CrossEntropyLoss(reduction="sum"), torch.zeros(2, 3), torch.zeros(2, dtype=torch.long))
+
+
+def in_thousands(run):
+    run.task = task_of(nn.MSELoss(), torch.zeros(2, 3), torch.zeros(2, 3))
+    batches = [(inputs, torch.stack([1000.0 * inputs[:, 0] + 5000.0] * 3, 1)) for inputs, _ in run.sample_batches(4)]
+    run.sample_batches = lambda count: batches[:count]
+
+
+SICK = {"mend_loss": summed, "scale_targets": in_thousands}
+"""What makes the run ill in the way that a fix is for, where it is not ill so already."""
+
+
 def planned(name, run):
     fix = FIXES[name]()
+    SICK.get(name, lambda run: None)(run)
     return fix, fix.plan(BEFORE_TRAINING if name in PREPARING else finding(), run)
 
 
@@ -91,6 +143,7 @@ def test_applying_does_what_was_planned(name, run):
     assert touched == {
         "skip_batch": set(),
         "quarantine": {"quarantine"},
+        "drop_outliers": {"quarantine"},
         "rollback": {"weights", "optimizer"},
         "shuffle": {"train"},
         "scale_pixels": {"train", "val"},
@@ -98,6 +151,14 @@ def test_applying_does_what_was_planned(name, run):
         "resize_inputs": {"train", "val"},
         "class_weights": {"loss"},
         "join_optimizer": {"optimizer", "groups"},
+        "restart": set(),
+        "insert_norm": {"structure", "weights", "optimizer", "groups"},
+        "mend_output": {"structure"},
+        "reinitialise": {"weights", "optimizer"},
+        "scale_targets": {"structure", "weights", "controls"},
+        "set_dropout": {"structure"},
+        "swap_activations": {"structure"},
+        "unfreeze": {"structure"},
     }.get(name, {"controls"})
     for setting in set(change.after) & set(Controls.__slots__):
         assert change.after[setting] == getattr(run.controls, setting)
@@ -114,12 +175,12 @@ def test_undoing_restores_every_bit(name, run, steps):
     trained = run.bits()
     fix.undo(change, run)
     after = run.bits()
-    parts = ("controls", "quarantine", "suspects", "snapshot", "train", "val", "loss", "groups")
+    parts = ("controls", "quarantine", "suspects", "snapshot", "train", "val", "loss", "groups", "structure")
 
     assert {part: before[part] for part in parts} == {part: after[part] for part in parts}
-    weights = before if name == "rollback" or not steps else trained
-    assert weights["weights"] == after["weights"]
-    if name != "join_optimizer":  # the moments of what joined leave with it
+    weights = before if name in ("rollback", "reinitialise") or not steps else trained
+    assert {name: weights["weights"][name] for name in before["weights"]} == after["weights"]
+    if name not in ("join_optimizer", "insert_norm", "unfreeze"):  # the moments of what joined leave with it
         assert weights["optimizer"] == after["optimizer"]
 
 
@@ -139,13 +200,27 @@ def test_applying_twice_does_no_more(name, run):
 
 
 @every
+@pytest.mark.parametrize("code", ["G02", "G05", "L04", "L05", "L06", "L11"])
+def test_every_alternative_can_be_taken_back(name, code, run):
+    """Whatever the finding: each one is planned in plain values, and its undoing restores every bit."""
+    fix = FIXES[name]()
+    before = run.bits()
+    for change in fix.plans(finding(code=code), run):
+        assert change.after == json.loads(json.dumps(plain(change.after)))
+        fix.apply(change, run)
+        fix.undo(change, run)
+
+        assert before == run.bits()
+
+
+@every
 def test_forgetting_makes_it_final(name, run):
     """What was kept for the way back is let go, so that memory is bounded."""
     fix, change = planned(name, run)
     fix.apply(change, run)
     after = run.bits()
     fix.forget()
-    if name == "rollback" or name in PREPARING:
+    if name == "rollback" or name in PREPARING | OPERATING:
         fix.undo(change, run)
 
     assert after == run.bits()
@@ -154,10 +229,11 @@ def test_forgetting_makes_it_final(name, run):
 
 @pytest.mark.parametrize("name", sorted(PREPARING))
 def test_what_prepares_a_training_waits_for_none_under_way(name, run):
-    """What a running training has saved would not fit it; and of a run without loaders nothing is known."""
+    """Or is a change of settings, model or optimizer by then: what was saved would not fit other data."""
     fix = FIXES[name]()
 
-    assert fix.plan(finding(code="G04", step=100), run) is None
+    under_way = fix.plan(finding(code="G04", step=100), run)
+    assert under_way is None or fix.is_built_in(under_way) or set(under_way.after) <= set(SETTINGS)
     assert fix.plan(BEFORE_TRAINING, trainee(run.history)) is None
 
 

@@ -6,7 +6,9 @@ from torch import nn
 
 from autofix_nb.fixes.join_optimizer import JoinOptimizer
 from autofix_nb.fixes.preparing import Owned
-from tests.runs import finding
+from autofix_nb.fixes.wiring import rewire_optimizer
+from tests.fixes.test_surgery import trained
+from tests.runs import _deep_bits, finding
 
 
 def build():
@@ -142,3 +144,23 @@ def test_says_which():
 
     assert "0.bias, 1.weight, 1.bias and 2 more join the optimizer (lr 0.01, as its first group)" == change.says
     assert ({"parameters": 1}, 6, "0.bias") == (change.before, change.after["parameters"], change.after["joined"][0])
+
+
+def test_while_it_trains_they_join_and_leave_again():
+    """The optimizer at work, moments of the others untouched; a resumed run does it before its state fits."""
+    model = build()
+    optimizer = torch.optim.Adam(model[0].parameters(), lr=0.05)
+    run = trained(model, steps=0)
+    run.optimizer, run.rewire = optimizer, lambda joined=(), left=(): rewire_optimizer(optimizer, joined, left)
+    steps(model, optimizer)
+    before = _deep_bits(optimizer.state_dict())
+    fix = JoinOptimizer()
+    change = fix.plan(finding(code="G07", step=100), run)
+    fix.apply(change, run)
+    joined = [id(one) for one in optimizer.param_groups[0]["params"]]
+    fix.undo(change, run)
+
+    assert {"joined": ["2.weight", "2.bias"]} == change.after
+    assert fix.is_built_in(change)
+    assert list(map(id, model.parameters())) == joined
+    assert before == _deep_bits(optimizer.state_dict())

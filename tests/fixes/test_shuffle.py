@@ -7,7 +7,7 @@ from torch.utils.data import BatchSampler, DataLoader, IterableDataset, Sequenti
 import autofix_nb as af
 from autofix_nb.fixes.preparing import Owned
 from autofix_nb.fixes.shuffle import Shuffle
-from tests.runs import finding
+from tests.runs import finding, history, trainee
 
 ROWS = TensorDataset(torch.arange(20.0).view(20, 1), torch.arange(20))
 
@@ -93,3 +93,25 @@ def test_says_what_it_does():
     )
     assert "the 20 training samples come in a new random order each epoch" == change.says
     assert ("RandomSampler", 6) == (type(names["train"].sampler).__name__, names["train"].batch_size)
+
+
+def test_under_way_it_is_a_setting_of_the_loop():
+    """The loader is the user's; the guard draws the order by itself."""
+    loader = DataLoader(ROWS, batch_size=6)
+    run = trainee(history(), train=loader)
+    sampler = loader.sampler
+    (change,) = Shuffle().plans(finding(step=100), run)
+    Shuffle().apply(change, run)
+
+    assert ({"reshuffle": False}, {"reshuffle": True}) == (change.before, change.after)
+    assert (True, sampler) == (run.controls.reshuffle, loader.sampler)
+    assert [] == Shuffle().plans(finding(step=100), run)
+    Shuffle().undo(change, run)
+
+    assert not run.controls.reshuffle
+
+
+@pytest.mark.parametrize("loader", [DataLoader(ROWS, shuffle=True), None], ids=["shuffled-already", "nothing"])
+def test_under_way_what_is_in_random_order_is_left_alone(loader):
+    """As before the training."""
+    assert None is Shuffle().plan(finding(step=100), trainee(history(), train=loader))

@@ -12,9 +12,10 @@ def _no_pictures(fast_reports):
 
 @pytest.fixture
 def fit(tmp_path):
-    """Return `af.fit` with a temporary folder, a seed, and nothing printed."""
+    """Return `af.fit` with a temporary folder, a seed, nothing printed, and no look before training."""
+    defaults = {"store": tmp_path, "name": "run", "seed": 3, "show": "none", "preflight": False}
 
     def call(model, train, val=None, **options):
-        return af.fit(model, train, val, **({"store": tmp_path, "name": "run", "seed": 3, "show": "none"} | options))
+        return af.fit(model, train, val, **(defaults | options))
 
     return call

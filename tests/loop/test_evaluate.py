@@ -108,3 +108,14 @@ def test_a_loss_that_is_not_finite_is_said():
 
     assert row["val/loss"] != row["val/loss"]
     assert any("validation loss is nan" in problem for problem in problems)
+
+
+def test_answers_are_counted_beside_the_metrics():
+    """Rows, and the largest shares among predictions and labels; a metric of the user's keeps its name."""
+    inputs, targets = rows()
+
+    row, _ = measure(ConvNet(), TensorDataset(inputs, targets), {"majority": lambda outputs, targets: 7.0})
+
+    assert {"val/loss", "val/rows", "val/majority", "val/top_share"} == row.keys()
+    assert (170.0, 7.0) == (row["val/rows"], row["val/majority"])
+    assert 0.1 <= row["val/top_share"] <= 1.0

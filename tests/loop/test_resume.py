@@ -76,6 +76,7 @@ def test_the_stop_button_ends_after_the_step_and_the_same_cell_goes_on(fit, whol
     assert whole.quarantine.indices() == run.quarantine.indices()
     assert [row["val/accuracy"] for row in whole.history.epochs] == [row["val/accuracy"] for row in run.history.epochs]
     assert "R05" in {finding.code for finding in run.findings}
+    assert run.journal.last("resume")["step"] == run.history.last("resumed")
 
 
 def test_a_second_interrupt_acts_as_usual_and_still_saves(fit, tmp_path):
@@ -265,6 +266,8 @@ def test_a_full_disk_does_not_stop_the_training(fit, monkeypatch):
     assert "finished" == run.status
     assert any("No space left" in problem for problem in run.report().to_dict()["problems"])
     assert 1 == len(run.journal.entries("save failed"))
+    assert len(run.report().to_dict()["problems"]) == run.history.last("save_failed")
+    assert run.history.last("saved_seconds_ago") >= 0
 
 
 def test_checkpoints_hold_no_pickles(fit, tmp_path):

@@ -371,6 +371,9 @@ def test_out_of_memory_splits_the_batch_and_keeps_its_gradient(fit):
     assert 0 == len(run.quarantine)
     finding = next(finding for finding in run.findings if finding.code == "R01")
     assert "a batch of 50 does not fit, parts of 13 do" in finding.says
+    assert 13 == run.history.last("out_of_memory")
+    assert [("split_batch", {"micro_batch": 13})] == [(change.fix, change.after) for change in run.fixes]
+    assert [("split_batch", "kept")] == [(one["fix"], one["verdict"]) for one in run.report().to_dict()["changes"]]
     for name, value in plain_model.state_dict().items():
         assert torch.allclose(value, run.last_weights[f"net.{name}"], atol=1e-5)
 

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from autofix_nb.objective import ends_linearly, infer_task, last_activation
+from autofix_nb.objective import ends_linearly, infer_task, is_softmax_of_softmax, last_activation
 
 VALUES = torch.randn(12, 3, generator=torch.Generator().manual_seed(0))
 
@@ -44,3 +44,18 @@ def test_logits_between_0_and_1_are_logits():
     assert "probabilities" not in infer_task(layer(VALUES), targets).says
     assert "probabilities" in infer_task(layer(VALUES).sigmoid(), targets).says
     assert "probabilities" in infer_task(torch.full((12, 1), 0.3), targets).says
+
+
+@pytest.mark.parametrize(
+    ("function", "expected"),
+    [
+        pytest.param(lambda values: values.softmax(1).softmax(1), True, id="twice"),
+        pytest.param(lambda values: values.softmax(1), False, id="once"),
+        pytest.param(lambda values: (2 * values.softmax(1)).softmax(1), False, id="with-a-factor-between"),
+    ],
+)
+def test_a_softmax_of_a_softmax_is_told(function, expected):
+    """Only where nothing lies between that could give the second one its range back."""
+    values = torch.ones(4, 3, requires_grad=True) * 2
+
+    assert expected == is_softmax_of_softmax(function(values))

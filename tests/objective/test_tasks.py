@@ -183,3 +183,20 @@ def test_a_loss_with_weights_of_its_own_is_no_classification():
 
     assert task.kind == "custom"
     assert task.metric is None
+
+
+@pytest.mark.parametrize(
+    ("loss", "boundary"),
+    [
+        pytest.param(nn.BCEWithLogitsLoss(), 0.0, id="logits"),
+        pytest.param(nn.BCELoss(), 0.5, id="probabilities"),
+        pytest.param(nn.functional.binary_cross_entropy, 0.5, id="function-of-probabilities"),
+        pytest.param(nn.functional.binary_cross_entropy_with_logits, 0.0, id="function-of-logits"),
+    ],
+)
+def test_half_way_between_no_and_yes(loss, boundary):
+    """0.5 of probabilities, 0 of logits; either way the task is one of yes or no."""
+    task = task_of(loss, torch.full((2, 1), 0.25), torch.zeros(2, 1))
+
+    assert ("binary", boundary) == (task.kind, task.boundary)
+    assert [0, 1] == task.predict(torch.tensor([[boundary - 0.125], [boundary + 0.125]])).tolist()

@@ -29,6 +29,28 @@ def change(fix="clip_gradients", **fields):
     return "change", {"code": "G01", "step": 100, "fix": fix, "touches": "loop", "says": "it was clipped"} | fields
 
 
+SAVE = "save", {"step": 50}
+
+
+def race(*candidates, control=2.0, **fields):
+    """Return a race of (fix, loss or why it failed, whether it won)."""
+    scores = [
+        {"fixes": [fix], "says": f"{fix} it", **score(came_to), "won": won, "fresh": False}
+        for fix, came_to, won in candidates
+    ]
+    usual = {"code": "G01", "step": 100, "steps": 20, "taken": 40, "start": score(2.5), "control": score(control)}
+    return "race", usual | {"candidates": scores} | fields
+
+
+def score(came_to):
+    failed = came_to if isinstance(came_to, str) else ""
+    return {"loss": math.nan if failed else came_to, "goal": math.nan, "failed": failed}
+
+
+def in_vain(code="G01", step=100):
+    return "note", {"code": code, "step": step, "text": "nothing helped"}
+
+
 def outcome(verdict, fix="clip_gradients", **fields):
     return "outcome", {"code": "G01", "fix": fix, "verdict": verdict, "loss_before": 2.0, "loss_after": 1.0} | fields
 
@@ -165,7 +187,7 @@ def test_findings_that_say_the_same_are_one():
         pytest.param([change()], [("clip_gradients", "still watched")], id="no-verdict-yet"),
         pytest.param([change(), outcome("kept")], [("clip_gradients", "kept")], id="kept"),
         pytest.param([change("skip_batch")], [("skip_batch", "kept")], id="proven-at-once"),
-        pytest.param([change("split_batch")], [("split_batch", "kept")], id="no-fix-of-the-family"),
+        pytest.param([change("split_batch")], [("split_batch", "kept")], id="a-batch-in-parts"),
         pytest.param(
             [change(), outcome("undone"), change("scale_lr"), outcome("kept", "scale_lr")],
             [("clip_gradients", "undone"), ("scale_lr", "kept")],
@@ -181,6 +203,17 @@ def test_findings_that_say_the_same_are_one():
             [("scale_lr", "undone"), ("scale_lr", "kept")],
             id="twice",
         ),
+        pytest.param(
+            [change(number=0), change(number=1), outcome("undone", number=1), outcome("kept", number=0)],
+            [("clip_gradients", "kept"), ("clip_gradients", "undone")],
+            id="by-number",
+        ),
+        pytest.param(
+            [SAVE, change(number=0), outcome("undone", number=0), ("resume", {"step": 50}), change(number=0)],
+            [("clip_gradients", "still watched")],
+            id="what-a-killed-kernel-did-after-its-last-save-does-not-count",
+        ),
+        pytest.param([change(), ("start", {}), change("scale_lr")], [("scale_lr", "still watched")], id="begun-anew"),
     ],
 )
 def test_each_change_has_its_own_verdict(entries, said):
@@ -188,6 +221,92 @@ def test_each_change_has_its_own_verdict(entries, said):
     changes = report(journal=journal(*entries))["changes"]
 
     assert said == [(one["fix"], one["verdict"]) for one in changes]
+
+
+def test_changes_are_counted_by_what_came_of_them():
+    """Kept ones first; samples set aside and an early end have sentences of their own."""
+    entries = [
+        *[change(), outcome("undone"), change("scale_lr"), outcome("kept", "scale_lr")],
+        *[change("scale_lr"), outcome("kept", "scale_lr"), change("warm_up"), outcome("kept", "warm_up")],
+        *[change("early_stop"), change("quarantine", after={"samples": [1]})],
+    ]
+    said = report(journal=journal(*entries), findings=[finding()])["sentences"]
+
+    assert "Changed on the way: 3 kept (scale_lr twice, warm_up), 1 undone (clip_gradients)." in said
+
+
+@pytest.mark.parametrize(
+    ("verdict", "shown"),
+    [("kept", "clip it"), ("undone", ""), ("did not help", ""), ("lifted", ""), (None, "")],
+)
+def test_only_what_was_kept_is_worth_making_permanent(verdict, shown):
+    """A change that was undone, or is still watched, has not shown that it helps."""
+    entries = [change(permanent="clip it")] + ([outcome(verdict)] if verdict else [])
+
+    assert shown == report(journal=journal(*entries))["changes"][0]["permanent"]
+
+
+def test_a_race_is_told_under_its_finding():
+    """Once, with each candidate's numbers; what failed has no number, and says why."""
+    entries = [race(("scale_lr", 1.0, True), ("warm_up", "far behind", False)), change("scale_lr", number=0)]
+    first, second = report(journal=journal(*entries), findings=[finding(), finding(says="again", step=300)])["findings"]
+
+    assert [] == second["races"]
+    assert [(1.0, "", True), (None, "far behind", False)] == [
+        (one["loss"], one["failed"], one["won"]) for one in first["races"][0]["candidates"]
+    ]
+    assert {"loss": 2.0, "goal": None, "failed": ""} == first["races"][0]["control"]
+    assert all([first["how"], first["why"]])
+
+
+@pytest.mark.parametrize(
+    ("entries", "said"),
+    [
+        pytest.param(
+            [race(("scale_lr", 1.9, False), ("warm_up", 1.8, False)), in_vain()],
+            ["Nothing helped against G01 exploding gradients (2 changes tried); the best guess is warm_up."],
+            id="with-a-guess",
+        ),
+        pytest.param(
+            [race(("scale_lr", 2.1, False)), in_vain()],
+            ["Nothing helped against G01 exploding gradients (1 change tried)."],
+            id="all-came-higher",
+        ),
+        pytest.param(
+            [race(("scale_lr", "raised", False), control="numbers went bad"), in_vain()],
+            ["Nothing helped against G01 exploding gradients (1 change tried)."],
+            id="all-failed",
+        ),
+        pytest.param(
+            [change(), outcome("undone"), in_vain(step=150)],
+            ["Nothing helped against G01 exploding gradients (1 change tried)."],
+            id="not-raced",
+        ),
+        pytest.param(
+            [race(("scale_lr", 1.9, False)), in_vain(), change(step=400), outcome("kept")], [], id="helped-later"
+        ),
+        pytest.param([in_vain("L05")], [], id="of-no-finding"),
+        pytest.param([("note", {"step": 100, "text": "a worker died"})], [], id="another-note"),
+    ],
+)
+def test_nothing_helped_is_said_with_the_best_guess(entries, said):
+    """Unless something helped later."""
+    made = report(journal=journal(*entries), findings=[finding()])
+
+    assert said == [one for one in made["sentences"] if one.startswith("Nothing helped")]
+
+
+def test_what_was_trained_besides_is_said():
+    """Steps of races and range tests, epochs on top, and beginning again."""
+    fresh = {"fixes": ["scale_lr"], "says": "x", **score(1.0), "won": True, "fresh": True}
+    entries = [race(candidates=[fresh]), ("range test", {"step": 100, "steps": 60, "says": "x"})]
+    made = report(journal=journal(*entries), ending={"extra_epochs": 1}, findings=[finding()])
+
+    assert {"steps": 100, "epochs": 1, "restarts": [100]} == made["extra"]
+    assert [
+        "It began again from its first weights at step 100.",
+        "Trained besides: 100 steps on the side, 1 epoch on top of those asked for.",
+    ] == made["sentences"][-2:]
 
 
 def test_what_was_changed_before_training_comes_first():
@@ -207,7 +326,7 @@ def test_what_was_changed_before_training_comes_first():
         (one["fix"], one["verdict"]) for one in made["changes"]
     ]
     assert "shuffle=True" == made["changes"][0]["permanent"]
-    assert "Changed before training: shuffle. Changed on the way: clip_gradients once (kept)." in made["headline"]
+    assert "Changed before training: shuffle. Changed on the way: 1 kept (clip_gradients)." in made["headline"]
 
 
 def test_samples_set_aside_are_one_change():
@@ -272,3 +391,48 @@ def test_building_needs_no_folder():
     """Everything is passed in."""
     with pytest.raises(TypeError):
         build()
+
+
+F1S = {"val/threshold": 0.25, "val/f1_at_half": 0.4, "val/f1_at_threshold": 0.6}
+BEST_OF_TWO = [F1S | {"val/threshold": 0.125, "val/f1_at_threshold": 0.5}, F1S]
+
+
+@pytest.mark.parametrize(
+    ("columns", "fields", "said"),
+    [
+        pytest.param([F1S, F1S], {}, None, id="not-found"),
+        pytest.param([{}, {}], {"findings": [finding(code="L09")]}, None, id="not-measured"),
+        pytest.param(
+            BEST_OF_TWO,
+            {"findings": [finding(code="L09")]},
+            "of 0.25 on: F1 0.600 on validation data, 0.400",
+            id="found",
+        ),
+        pytest.param(
+            BEST_OF_TWO,
+            {"journal": journal(change("tune_threshold", code="L09"))},
+            "of 0.25 on: F1 0.600 on validation data, 0.400",
+            id="tuned",
+        ),
+        pytest.param(
+            BEST_OF_TWO,
+            {"findings": [finding(code="L09")], "ending": {"restored": True}},
+            "of 0.12 on: F1 0.500 on validation data, 0.400",
+            id="of-the-weights-put-back",
+        ),
+        pytest.param(
+            [F1S, F1S | {"val/f1_at_threshold": 0.4}],
+            {"findings": [finding(code="L09")]},
+            None,
+            id="no-better-any-more",
+        ),
+    ],
+)
+def test_the_decision_threshold_is_that_of_the_last_weights(columns, fields, said):
+    """With F1 at it and at 0.5 beside each other."""
+    table = epochs([0.75, 0.5])
+    for row, values in zip(table.epochs, columns, strict=True):
+        row |= values
+    sentences = [one for one in report(history=table, **fields)["sentences"] if one.startswith('"Yes"')]
+
+    assert ([] if said is None else [f'"Yes" is best said from a probability {said} from 0.5 on.']) == sentences

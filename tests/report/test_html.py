@@ -7,7 +7,7 @@ import pytest
 
 from autofix_nb.data import Quarantine
 from autofix_nb.report import to_html, to_page
-from tests.report.test_build import change, journal, outcome, quarantine
+from tests.report.test_build import change, in_vain, journal, outcome, quarantine, race
 from tests.runs import epochs, fault, finding, report
 
 EVIL = "<script>alert('x')</script>\"'>&<img src=x onerror=alert(1)>"
@@ -48,11 +48,14 @@ def eventful(word):
         journal=journal(
             change(says=word, permanent=word),
             outcome(word),
+            race((word, 1.0, True), (word, word, False), code=word),
+            race((word, 1.0, False), code=word, control=word),
+            in_vain(word),
             change("quarantine", code=word, after={"samples": [word]}),
             ("suggestion", {"code": word, "fix": word, "says": word}),
         ),
         quarantine=samples,
-        findings=[finding(code=word, title=word, says=word, where=(word,))],
+        findings=[finding(code=word, title=word, says=word, where=(word,), evidence=(word,))],
         ending={"why": word, "problems": [word], "steps": 1, "seconds": 1},
     )
 

@@ -57,10 +57,11 @@ def test_a_metric_with_dollars_is_no_formula():
 
 
 def test_what_happened_is_marked():
-    """Warnings and resumes show; notes do not."""
+    """Warnings and resumes show; notes, and what was found before training, do not."""
     run = history(loss=[1.0] * 20, grad_norm=[1.0] * 20, lr=[0.1] * 20)
     plain = to_png(run)
 
     assert plain == to_png(run, [finding(step=5, severity=Severity.NOTE)])
+    assert plain == to_png(run, [finding(step=0)])
     assert plain != to_png(run, [finding(step=5)])
     assert plain != to_png(run, [], [7])

@@ -8,8 +8,8 @@ from typing import Any
 from autofix_nb.checks import Asked
 from autofix_nb.finding import Finding, Severity
 from autofix_nb.journal import plain
-from autofix_nb.report.build import duration
 from autofix_nb.report.preflight.words import MARKS, code_lines, counted, cut, joined, one_line
+from autofix_nb.report.sentences import duration
 
 Plain = dict[str, Any]
 

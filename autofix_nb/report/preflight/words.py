@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from autofix_nb.report.build import duration
+from autofix_nb.report.sentences import duration
 
 MARKS = {"critical": "✘", "warning": "⚠", "note": "ℹ", "fine": "✔", "not applicable": "–", "picture": "▦"}
 """Sign of each kind of row: told apart by its shape, with or without colour."""

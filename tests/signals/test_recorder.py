@@ -5,12 +5,10 @@ import math
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
-from hypothesis import strategies as st
 from torch import nn
 
 from autofix_nb.history import History
-from autofix_nb.signals import MOST_CLASSES, MOST_COMPONENTS, GradientNorms, Measured, Recorder, memory_bytes
+from autofix_nb.signals import MOST_COMPONENTS, GradientNorms, Measured, Recorder, memory_bytes
 from tests.cases import mlp
 
 CPU = torch.device("cpu")
@@ -160,53 +158,6 @@ def test_the_first_bad_gradient_is_named(spoil, expected):
     assert expected == GradientNorms(model, list(model.parameters())).first_bad()
 
 
-@given(
-    st.lists(st.lists(st.tuples(st.integers(0, 3), st.integers(0, 3)), min_size=1, max_size=12), min_size=1, max_size=6)
-)
-@settings(max_examples=60, deadline=None)
-def test_shares_and_accuracy_equal_a_plain_count(batches):
-    """Of each class the share among the predictions, and of the right ones among all."""
-    recorder = Recorder(History(), ["all"], CPU)
-    for step, pairs in enumerate(batches, start=1):
-        predicted, targets = (torch.tensor(column) for column in zip(*pairs, strict=True))
-        more = {"predicted": predicted, "right": predicted == targets, "classes": 4}
-        recorder.add(left(step, [1.0], (0,), **more))
-    recorder.flush()
-
-    for label in range(4):
-        shares = [sum(guess == label for guess, _ in pairs) / len(pairs) for pairs in batches]
-
-        assert shares == recorder.history.values(f"share/{label}").tolist()
-    tops = [max(sum(guess == label for guess, _ in pairs) for label in range(4)) / len(pairs) for pairs in batches]
-    right = [sum(guess == target for guess, target in pairs) / len(pairs) for pairs in batches]
-
-    assert tops == recorder.history.values("top_share").tolist()
-    assert right == pytest.approx(recorder.history.values("train/accuracy").tolist())
-
-
-@pytest.mark.parametrize("classes", [MOST_CLASSES, MOST_CLASSES + 1])
-def test_shares_of_many_classes_are_not_kept_one_by_one(classes):
-    """The share of the most frequent one is kept for any number of classes."""
-    recorder = Recorder(History(), ["all"], CPU)
-    recorder.add(left(5, [1.0], (0,), predicted=torch.zeros(2, 3, dtype=torch.long), classes=classes))
-    recorder.flush()
-
-    assert 1.0 == recorder.history.last("top_share")
-    assert ("share/0" in recorder.history) == (classes <= MOST_CLASSES)
-    assert "train/accuracy" not in recorder.history
-
-
-def test_steps_without_predictions_leave_none():
-    """Predictions are looked at now and then; the series has the steps in which they were."""
-    recorder = Recorder(History(), ["all"], CPU)
-    for step in range(1, 7):
-        predicted = torch.tensor([step % 2]) if step % 5 == 0 else None
-        recorder.add(left(step, [1.0], (0,), predicted=predicted, classes=2))
-    recorder.flush()
-
-    assert [5] == recorder.history.series("top_share")[0].tolist()
-
-
 @pytest.mark.parametrize(
     "value",
     [
@@ -255,3 +206,14 @@ def test_memory_is_what_the_process_holds():
 
     assert before > 10 * 2**20
     assert after - before == pytest.approx(len(block), rel=0.2)
+
+
+def test_a_close_look_is_read_once_at_the_hand_over():
+    """What it saw stands at its own step, and NaN is left out."""
+    recorder = Recorder(History(), ["all"], CPU)
+    recorder.add(left(10, [1.0], (0,), look=lambda: {"update_ratio": 0.25, "dead/0": math.nan}))
+    recorder.add(left(11, [1.0], (0,)))
+    recorder.flush()
+
+    assert ([10], [0.25]) == tuple(column.tolist() for column in recorder.history.series("update_ratio"))
+    assert "dead/0" not in recorder.history

@@ -7,6 +7,7 @@ sound, a batch left out) are kept at once.
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
+from itertools import takewhile
 from typing import Any, Literal
 
 import numpy as np
@@ -17,6 +18,9 @@ from autofix_nb.finding import Finding, Severity
 from autofix_nb.fixes import FIXES, Change, Fix, Trainee
 from autofix_nb.history import History
 from autofix_nb.journal import Journal, plain
+from autofix_nb.policy.races import RACED, Candidate, Race, Races
+from autofix_nb.policy.treating import outcome_of, treat, wants_race
+from autofix_nb.policy.verdict import Score, is_worse
 
 Mode = Literal["auto", "suggest", "off"]
 ALLOWED = frozenset({"loop", "data", "model"})
@@ -34,8 +38,14 @@ PROBATION_STEPS = 500
 """A rate lowered after numbers went bad goes back when its trial is over, unless it happened twice within so many
 steps: numbers that go bad once (a bad kernel, a cosmic ray) say nothing about the rate."""
 
-PROVEN_AT_ONCE = frozenset({"quarantine", "skip_batch", "early_stop"})
+PROVEN_AT_ONCE = frozenset({"quarantine", "skip_batch", "early_stop", "tune_threshold", "split_batch", "train_longer"})
 """Fixes that show at once whether they helped, and are not watched."""
+
+REWEIGHS = frozenset({"class_weights", "focal", "mask_easy"})
+"""Settings that make the training loss another number, and so cannot be judged by it."""
+
+SERVICES = frozenset({"early_stop", "tune_threshold"})
+"""What is announced and no intervention; a mere note may ask for it."""
 
 SAMPLES_SAID = 3
 """Samples set aside that are told one by one while it trains; later ones are counted in the epoch's line."""
@@ -50,6 +60,11 @@ class Trial:
     finding: Finding
     until: int
     loss_before: float
+    beside: Score | None = None
+    """What the control of its race came to; None where it was not raced."""
+
+    number: int = -1
+    """Place of the change among the run's."""
 
 
 class Policy:
@@ -87,7 +102,11 @@ class Policy:
         self.changes: list[Change] = []
         self.trials: list[Trial] = []
         self.detectors = tuple(detectors)
-        self._say = say
+        self.races = Races()
+        self.standing: list[tuple[int, Fix]] = []
+        """The changes in force, by their place in `changes`, oldest first; each with the fix that can undo it."""
+
+        self.say = self._say = say
         self._samples_said = 0
         self._fixes = frozenset(FIXES if fixes is None else fixes)
         self._fired: dict[str, tuple[int, Severity]] = {}
@@ -108,9 +127,13 @@ class Policy:
                     "finding": trial.finding.to_dict(),
                     "until": trial.until,
                     "loss_before": trial.loss_before,
+                    "beside": None if trial.beside is None else asdict(trial.beside),
+                    "number": trial.number,
                 }
                 for trial in self.trials
             ],
+            "races": self.races.state(),
+            "standing": [number for number, _ in self.standing],
             "fired": [[code, step, int(severity)] for code, (step, severity) in self._fired.items()],
             "silent": sorted(self._silent),
         }
@@ -119,22 +142,29 @@ class Policy:
         """Put back what `state` returned."""
         self.findings[:] = [Finding.from_dict(finding) for finding in state["findings"]]
         self.changes[:] = [Change(**change) for change in state["changes"]]
+        self.standing = [(number, FIXES[self.changes[number].fix]()) for number in state.get("standing", ())]
+        fixes = dict(self.standing)
         self.trials[:] = [
             Trial(
                 change=Change(**trial["change"]),
-                fix=FIXES[trial["change"]["fix"]](),
+                fix=fixes.get(trial.get("number", -1)) or FIXES[trial["change"]["fix"]](),
                 finding=Finding.from_dict(trial["finding"]),
                 until=trial["until"],
                 loss_before=trial["loss_before"],
+                beside=_score(trial.get("beside")),
+                number=trial.get("number", -1),
             )
             for trial in state["trials"]
         ]
+        if "races" in state:
+            self.races.restore(state["races"])
         self._fired = {code: (int(step), Severity(severity)) for code, step, severity in state["fired"]}
         self._silent = set(state["silent"])
 
-    def may(self, fix: str) -> bool:
-        """Tell whether a fix may be applied without asking."""
-        return self.mode == "auto" and fix in self._fixes and FIXES[fix].touches in self.allow
+    def may(self, fix: str, change: Change | None = None) -> bool:
+        """Tell whether a fix, or one change that it would make, may be made without asking."""
+        touches = {FIXES[fix].touches} | ({change.touches} if change else set())
+        return self.mode == "auto" and fix in self._fixes and touches <= self.allow
 
     def look(self, run: Trainee, when: Literal["step", "epoch"], step: int) -> None:
         """Ask the detectors, act on what they say, and judge the trials that are due."""
@@ -146,11 +176,11 @@ class Policy:
                 finding = detector.check(run.history)
             except NotApplicable:
                 finding = None
-            alarmed |= finding is not None and finding.severity > Severity.NOTE and finding.code != "R02"
+            alarmed |= finding is not None and finding.severity > Severity.NOTE and finding.code[0] != "R"
             if finding is None:
                 self._silent.add(detector.code)
             elif self._is_new(finding):
-                self.act(finding, run)
+                self.answer(finding, run)
         if when == "step":
             self.alarmed = alarmed
         self._judge(run, step)
@@ -159,6 +189,107 @@ class Policy:
         """Write a finding down without acting on it."""
         self.findings.append(finding)
         self.journal.append("finding", **finding.to_dict(), text=str(finding))
+
+    def answer(self, finding: Finding, run: Trainee) -> bool:
+        """Write a finding down and do what is done about it: a race of what could help, or the first fix that fits."""
+        if finding.severity <= Severity.NOTE:
+            return self.act(finding, run, [name for name in finding.fixes if name in SERVICES])
+        if wants_race(self, finding, run):
+            self.note(finding)
+            return treat(self, finding, run)
+        if finding.code in RACED and self.mode == "auto" and hasattr(run, "race"):
+            # What only a race could prove is not done without one.
+            return self.act(finding, run, [name for name in finding.fixes if name in SERVICES])
+        return self.act(finding, run)
+
+    def take_down(self, finding: Finding, change: Change) -> None:
+        """The loop had to change something by itself: write it down, and say it, like any other change."""
+        self.note(finding)
+        self._keep_book(change, finding, FIXES[change.fix]())
+        self._tell(change, finding)
+
+    def at_the_end(self, run: Trainee, step: int) -> None:
+        """The planned epochs are over: a run that was mended, and still gets better, goes on for a while."""
+        raced = any(trial.beside is not None for trial in self.trials) or self.races.won
+        if not raced or not self.may("train_longer"):
+            return
+        fix = FIXES["train_longer"]()
+        finding = Finding(
+            code="L05",
+            title="Underfitting",
+            severity=Severity.NOTE,
+            step=step,
+            measured=float(len(run.history.rows())),
+            limit=float(run.history.facts.get("planned_epochs") or 0),
+            says="the run was mended on its way, and its goal still gets better at the planned end",
+        )
+        change = fix.plan(finding, run)
+        if change is None:
+            return
+        each = int(run.history.facts["steps_per_epoch"])
+        self.races.spent += each * (change.after["extra_epochs"] - change.before["extra_epochs"])
+        self.note(finding)
+        self._apply(fix, change, finding, run)
+
+    def replay(self, run: Trainee) -> None:
+        """Make the changes in force again, on a model that does not have them."""
+        for number, fix in self.standing:
+            change = self.changes[number]
+            if fix.is_built_in(change):  # settings are saved with the controls, samples set aside with the quarantine
+                fix.replay(change, run)
+
+    def take_note(self, chosen: Candidate, finding: Finding, race: Race, run: Trainee) -> None:
+        """The winner of a race was taken over: write it down, and watch whether it keeps what it promised."""
+        says = outcome_of(race)
+        for fix, change in chosen.fixes:
+            number = self._keep_book(change, finding, fix)
+            until = finding.step + max(HORIZON_STEPS, race.steps)
+            self.trials.append(Trial(change, fix, finding, until, float("nan"), race.controls[race.best], number))
+        self._fired.clear()
+        self._silent.clear()
+        self._say(f"{finding.code} at step {finding.step}: {finding.says}. Done: {chosen.says} ({says}).")
+
+    @property
+    def in_force(self) -> list[int]:
+        """The numbers of the changes in force, oldest first."""
+        return [number for number, _ in self.standing]
+
+    def revert(self, run: Trainee, to: Sequence[int]) -> bool:
+        """Make the model as it was while the changes of these numbers were in force, and no others.
+
+        Returns whether that could be done.
+        """
+        now = [(number, fix) for number, fix in self.standing if self.changes[number].touches == "model"]
+        wanted = [number for number in to if self.changes[number].touches == "model"]
+        same = (number in wanted[place : place + 1] for place, (number, _) in enumerate(now))
+        stay = sum(takewhile(bool, same))
+        again = {number: FIXES[self.changes[number].fix]() for number in wanted[stay:]}
+        try:
+            for number, fix in reversed(now[stay:]):
+                fix.undo(self.changes[number], run)
+            for number, fix in again.items():
+                fix.replay(self.changes[number], run)
+        except Exception:  # noqa: BLE001 - the user may have changed the model since
+            return False
+        kept = dict(self.standing) | again
+        self.standing = [(number, kept[number]) for number in to if number in kept]
+        return True
+
+    def _keep_book(self, change: Change, finding: Finding, fix: Fix) -> int:
+        number = len(self.changes)
+        self.changes.append(change)
+        self.standing.append((number, fix))
+        self.journal.append("change", code=finding.code, step=finding.step, number=number, **asdict(change))
+        return number
+
+    def _let_go(self, trial: Trial) -> None:
+        """A change stays. What it made of the model may yet be undone, where the best weights are older than it."""
+        if trial.change.touches != "model":
+            trial.fix.forget()
+
+    def _fell(self, trial: Trial) -> None:
+        """A change is not in force any more."""
+        self.standing = [(number, fix) for number, fix in self.standing if number != trial.number]
 
     def act(self, finding: Finding, run: Trainee, fixes: Sequence[str] | None = None, *, all_of: bool = False) -> bool:
         """Write a finding down and apply the first fix that fits and is allowed, or all of them.
@@ -188,6 +319,8 @@ class Policy:
                     self._say(f"{finding.code} at step {finding.step}: {finding.says}. Suggested: {name} ({why}).")
                 suggested = True
                 continue
+            if REWEIGHS & change.after.keys():
+                continue  # the loss before and after it are not in one unit: only a race can judge that
             self._apply(fix, change, finding, run)
             applied = True
             if not all_of:
@@ -200,18 +333,21 @@ class Policy:
             # What explodes has spoilt the newest losses already: the best of three stretches is what was usual.
             before = usual_loss(run.history)
         fix.apply(change, run)
-        self.changes.append(change)
-        self.journal.append("change", code=finding.code, step=finding.step, **asdict(change))
+        _outdate_snapshot(fix, change, run)
+        number = self._keep_book(change, finding, fix)
         self._tell(change, finding)
         if change.fix in PROVEN_AT_ONCE:
             return
-        self.trials.append(Trial(change, fix, finding, finding.step + HORIZON_STEPS, before))
+        self.trials.append(Trial(change, fix, finding, finding.step + HORIZON_STEPS, before, number=number))
 
     def _judge(self, run: Trainee, step: int) -> None:
         for trial in list(self.trials):
             if step < trial.until:
                 continue
             self.trials.remove(trial)
+            if trial.beside is not None:
+                self._judge_raced(trial, run, step)
+                continue
             after = run.history.values("loss", HORIZON_STEPS // 2)
             finite = after[np.isfinite(after)]
             loss_after = float(np.median(finite)) if len(finite) else float("nan")
@@ -223,13 +359,35 @@ class Policy:
             else:
                 self._close(trial, run, step, kept=better, loss_after=loss_after)
 
+    def _judge_raced(self, trial: Trial, run: Trainee, step: int) -> None:
+        """The winner of a race has been in force for a while: it must not have fallen behind the control."""
+        now: Score | None = run.judge()
+        kept = now is None or not is_worse(now, trial.beside)
+        self.journal.append(
+            "outcome",
+            **self._about(trial),
+            verdict="kept" if kept else "undone",
+            step=step,
+            loss_before=trial.beside.loss,
+            loss_after=float("nan") if now is None else now.loss,
+            goal_before=trial.beside.goal,
+            goal_after=float("nan") if now is None else now.goal,
+        )
+        if kept:
+            return
+        self._say(f"{trial.change.fix} did not keep what it promised: {trial.change.says}. It is undone.")
+        trial.fix.undo(trial.change, run)
+        _outdate_snapshot(trial.fix, trial.change, run)
+        self._fell(trial)
+        run.follow_controls()
+
     def give_up(self, code: str, run: Trainee, step: int, why: str) -> None:
         """Close the running trials of an illness that came back before their time was over."""
         for trial in [trial for trial in self.trials if trial.finding.code == code]:
             self.trials.remove(trial)
             # Undoing would bring the illness back: the next, stronger remedy is put on top of this one.
             self.journal.append("outcome", **self._about(trial), verdict="did not help", step=step, why=why)
-            trial.fix.forget()
+            self._let_go(trial)
 
     def _happened_once(self, trial: Trial, step: int) -> bool:
         if (trial.finding.code, trial.change.fix) != ("G03", "scale_lr"):
@@ -242,6 +400,7 @@ class Policy:
     def _lift(self, trial: Trial, run: Trainee, step: int, loss_after: float) -> None:
         """The precaution is over: the numbers stayed sound, and nothing says that the rate was to blame."""
         trial.fix.undo(trial.change, run)
+        self._fell(trial)
         self.journal.append(
             "outcome",
             **self._about(trial),
@@ -266,14 +425,16 @@ class Policy:
             loss_after=loss_after,
         )
         if kept:
-            trial.fix.forget()
+            self._let_go(trial)
             return
         numbers = f"the loss is {loss_after:.4g}, it was {trial.loss_before:.4g}"
         self._say(f"{name} did not help: {numbers}.{' It is undone.' if verdict == 'undone' else ''}")
         if verdict == "undone":
             trial.fix.undo(trial.change, run)
+            _outdate_snapshot(trial.fix, trial.change, run)
+            self._fell(trial)
         else:
-            trial.fix.forget()
+            self._let_go(trial)
         self._rewind(run, step)
         fixes = trial.finding.fixes
         rest = fixes[fixes.index(name) + 1 :] if name in fixes else ()
@@ -287,7 +448,7 @@ class Policy:
                 return
         if not self.trials:
             text = f"Nothing helped against {trial.finding.code} {trial.finding.title.lower()}: {trial.finding.says}."
-            self.journal.append("note", step=step, text=text)
+            self.journal.append("note", step=step, code=trial.finding.code, text=text)
             self._say(text)
 
     def _rewind(self, run: Trainee, step: int) -> None:
@@ -308,8 +469,8 @@ class Policy:
         done = "Set aside; the rest of the batch went on" if change.fix == "quarantine" else _capital(change.says)
         self._say(f"{finding.code} at step {finding.step}: {finding.says}. {done}.{more}")
 
-    def _about(self, trial: Trial) -> dict[str, str]:
-        return {"code": trial.finding.code, "fix": trial.change.fix}
+    def _about(self, trial: Trial) -> dict[str, Any]:
+        return {"code": trial.finding.code, "fix": trial.change.fix, "number": trial.number}
 
     def _is_new(self, finding: Finding) -> bool:
         """Tell an illness seen for the first time, or worse than before, from one that was said already."""
@@ -322,12 +483,24 @@ class Policy:
         return finding.code != "R02" and was_silent and finding.step - last[0] > QUIET_STEPS
 
 
+def _outdate_snapshot(fix: Fix, change: Change, run: Trainee) -> None:
+    """The last good state does not fit a model or optimizer that was changed; the loop soon takes another one."""
+    if fix.is_built_in(change):
+        run.snapshot = None
+
+
 def usual_loss(history: History, stretches: int = 3) -> float:
     """Return the smallest median of the loss over the last stretches of `HORIZON_STEPS` steps each, else NaN."""
     losses = history.values("loss", stretches * HORIZON_STEPS)
     pieces = [losses[max(0, stop - HORIZON_STEPS) : stop] for stop in range(len(losses), 0, -HORIZON_STEPS)]
     medians = [float(np.median(piece[np.isfinite(piece)])) for piece in pieces if np.isfinite(piece).any()]
     return min(medians, default=float("nan"))
+
+
+def _score(plain_score: Mapping[str, Any] | None) -> Score | None:
+    if plain_score is None:
+        return None
+    return Score(**{**plain_score, "losses": tuple(plain_score["losses"])})
 
 
 def _as_set(names: Collection[str]) -> frozenset[str]:

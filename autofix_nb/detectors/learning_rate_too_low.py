@@ -1,0 +1,92 @@
+"""Learning rate too low: at this pace the whole run will get nowhere.
+
+Two things together: the steps planned can move the weights by a small share of their size only, and the loss,
+carried on at its present pace, covers a small part of its way by the end. A saddle (large steps, no progress) and
+fine-tuning (small steps, but the loss is low or falls well) each fail one of the two.
+
+Reference: TheDeepChecker, Ben Braiek and Khomh (2022), https://arxiv.org/abs/2204.00694, calls a step that changes less
+than 1e-4 of the weights untrained; how many such steps are to come matters as much, and is counted here
+"""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+
+from autofix_nb.detectors.base import Detector
+from autofix_nb.detectors.learning import gain_of
+from autofix_nb.detectors.life import TOO_LITTLE, median_of, movement, rate_rises, steps_at_rate
+from autofix_nb.finding import Finding, NotApplicable, Severity
+from autofix_nb.history import History
+
+
+@dataclass(frozen=True, kw_only=True)
+class LearningRateTooLow(Detector):
+    """The weights will hardly move in the whole run, and the loss will have covered little of its way."""
+
+    code: ClassVar = "L02"
+    title: ClassVar = "Learning rate too low"
+    when: ClassVar = "step"
+    reads: ClassVar = ("loss", "update_ratio", "lr", "gain", "mispaired")
+    fixes: ClassVar = ("scale_lr", "swap_optimizer")
+    why: ClassVar = "The run ends close to where it began: the time it took is lost."
+    how: ClassVar = (
+        "The share of the weights that a step changes, times the steps planned; and the fall of the loss so far, "
+        "carried on to the end of the run, as a share of its way to 0."
+    )
+
+    soonest: int = 50
+    """Steps at the present rate before anything is said."""
+
+    soonest_share: float = 0.1
+    """Share of the planned steps before anything is said."""
+
+    movement: float = TOO_LITTLE
+    """Share of their size that the weights can move in the whole run, above which the rate is not too low."""
+
+    way: float = 0.3
+    """Share of the way of the loss that the whole run will cover at this pace, above which it is fast enough."""
+
+    knows: float = 0.3
+    """Share of the loss of wrongly paired targets from which the model has learnt already, as in fine-tuning."""
+
+    def check(self, history: History) -> Finding | None:
+        with np.errstate(all="ignore"):
+            return self._judge(history)
+
+    def _judge(self, history: History) -> Finding | None:
+        planned = history.facts.get("planned_steps")
+        if not planned:
+            raise NotApplicable("`planned_steps`: unknown")
+        moves = movement(history)
+        if not np.isfinite(moves):
+            raise NotApplicable("`update_ratio`: nothing recorded")
+        if rate_rises(history):
+            raise NotApplicable("`lr`: still rising")
+        steps = steps_at_rate(history)
+        losses = history.now("loss", steps)
+        losses = losses[np.isfinite(losses)]
+        if min(steps, len(losses)) < max(self.soonest, self.soonest_share * planned):
+            raise NotApplicable(f"`loss`: {len(losses)} steps at this rate, too few of {planned} planned")
+        if not moves < self.movement or history.last("output_spread") < 1e-6:
+            return None
+        gain = gain_of(history)
+        if gain is not None and gain.is_sure and gain.share > self.knows:
+            return None
+        third = len(losses) // 3
+        first, last = median_of(losses[:third]), median_of(losses[-third:])
+        # The medians lie two thirds of the steps apart.
+        fall = (first - last) * planned / (2 * third)
+        level = abs(first)
+        covered = max(0.0, fall) / level if level else 0.0
+        if not covered < self.way:
+            return None
+        return self.found(
+            history,
+            f"a step changes {moves / planned:.2g} of the weights, all {planned} steps together at most "
+            f"{moves:.2g} (limit {self.movement:g}), and at this pace the loss of {last:.4g} will have covered "
+            f"{covered:.1%} of its way by the end (limit {self.way:.0%})",
+            severity=Severity.WARNING,
+            measured=moves,
+            limit=self.movement,
+        )

@@ -1,0 +1,132 @@
+"""Vanishing gradients: the first layers get next to no gradient, and nothing is learnt.
+
+The gradient norm of the first component that gets any is compared with the largest of the last ones. Published
+rules take a ratio below 1e-3 together with a norm below 1e-4 (AUTOTRAINER), or a gradient below 1e-6
+(TheDeepChecker) or 1e-7 (SageMaker Debugger). Healthy deep nets are often below the first of these in their first
+steps, so it must last for a while, must not be growing, and the run must not learn. A gradient of exactly 0 is
+another illness: dead units, or a part that is cut off.
+
+Reference: Zhang et al. (2021), AUTOTRAINER, https://doi.org/10.1109/ICSE43902.2021.00043; Glorot and Bengio (2010),
+https://proceedings.mlr.press/v9/glorot10a.html
+"""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+
+from autofix_nb.detectors.base import Detector
+from autofix_nb.detectors.learning import is_learning, median
+from autofix_nb.finding import Finding, NotApplicable, Severity
+from autofix_nb.history import History
+
+
+@dataclass(frozen=True, kw_only=True)
+class VanishingGradients(Detector):
+    """The gradient of the first layers is tiny, in itself and beside that of the last ones, and nothing is learnt."""
+
+    code: ClassVar = "G02"
+    title: ClassVar = "Vanishing gradients"
+    when: ClassVar = "step"
+    reads: ClassVar = ("grad_norm", "loss")
+    fixes: ClassVar = ("swap_activations", "insert_norm", "reinitialise", "swap_optimizer")
+    why: ClassVar = (
+        "The first layers get no usable signal from the loss. They stay as they were drawn, and all that comes after "
+        "them works on noise."
+    )
+    how: ClassVar = (
+        "The run does not learn, and the gradient norm of the first layers is tiny in itself and beside that of the "
+        "last ones, and does not grow; or the whole gradient is."
+    )
+
+    newest: int = 10
+    """Steps whose median is judged."""
+
+    ratio: float = 1e-3
+    """Norm of the first layers, as a share of the last ones', below which it counts as vanishing."""
+
+    small: float = 1e-4
+    """Norm of the first layers that it must be below as well."""
+
+    tiny_ratio: float = 1e-5
+    """Share below which no waiting is needed."""
+
+    tiny: float = 1e-6
+    """Norm, of the first layers or of all together, below which it is critical, and no waiting is needed."""
+
+    least: float = 1e-5
+    """Norm of all gradients together below which nothing moves."""
+
+    patience: int = 150
+    """Steps before a gradient that is small but not tiny is judged."""
+
+    window: int = 200
+    """Steps within which a gradient may grow."""
+
+    grows: float = 3.0
+    """How many times its earlier size shows that a gradient comes to life."""
+
+    def check(self, history: History) -> Finding | None:
+        total = median(self.finite(history, "grad_norm", self.newest))
+        norms = _norms(history, self.newest)
+        if total == 0:
+            return None  # dead units or a loss that is cut off
+        names = [name for name, norm in norms.items() if norm > 0]
+        early, first = (norms[names[0]], names[0]) if len(names) > 1 else (total, "")
+        last = max(norms[name] for name in names[len(names) // 2 :]) if len(names) > 1 else total
+        vanishes = early < min(self.small, self.ratio * last)
+        if not vanishes and total >= self.least:
+            return None
+        if is_learning(history) is not False or _is_cut_off(history):
+            return None
+        surely = early < min(self.small, self.tiny_ratio * last) or min(early, total) < self.tiny
+        if not surely and history.now("loss").size < self.patience:
+            raise NotApplicable(f"`grad_norm`: small, but fewer than {self.patience} steps recorded")
+        if self._comes_to_life(history, f"grad_norm/{first}" if first else "grad_norm"):
+            return None
+        if not vanishes or not first:
+            says = f"gradient norm {total:.2g} over all weights, limit {self.least:.0e}"
+            measured, limit, where = total, self.least, ()
+        else:
+            says = (
+                f"gradient norm {early:.2g} in the first layers and {last:.2g} in the last ones, a ratio of "
+                f"{early / last:.1e}, limit {self.ratio:.0e}"
+            )
+            measured, limit = early / last, self.ratio
+            where = tuple(name for name in names if norms[name] < self.ratio * last)
+        return self.found(
+            history,
+            f"{says}, and nothing is learnt",
+            severity=Severity.CRITICAL if surely else Severity.WARNING,
+            measured=measured,
+            limit=limit,
+            where=where,
+        )
+
+    def _comes_to_life(self, history: History, name: str) -> bool:
+        """Tell a slow start, in which the gradient grows from step to step, from one that never comes."""
+        values = history.now(name, self.window)
+        values = values[np.isfinite(values)]
+        if len(values) < 3 * self.newest:
+            return False
+        return median(values[-self.newest :]) > self.grows * median(values[: self.newest])
+
+
+def _norms(history: History, count: int) -> dict[str, float]:
+    """Return the usual gradient norm of each component, in the model's order."""
+    norms = {}
+    for name in history.names():
+        if name.startswith("grad_norm/"):
+            values = history.now(name, count)
+            values = values[np.isfinite(values)]
+            if len(values):
+                norms[name.removeprefix("grad_norm/")] = median(values)
+    known = [name for name in history.facts.get("components", ()) if name in norms]
+    return {name: norms[name] for name in (*known, *(name for name in norms if name not in known))}
+
+
+def _is_cut_off(history: History) -> bool:
+    """Tell whether units that are all off explain it: an activation without bounds that is the same for all rows."""
+    dead = [name for name in history.names() if name.startswith("dead/")]
+    unbounded = [name for name in dead if f"saturated/{name.removeprefix('dead/')}" not in history]
+    return any(history.last(name) >= 0.95 for name in unbounded)

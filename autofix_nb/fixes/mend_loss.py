@@ -1,0 +1,152 @@
+"""Give the training a loss that fits what the model ends in and what the targets are.
+
+What the loss takes is told by asking it (`evidence.chance`), what the model ends in by its graph. Only losses that
+leave the meaning of the outputs alone are offered: probabilities stay probabilities, so that validation and predictions
+of the user's own still read them rightly. Softmax before a loss that applies it again, squares of probabilities, sums
+instead of means and losses that are stretched by broadcasting are among the most frequent faults of published broken
+trainings (AUTOTRAINER, Zhang et al. 2021; DeepLocalize, Wardat et al. 2021).
+"""
+
+from collections.abc import Iterator
+from math import isclose
+from typing import Any, ClassVar
+
+import torch
+from torch.nn import functional
+
+from autofix_nb.evidence.chance import are_log_probabilities, expectation, quietly, sums_to_one
+from autofix_nb.evidence.stretching import stretched_loss
+from autofix_nb.finding import Finding
+from autofix_nb.fixes.answers import Answers, answers
+from autofix_nb.fixes.base import Change, SettingFix, Trainee
+from autofix_nb.objective import total_loss
+
+FEWEST_ROWS = 8
+"""Rows from which targets with a single yes each are taken for classes."""
+
+FAR_OUT = 10.0
+"""Targets so many usual distances from their median are outliers, whose squares drown all others."""
+
+SAYS = {
+    "cross_entropy": "the loss is the cross-entropy of the model's scores",
+    "cross_entropy_of_probabilities": "the loss is the cross-entropy of the model's softmax probabilities",
+    "binary_cross_entropy_of_probabilities": "the loss is the binary cross-entropy of the model's sigmoid "
+    "probabilities",
+    "mean": "the loss is the mean over the rows, and no longer their sum",
+    "aligned": "the loss compares each output with its own target, in the shape of the outputs",
+    "huber": "the loss grows in a line, and not with the square, where outputs are far off (Huber)",
+}
+
+LINES = {
+    "cross_entropy": "loss = nn.CrossEntropyLoss()",
+    "cross_entropy_of_probabilities": "return logits  # leave the softmax out of the model, with loss="
+    "nn.CrossEntropyLoss()",
+    "binary_cross_entropy_of_probabilities": "return logits  # leave the sigmoid out of the model, with loss="
+    "nn.BCEWithLogitsLoss()",
+    "mean": 'loss = type(loss)(reduction="mean")',
+    "aligned": "targets = targets.reshape(outputs.shape)",
+    "huber": "loss = nn.SmoothL1Loss()",
+}
+
+
+class MendLoss(SettingFix):
+    """Train with the loss that fits; validation goes on with the user's own."""
+
+    name: ClassVar = "mend_loss"
+    touches: ClassVar = "loop"
+
+    def plan(self, finding: Finding, run: Trainee) -> Change | None:
+        return next(iter(self.plans(finding, run)), None)
+
+    def plans(self, finding: Finding, run: Trainee) -> list[Change]:
+        if run.controls.loss or run.task is None or run.task.loss is None:
+            return []
+        asked = answers(run)
+        if asked is None or len(asked.outputs) < 2:
+            return []
+        # A look at all targets saw more than one batch of them does.
+        names = list(dict.fromkeys(_fitting(run.task.loss, asked, outliers=finding.code == "D03")))
+        return [
+            Change(
+                fix=self.name,
+                touches=self.touches,
+                says=SAYS[name],
+                before={"loss": run.controls.loss},
+                after={"loss": name},
+                permanent=LINES[name],
+            )
+            for name in names
+        ]
+
+
+def _fitting(loss: Any, asked: Answers, *, outliers: bool = False) -> Iterator[str]:
+    """Yield the names of the losses that fit better, what changes least first; none where the loss is right."""
+    outputs, targets = asked.outputs, asked.targets
+    told = stretched_loss(loss, outputs, targets)
+    if told is not None and not isclose(*told, rel_tol=1e-4, abs_tol=1e-9):
+        yield "aligned"
+        targets = targets.reshape(outputs.shape)
+    said = expectation(loss, outputs, targets)
+    softmax = asked.ends_in == "softmax" or (not asked.linear and sums_to_one(outputs) == 1)
+    softmax = softmax and sums_to_one(outputs) == 1
+    sigmoid = asked.ends_in == "sigmoid"
+    yes_or_no = targets.numel() == outputs.numel() and bool(((targets == 0) | (targets == 1)).all())
+    one_of_many = _are_classes(outputs, targets)
+    squares = said.takes == "numbers" or (one_of_many and not yes_or_no and _is_of_one_hot(loss, outputs, targets))
+    logs = said.takes == "log-probabilities" and one_of_many and _reads_targets(loss, outputs, targets)
+    scores = logs or said.takes in ("logits", "yes-or-no logits")
+    if (scores or squares) and softmax and one_of_many:
+        yield "cross_entropy_of_probabilities"
+    elif (scores or squares) and sigmoid and (yes_or_no or one_of_many):
+        yield "binary_cross_entropy_of_probabilities"
+    elif (logs and not are_log_probabilities(outputs)) or (squares and one_of_many and asked.linear):
+        yield "cross_entropy"
+    elif said.grows:
+        yield "mean"
+    elif said.takes == "numbers" and not yes_or_no and (outliers or _has_outliers(targets)):
+        yield "huber"
+
+
+def _reads_targets(loss: Any, outputs: torch.Tensor, targets: torch.Tensor) -> bool:
+    """Tell whether a loss is another one for other targets: a critic's or a reward's is not."""
+    others = (targets + 1) % outputs.shape[1] if targets.dim() < outputs.dim() else targets.roll(1, 1)
+    with quietly():
+        try:
+            here, there = (float(total_loss(loss(outputs, wanted))[0]) for wanted in (targets, others))
+        except Exception:  # noqa: BLE001 - it cannot be asked
+            return False
+    return here != there
+
+
+def _are_classes(outputs: torch.Tensor, targets: torch.Tensor) -> bool:
+    """Tell whether each row has one class among many: by its number, or by a single yes."""
+    if outputs.dim() < 2 or outputs.shape[1] < 2:
+        return False
+    if targets.shape == outputs.shape[:1] + outputs.shape[2:] and not targets.is_floating_point():
+        return int(targets.max()) < outputs.shape[1]
+    if targets.shape != outputs.shape or targets.dim() != 2 or len(targets) < FEWEST_ROWS:
+        return False
+    return bool(((targets == 0) | (targets == 1)).all()) and bool((targets.sum(1) == 1).all())
+
+
+def _is_of_one_hot(loss: Any, outputs: torch.Tensor, targets: torch.Tensor) -> bool:
+    """Tell whether a loss that is given class numbers is one of squares or distances to a yes for each."""
+    wanted = functional.one_hot(targets.clamp_min(0), outputs.shape[1]).movedim(-1, 1).to(outputs.dtype)
+    other = outputs.flip(0)
+    with quietly():
+        try:
+            asked = [float(total_loss(loss(made_up, targets))[0]) for made_up in (outputs, other)]
+        except Exception:  # noqa: BLE001 - it cannot be asked
+            return False
+        for known in (functional.mse_loss, functional.l1_loss, functional.smooth_l1_loss):
+            values = [float(known(made_up, wanted)) for made_up in (outputs, other)]
+            if all(asked) and isclose(values[0] * asked[1], values[1] * asked[0], rel_tol=1e-5):
+                return values[0] != values[1]
+    return False
+
+
+def _has_outliers(targets: torch.Tensor) -> bool:
+    values = targets.detach().float().flatten()
+    distances = (values - values.median()).abs()
+    usual = float(distances.median())
+    return usual > 0 and float(distances.max()) > FAR_OUT * usual

@@ -1,0 +1,133 @@
+"""Let the parts of a loss pull equally hard, or keep one from pulling the other way.
+
+Parts are weighed by the norms of their gradients, as GradNorm does (Chen et al. 2018), but once and not at every step;
+where the norms were not measured, by their sizes. What keeps the geometric mean keeps the step as it was. A part whose
+gradient opposes that of all others is turned down, and then off (compare PCGrad, Yu et al. 2020).
+"""
+
+from math import exp, log
+from typing import ClassVar
+
+import numpy as np
+
+from autofix_nb.finding import Finding
+from autofix_nb.fixes.base import Change, SettingFix, Trainee
+from autofix_nb.fixes.surgery import WayBack, forget_moments
+
+RECENT_NORMS = 10
+"""Close looks at the norms that are averaged."""
+
+RECENT_LOSSES = 100
+"""Steps whose losses are averaged where no norms were measured."""
+
+MOST = 1e4
+"""Largest weight, and its inverse the smallest: what is further apart is no matter of weights."""
+
+TURNED_DOWN = (0.1, 0.0)
+"""What an opposing part counts, gentlest first."""
+
+OPPOSING = "L11"
+
+
+class RebalanceLosses(SettingFix):
+    """Weigh the named parts of the loss: halfway to balance, then all the way; an opposing part down, then off.
+
+    The optimizer forgets what it remembers: Adam divides by the sizes of the last thousand gradients, beside which what
+    is heard only now would stay as small as it was.
+    """
+
+    name: ClassVar = "rebalance_losses"
+    touches: ClassVar = "loop"
+
+    def __init__(self) -> None:
+        self._ways_back: list[WayBack] = []
+
+    def apply(self, change: Change, run: Trainee) -> None:
+        super().apply(change, run)
+        optimizer = getattr(run, "optimizer", None)
+        groups = optimizer.param_groups if optimizer is not None else []
+        self._ways_back = forget_moments(run, [one for group in groups for one in group["params"]])
+
+    def undo(self, change: Change, run: Trainee) -> None:
+        """Put back the weights and what the optimizer remembered."""
+        super().undo(change, run)
+        for go_back in self._ways_back:
+            go_back()
+        self.forget()
+
+    def forget(self) -> None:
+        """Let go of what the optimizer remembered."""
+        self._ways_back = []
+
+    def plan(self, finding: Finding, run: Trainee) -> Change | None:
+        return next(iter(self.plans(finding, run)), None)
+
+    def plans(self, finding: Finding, run: Trainee) -> list[Change]:
+        parts = sorted(name.removeprefix("loss/") for name in run.history.names() if name.startswith("loss/"))
+        if len(parts) < 2 or not _is_their_sum(parts, run):
+            return []
+        if finding.code == OPPOSING:
+            part = _opposing(parts, finding, run)
+            now = run.controls.part_weights
+            wanted = [] if part is None else [now | {part: factor * now.get(part, 1.0)} for factor in TURNED_DOWN]
+            says = [f"the part {part} counts a tenth of what it did", f"the part {part} counts nothing"]
+            return [self._change(run, weights, said) for weights, said in zip(wanted, says, strict=False)]
+        balanced = _balanced(parts, run)
+        if balanced is None:
+            return []
+        halfway = {part: weight**0.5 for part, weight in balanced.items()}
+        return [
+            self._change(run, halfway, "the parts of the loss are weighed, halfway to pulling equally hard"),
+            self._change(run, balanced, "the parts of the loss are weighed so that they pull equally hard"),
+        ]
+
+    def _change(self, run: Trainee, weights: dict[str, float], says: str) -> Change:
+        said = ", ".join(f"{part} {weight:.3g}" for part, weight in weights.items())
+        terms = " + ".join(f'{weight:.3g} * parts["{part}"]' for part, weight in weights.items())
+        return Change(
+            fix=self.name,
+            touches=self.touches,
+            says=f"{says} ({said})",
+            before={"part_weights": dict(run.controls.part_weights)},
+            after={"part_weights": weights},
+            permanent=f"loss = {terms}",
+        )
+
+
+def _is_their_sum(parts: list[str], run: Trainee) -> bool:
+    """Tell whether the loss is the sum of its parts; where the user adds them up otherwise, weights change nothing."""
+    weights = run.controls.part_weights
+    loss = run.history.now("loss", 1)
+    newest = [run.history.now(f"loss/{part}", 1) for part in parts]
+    if not len(loss) or not all(len(value) for value in newest):
+        return False
+    total = sum(float(value[-1]) * weights.get(part, 1.0) for part, value in zip(parts, newest, strict=True))
+    return bool(abs(total - loss[-1]) <= 0.01 * max(abs(total), abs(loss[-1])) + 1e-6)
+
+
+def _opposing(parts: list[str], finding: Finding, run: Trainee) -> str | None:
+    """Return the part that the finding names, else the one whose gradient opposes the others most."""
+    named = [part for part in finding.where if part in parts]
+    if named:
+        return named[0]
+    cosines = {part: _median(run.history.now(f"part_cosine/{part}", RECENT_NORMS)) for part in parts}
+    below = {part: cosine for part, cosine in cosines.items() if cosine < 0}
+    return min(below, key=below.__getitem__, default=None)
+
+
+def _balanced(parts: list[str], run: Trainee) -> dict[str, float] | None:
+    """Return the weights with which all parts pull equally hard; None where fewer than two pull at all."""
+    pulls = {part: _median(run.history.now(f"part_norm/{part}", RECENT_NORMS)) for part in parts}
+    if not all(np.isfinite(list(pulls.values()))):
+        pulls = {part: _median(np.abs(run.history.now(f"loss/{part}", RECENT_LOSSES))) for part in parts}
+    pulls = {part: pull for part, pull in pulls.items() if pull > 0}
+    if len(pulls) < 2:
+        return None
+    middle = exp(sum(map(log, pulls.values())) / len(pulls))
+    weights = {part: min(MOST, max(1 / MOST, middle / pull)) for part, pull in pulls.items()}
+    return weights if max(weights.values()) > 1.01 * min(weights.values()) else None
+
+
+def _median(values: np.ndarray) -> float:
+    finite = values[np.isfinite(values)]
+    return float(np.median(finite)) if len(finite) else float("nan")

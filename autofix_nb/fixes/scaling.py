@@ -1,0 +1,84 @@
+"""Numbers that live with a model: what goes into it, or comes out of it, is brought to another scale on the way.
+
+They are buffers of the model itself (a child would take part in the pass through an `nn.Sequential`), so that
+validation, inference and `state_dict` have them. They are stored in a shape that fits the last dimensions of what they
+scale: (F,) for tables, (C, 1, 1) for pictures, () where one number does for all.
+"""
+
+import inspect
+from collections.abc import Callable, Iterator, Mapping
+from functools import cache
+from typing import Any
+
+import torch
+from torch import nn
+
+
+def input_names(model: nn.Module, inputs: Any) -> dict[str, torch.Tensor]:
+    """Return the tensors among the inputs of a model by the name of the parameter of `forward` that takes them."""
+    if isinstance(inputs, Mapping):
+        args, kwargs = (), {str(name): part for name, part in inputs.items()}
+    else:
+        args, kwargs = (inputs if isinstance(inputs, tuple) and not hasattr(inputs, "_fields") else (inputs,)), {}
+    return {name: part for name, part in _named(model, args, kwargs) if isinstance(part, torch.Tensor)}
+
+
+def places(name: str) -> tuple[str, str]:
+    """Return the names of the buffers for the mean and the standard deviation of one input."""
+    return f"input_{name}_mean", f"input_{name}_std"
+
+
+ANSWER = ("answer_mean", "answer_std")
+"""The buffers for those of the targets."""
+
+
+def is_scaled(model: nn.Module) -> bool:
+    """Tell whether the inputs of a model are brought to another scale inside it already."""
+    return any(name.startswith("input_") and name.endswith("_mean") for name in model._buffers)
+
+
+def scaled_inputs(self: nn.Module, inner: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+    """Call `forward` with inputs less their mean, divided by their standard deviation."""
+    changed = {name: _scaled(self, name, part) for name, part in _named(self, args, kwargs)}
+    values = list(changed.values())
+    return inner(self, *values[: len(args)], **{name: changed[name] for name in kwargs})
+
+
+def scaled_answer(self: nn.Module, inner: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+    """Call `forward`, and give its answer the spread and the mean of the targets."""
+    answer = inner(self, *args, **kwargs)
+    mean, std = (self._buffers.get(name) for name in ANSWER)
+    if mean is None or std is None or not isinstance(answer, torch.Tensor):
+        return answer
+    return answer.to(torch.promote_types(answer.dtype, std.dtype)) * std + mean
+
+
+def _named(model: nn.Module, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+    names = _parameters(getattr(model, "_plain", type(model)))
+    for place, part in enumerate(args):
+        yield (names[place] if place < len(names) else str(place)), part
+    yield from kwargs.items()
+
+
+@cache
+def _parameters(kind: type[nn.Module]) -> tuple[str, ...]:
+    """Return the names of what `forward` takes by position."""
+    try:
+        found = list(inspect.signature(kind.forward).parameters.values())[1:]
+    except (TypeError, ValueError):
+        return ()
+    return tuple(one.name for one in found if one.kind in (one.POSITIONAL_ONLY, one.POSITIONAL_OR_KEYWORD))
+
+
+def _scaled(model: nn.Module, name: str, part: Any) -> Any:
+    mean, std = (model._buffers.get(place) for place in places(name))
+    if mean is None or std is None or not isinstance(part, torch.Tensor):
+        return part
+    if not part.is_floating_point() and part.dtype != torch.uint8:
+        return part
+    sizes = part.shape[part.dim() - mean.dim() :]
+    if part.dim() < mean.dim() or any(own not in (1, size) for own, size in zip(mean.shape, sizes, strict=True)):
+        return part
+    kind = torch.promote_types(part.dtype, mean.dtype)
+    scaled = (part.to(kind) - mean) / std
+    return scaled.to(part.dtype) if part.is_floating_point() else scaled

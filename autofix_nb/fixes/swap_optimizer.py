@@ -1,0 +1,65 @@
+"""Put another optimizer in the place of one that does not get anywhere.
+
+Adam divides each gradient by its usual size, so one rate fits gradients of all sizes (Kingma and Ba 2015); with decay
+beside the gradient it is AdamW, whose usual rate is 0.001 (Loshchilov and Hutter 2019). Momentum 0.9 is what SGD is
+taught with (Sutskever et al. 2013).
+"""
+
+from typing import Any, ClassVar
+
+from autofix_nb.finding import Finding
+from autofix_nb.fixes.base import Change, SettingFix, Trainee
+
+WANTED: tuple[dict[str, Any], ...] = (
+    {"kind": "AdamW", "lr": 1e-3},
+    {"kind": "AdamW", "lr": 3e-3},
+    {"kind": "SGD", "lr": 1e-2, "momentum": 0.9},
+)
+"""What is tried, in this order."""
+
+SAME_WITHIN = 2.0
+"""An optimizer of the same kind whose rate lies within this factor is the same remedy."""
+
+
+class SwapOptimizer(SettingFix):
+    """Train on with AdamW, or with SGD and momentum, at a rate that is usual for it."""
+
+    name: ClassVar = "swap_optimizer"
+    touches: ClassVar = "loop"
+
+    def plan(self, finding: Finding, run: Trainee) -> Change | None:
+        return next(iter(self.plans(finding, run)), None)
+
+    def plans(self, finding: Finding, run: Trainee) -> list[Change]:
+        return [self._change(run, wanted) for wanted in WANTED if not _is_in_use(wanted, run)]
+
+    def _change(self, run: Trainee, wanted: dict[str, Any]) -> Change:
+        controls = run.controls
+        before: dict[str, Any] = {"optimizer": controls.optimizer}
+        after: dict[str, Any] = {"optimizer": dict(wanted)}
+        if controls.lr_scale != 1.0:  # it was found for the optimizer that goes
+            before["lr_scale"], after["lr_scale"] = controls.lr_scale, 1.0
+        said = ", ".join(f"{name}={value:g}" for name, value in wanted.items() if name != "kind")
+        now = f"{type(run.optimizer).__name__}, lr={_rate(run):.3g}"
+        return Change(
+            fix=self.name,
+            touches=self.touches,
+            says=f"the optimizer is {wanted['kind']} ({said}) from here on (before: {now})",
+            before=before,
+            after=after,
+            permanent=f"optimizer = torch.optim.{wanted['kind']}(model.parameters(), {said})",
+        )
+
+
+def _rate(run: Trainee) -> float:
+    return float(run.optimizer.param_groups[0].get("lr", float("nan"))) * run.controls.lr_scale
+
+
+def _is_in_use(wanted: dict[str, Any], run: Trainee) -> bool:
+    # Adam and AdamW differ by their weight decay alone, which is another fix's affair.
+    family = "Adam" if wanted["kind"] == "AdamW" else wanted["kind"]
+    kinds = {kind.__name__ for kind in type(run.optimizer).__mro__}
+    momentum = run.optimizer.param_groups[0].get("momentum", 0.0)
+    rate = _rate(run)
+    near = max(rate, wanted["lr"]) <= SAME_WITHIN * min(rate, wanted["lr"])
+    return family in kinds and near and momentum == wanted.get("momentum", 0.0)

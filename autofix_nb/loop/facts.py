@@ -1,0 +1,113 @@
+"""What is known of a run before its first step: plans, sizes, settings, and which weights are trained at all."""
+
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import nn
+
+from autofix_nb.evidence.parameters import membership, size_of
+from autofix_nb.finding import Severity
+from autofix_nb.loop.initial import looks_initial
+from autofix_nb.signals import components_of
+
+if TYPE_CHECKING:
+    from autofix_nb.loop.guard import Guard
+
+
+def facts_of(guard: "Guard", planned_epochs: int, train: Any, **more: Any) -> dict[str, Any]:
+    """Return the facts of a run as plain values; what cannot be known is left out.
+
+    `more` are facts that only the caller knows, such as `has_val`, `has_step`, `loss`.
+    """
+    return (
+        {"planned_epochs": int(planned_epochs)}
+        | _of_data(guard, planned_epochs, train)
+        | _of_task(guard)
+        | _of_optimizer(guard)
+        | of_model(guard.model, guard.stepper.optimizer)
+        | {"found_before": _found_before(guard)}
+        | more
+    )
+
+
+def of_model(model: nn.Module, optimizer: torch.optim.Optimizer) -> dict[str, Any]:
+    """Return the facts that change with the model: to be asked for again after its structure changed."""
+    named = dict(model.named_parameters())
+    frozen = [name for name, part in named.items() if not part.requires_grad]
+    components, owners = components_of(model, list(named.values()))
+    sizes = dict.fromkeys(components, 0)
+    for part, owner in zip(named.values(), owners, strict=True):
+        sizes[components[owner]] += size_of(part)
+    return {
+        "parameters": sum(sizes.values()),
+        "components": components,
+        "component_sizes": sizes,
+        "frozen": frozen,
+        "outside_optimizer": list(membership(model, optimizer).missing),
+        "frozen_untrained": _untrained(model, set(frozen)),
+        "dropout": {
+            name: float(module.p)
+            for name, module in model.named_modules()
+            if isinstance(module, nn.modules.dropout._DropoutNd)
+        },
+    }
+
+
+def _of_data(guard: "Guard", planned_epochs: int, train: Any) -> dict[str, Any]:
+    facts: dict[str, Any] = {"accumulate": guard.stepper.accumulate}
+    batches = _length(train)
+    if batches:
+        facts["steps_per_epoch"] = -(-batches // guard.stepper.accumulate)
+        facts["planned_steps"] = facts["steps_per_epoch"] * int(planned_epochs)
+    samples = _length(getattr(train, "dataset", None))
+    size = getattr(train, "batch_size", None) or getattr(getattr(train, "batch_sampler", None), "batch_size", None)
+    if not isinstance(size, int) and samples and batches:
+        size = -(-samples // batches)
+    if isinstance(size, int):
+        facts["batch_size"] = size
+    if samples:
+        facts["samples"] = samples
+    return facts
+
+
+def _of_task(guard: "Guard") -> dict[str, Any]:
+    task = guard.task
+    if task is None:
+        return {"task": "custom", "classes": 0, "loss": ""}
+    loss = task.loss
+    name = getattr(loss, "__name__", None) or type(getattr(loss, "func", loss)).__name__
+    return {"task": task.kind, "classes": int(task.classes), "loss": name}
+
+
+def _of_optimizer(guard: "Guard") -> dict[str, Any]:
+    optimizer = guard.stepper.optimizer
+    group = optimizer.param_groups[0]
+    scheduler = guard.scheduler
+    return {
+        "optimizer": type(optimizer).__name__,
+        "lr": float(group["lr"]),
+        "weight_decay": float(group.get("weight_decay", 0.0)),
+        "scheduler": "" if scheduler is None else type(scheduler).__name__,
+    }
+
+
+def _found_before(guard: "Guard") -> list[str]:
+    found = getattr(guard, "found_before", [])
+    return list(dict.fromkeys(one.code for one in found if one.severity > Severity.NOTE))
+
+
+def _untrained(model: nn.Module, frozen: set[str]) -> list[str]:
+    return [
+        f"{prefix}.{name}" if prefix else name
+        for prefix, module in model.named_modules()
+        for name, part in module.named_parameters(recurse=False)
+        if (f"{prefix}.{name}" if prefix else name) in frozen and looks_initial(module, part)
+    ]
+
+
+def _length(of: Any) -> int:
+    """Return a length; 0 where there is none, as for a stream."""
+    try:
+        return len(of)
+    except (TypeError, NotImplementedError, AttributeError):
+        return 0

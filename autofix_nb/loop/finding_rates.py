@@ -1,0 +1,49 @@
+"""A range test of a guard's training: on the side, from the weights it would go on with, and everything put back."""
+
+from typing import TYPE_CHECKING, Any
+
+from autofix_nb.data import structure
+from autofix_nb.loop.judging import Judge
+from autofix_nb.loop.racing import judging_batches, training_batches
+from autofix_nb.loop.range_test import RangeTest, bounds_for, range_test
+from autofix_nb.loop.training_state import TrainingState
+
+if TYPE_CHECKING:
+    from autofix_nb.loop.guard import Guard
+
+
+def rates_tested(guard: "Guard", steps: int, *, fresh: bool) -> RangeTest | None:
+    """Return what a range test of so many steps says, from the first weights or the present ones.
+
+    None where there is nothing to test with: no batches that can be had again, or no objective.
+    """
+    rows = judging_batches(guard)
+    if guard.objective is None or not rows:
+        return None
+    before = TrainingState(guard)
+    judge = Judge(guard, rows, as_it_trains=True)
+    stepper = guard.stepper
+    try:
+        if fresh:
+            guard.to_first_weights()
+        guard.controls.lr_scale, guard.controls.warm_up = 1.0, None
+        rates = [float(group["lr"]) for group in stepper.optimizer.param_groups]
+        shares = [rate / rates[0] if rates[0] else 1.0 for rate in rates]
+
+        def step(rate: float, data: Any) -> float:
+            for group, share in zip(stepper.optimizer.param_groups, shares, strict=True):
+                group["lr"] = rate * share
+            stepper.before.take()
+            data = structure.to_device(data, stepper.device)
+            attempt = guard.window.pieces(data, guard.objective, 1.0, first=True).read()
+            if not attempt.fine:
+                return float("nan")
+            stepper.take(attempt, guard.step_count)
+            return attempt.loss
+
+        lowest, highest = bounds_for(stepper.optimizer)
+        return range_test(
+            step, lambda: judge().loss, training_batches(guard, steps), steps=steps, lowest=lowest, highest=highest
+        )
+    finally:
+        before.restore(guard)

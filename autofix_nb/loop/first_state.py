@@ -1,0 +1,63 @@
+"""Where a run began: its first weights, and the settings of optimizer and scheduler, to begin again from."""
+
+import copy
+from typing import TYPE_CHECKING, Any
+
+import torch
+
+from autofix_nb.checkpoints import copied, portable_or_dropped
+
+if TYPE_CHECKING:
+    from autofix_nb.loop.guard import Guard
+
+
+class FirstState:
+    """The state before the first step. The optimizer's moments are none, its settings what the user gave."""
+
+    def __init__(self, weights: dict[str, Any], groups: list[dict[str, Any]], scheduler: Any) -> None:
+        self.weights = weights
+        self.groups = groups
+        self.scheduler = scheduler
+
+    @classmethod
+    def of(cls, guard: "Guard") -> "FirstState":
+        """Return the state of a guard as it is now."""
+        groups = [
+            {name: value for name, value in group.items() if name not in ("params", "param_names")}
+            for group in guard.stepper.users_optimizer.param_groups
+        ]
+        scheduler = None if guard.scheduler is None else copy.deepcopy(guard.scheduler.state_dict())
+        return cls(copied(guard.model.state_dict()), copy.deepcopy(groups), scheduler)
+
+    @torch.no_grad()
+    def restore(self, guard: "Guard") -> None:
+        """Put a guard back to it. What was added to the model since keeps its weights."""
+        guard.model.load_state_dict(self.weights, strict=False)
+        for optimizer in {id(one): one for one in (guard.stepper.users_optimizer, guard.optimizer)}.values():
+            optimizer.zero_grad(set_to_none=True)
+            optimizer.state.clear()
+        for group, settings in zip(guard.stepper.users_optimizer.param_groups, self.groups, strict=False):
+            group.update(copy.deepcopy(settings))
+        if guard.scheduler is not None and self.scheduler is not None:
+            guard.scheduler.load_state_dict(guard.scheduler.state_dict() | copy.deepcopy(self.scheduler))
+        guard.stepper.before.take()
+
+    def take_in(self, guard: "Guard", *, fresh: bool) -> None:
+        """The model was changed: from now on it begins as it does now (`fresh`), or with what was added to it."""
+        now = copied(guard.model.state_dict())
+        if fresh:
+            self.weights = now
+            return
+        kept = {name: part for name, part in self.weights.items() if name in now and part.shape == now[name].shape}
+        self.weights = now | kept
+
+    def state(self) -> dict[str, Any]:
+        """Return tensors and plain values for a file."""
+        groups = [portable_or_dropped(group, "group")[0] for group in self.groups]
+        scheduler = None if self.scheduler is None else portable_or_dropped(self.scheduler, "scheduler")[0]
+        return {"weights": self.weights, "groups": groups, "scheduler": scheduler}
+
+    @classmethod
+    def from_state(cls, state: dict[str, Any]) -> "FirstState":
+        """Rebuild it from `state`."""
+        return cls(state["weights"], state["groups"], state["scheduler"])

@@ -1,0 +1,61 @@
+"""Whether a weight looks as freshly drawn as when its layer was made, or as trained.
+
+Fresh weights have the very distribution that their layer's size asks for: uniform up to 1/√fan_in (`nn.Linear`,
+`nn.Conv2d`; the default is He et al. 2015 with a = √5), uniform or normal after Glorot and Bengio (2010), normal after
+He et al., normal with a deviation of 1 (`nn.Embedding`) or of 0.02 (transformers). Training moves spread and shape: the
+fourth moment of trained weights is that of a peaked distribution with long tails.
+"""
+
+from math import sqrt
+
+import numpy as np
+import torch
+from torch import nn
+
+LEAST = 256
+"""Elements below which the shape of a distribution cannot be told."""
+
+MOST = 65_536
+"""Elements that are looked at."""
+
+ERRORS = 4.0
+"""Standard errors that mean, spread and kurtosis may be off."""
+
+SLACK = 0.01
+"""What the spread may be off besides, for seeds and truncation."""
+
+
+@torch.no_grad()
+def looks_initial(module: nn.Module, weight: torch.Tensor) -> bool:
+    """Tell whether a weight of two or more dimensions is distributed as its module's initialisation draws it."""
+    if weight.dim() < 2 or weight.numel() < LEAST or not weight.is_floating_point() or weight.is_meta:
+        return False
+    flat = weight.detach().reshape(-1)
+    values = flat[:: -(-len(flat) // MOST)].float().cpu().double().numpy()
+    count, spread = len(values), float(values.std())
+    if not np.isfinite(spread) or spread == 0.0:
+        return False
+    if abs(values.mean()) > ERRORS * spread / sqrt(count):
+        return False
+    kurtosis = float((((values - values.mean()) / spread) ** 4).mean())
+    uniform, normal = _spreads(module, weight)
+    # The standard errors of spread and kurtosis follow from the fourth and eighth moments of either distribution.
+    if abs(kurtosis - 1.8) < ERRORS * 1.1 / sqrt(count):
+        wanted, error = uniform, sqrt(0.8) / 2 / sqrt(count)
+    elif abs(kurtosis - 3.0) < ERRORS * sqrt(24 / count):
+        wanted, error = normal, sqrt(2.0) / 2 / sqrt(count)
+    else:
+        return False
+    return any(abs(spread / one - 1) < ERRORS * error + SLACK for one in wanted if one > 0)
+
+
+def _spreads(module: nn.Module, weight: torch.Tensor) -> tuple[list[float], list[float]]:
+    """Return the standard deviations of the usual uniform and normal initialisations of a weight."""
+    field = weight[0][0].numel() if weight.dim() > 2 else 1
+    fan_in, fan_out = weight.shape[1] * field, weight.shape[0] * field
+    glorot = sqrt(2 / (fan_in + fan_out))
+    he = [sqrt(2 / fan_in), sqrt(2 / fan_out)]
+    uniform = [sqrt(1 / (3 * fan_in)), glorot, *he]
+    if isinstance(module, nn.RNNBase):
+        uniform.append(sqrt(1 / (3 * module.hidden_size)))
+    return uniform, [glorot, *he, sqrt(1 / fan_in), 1.0, 0.02]

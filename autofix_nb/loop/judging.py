@@ -1,0 +1,93 @@
+"""A few rows that judge: what a training has come to, by the loss and the metrics as the user gave them."""
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+
+from autofix_nb.data import structure
+from autofix_nb.data.seeding import LoadingRandomness
+from autofix_nb.objective import evaluating, total_loss
+from autofix_nb.policy import Score
+
+if TYPE_CHECKING:
+    from autofix_nb.loop.guard import Guard
+
+BATCHES = 16
+"""Judging batches, at most."""
+
+ROWS = 2048
+"""Rows in them, at most; the batch that passes this number is the last."""
+
+
+class Judge:
+    """Judges the model of a guard on the same batches each time. Nothing of the training is changed by it."""
+
+    def __init__(self, guard: "Guard", batches: Sequence[Any], *, as_it_trains: bool = False) -> None:
+        """`as_it_trains` judges in training mode, with the same random numbers each time: running statistics lag."""
+        self._guard = guard
+        self._batches = list(batches)
+        self._as_it_trains = as_it_trains
+
+    def __call__(self) -> Score:
+        if not self._as_it_trains:
+            with evaluating(self._guard.model):
+                return self._judged()
+        before = self._guard.stepper.before.again()
+        with LoadingRandomness(0):
+            score = self._judged()
+        before.restore()
+        return score
+
+    @torch.no_grad()
+    def _judged(self) -> Score:
+        guard = self._guard
+        objective = guard.objective
+        losses, sizes, outputs, targets = [], [], [], []
+        try:
+            with guard.stepper.autocast():
+                for data in self._batches:
+                    losses.append(_wanted(*total_loss(objective(data)), guard.goal))
+                    sizes.append(_rows(data))
+                    if isinstance(getattr(objective, "outputs", None), torch.Tensor):
+                        outputs.append(objective.outputs.detach().float().cpu())
+                        targets.append(structure.to_device(objective.targets, torch.device("cpu")))
+        except Exception as error:  # noqa: BLE001 - a change that does not fit the model is no better than no change
+            return Score(failed=f"{type(error).__name__}: {error}")
+        loss = float(np.average(losses, weights=sizes)) if losses else math.nan
+        return Score(
+            loss=loss,
+            losses=tuple(losses),
+            goal=_goal(guard.metrics, guard.goal, outputs, targets),
+            higher_is_better=guard.higher_is_better,
+            rows=sum(sizes),
+            failed="" if math.isfinite(loss) else f"the loss is {loss}",
+        )
+
+
+def _goal(metrics: Mapping[str, Any], goal: str, outputs: list[Any], targets: list[Any]) -> float:
+    """Return the goal on these rows; NaN where it is the loss, or cannot be computed of them."""
+    metric = metrics.get(goal.removeprefix("val/"))
+    if metric is None or not outputs:
+        return math.nan
+    try:
+        if isinstance(targets[0], torch.Tensor):
+            return float(metric(torch.cat(outputs), torch.cat(targets)))
+        return float(np.mean([float(metric(*pair)) for pair in zip(outputs, targets, strict=True)]))
+    except Exception:  # noqa: BLE001 - the loss judges alone then
+        return math.nan
+
+
+def _wanted(loss: torch.Tensor, parts: Mapping[str, torch.Tensor], goal: str) -> float:
+    """Return the part of the loss that is the goal, where one is: of the sum, another part may be nearly all."""
+    part = parts.get(goal.removeprefix("val/loss/")) if goal.startswith("val/loss/") else None
+    return float(loss if part is None or not bool(torch.isfinite(loss)) else part)
+
+
+def _rows(data: Any) -> int:
+    try:
+        return structure.rows(data)
+    except structure.NotSliceable:
+        return 1

@@ -1,0 +1,40 @@
+"""Whether an objective may be called on the side: not when it trains something by itself.
+
+A step of the user's may let another optimizer step, as a GAN's does for its discriminator. Called once more, beside the
+training, it would move that for good.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from torch.optim.optimizer import register_optimizer_step_pre_hook
+
+WATCHED_CALLS = 3
+"""Calls that are watched at the beginning of a run (a GAN's discriminator may be trained only now and then)."""
+
+
+class Purity:
+    """Watches the first calls of an objective for optimizers that step inside of it."""
+
+    def __init__(self) -> None:
+        self.trains_by_itself = False
+        """Whether an optimizer stepped while the loss was computed."""
+
+        self._left = WATCHED_CALLS
+
+    @contextmanager
+    def watching(self) -> Iterator[None]:
+        """Watch one call, if it is one of the first."""
+        if not self._left:
+            yield
+            return
+        self._left -= 1
+        handle = register_optimizer_step_pre_hook(self._note)
+        try:
+            yield
+        finally:
+            handle.remove()
+
+    def _note(self, *_: Any) -> None:
+        self.trains_by_itself = True

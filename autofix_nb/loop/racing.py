@@ -1,0 +1,270 @@
+"""Trainings on the side: from the same weights, on the same batches, each for the same number of steps."""
+
+import itertools
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Any
+
+from autofix_nb.data import GuardedLoader, Plan, structure
+from autofix_nb.errors import AutofixError
+from autofix_nb.loop.judging import BATCHES, ROWS, Judge
+from autofix_nb.loop.stepper import Attempt
+from autofix_nb.loop.training_state import TrainingState
+from autofix_nb.policy import Candidate, Score, best_of
+from autofix_nb.policy.races import Race, score_of
+from autofix_nb.policy.verdict import in_units_of
+
+if TYPE_CHECKING:
+    from autofix_nb.loop.guard import Guard
+
+PIECES = 8
+"""Pieces that the rows that judge are cut into where they are fewer batches."""
+
+LEAST_ROWS = 8
+"""Rows of a piece, at least."""
+
+FAR_BEHIND = 0.15
+"""Share of the best one's loss by which another is far behind it after a third of the steps."""
+
+BAD_STEPS = 3
+"""Steps whose numbers may be bad before a candidate is given up."""
+
+
+def race(guard: "Guard", candidates: Sequence[Candidate], steps: int, most: int, *, fresh: bool) -> Race | None:
+    """Try candidates on the side for `steps` steps each, beside a control that goes on as it is, `most` in all.
+
+    Afterwards everything is as it was, bit for bit. `fresh` candidates begin at the first weights; the control of
+    those has had its steps already, unless it took fewer. A candidate that is far behind the best one after a third of
+    its steps is given up. Returns None where nothing can be tried: no batches that can be had again, or no objective
+    that can be called on the side.
+    """
+    rows = judging_batches(guard)
+    if guard.objective is None or not rows:
+        return None
+    now = TrainingState(guard)
+    judge = Judge(guard, rows)
+    scores: list[Score] = []
+    controls: list[Score] = []
+    best, trained, pace = -1, None, None
+    try:
+        if fresh:
+            guard.to_first_weights()
+        start = judge()
+        now.restore(guard)
+        had = guard.step_count - int(guard.history.facts.get("lineage_from", 0)) if fresh else 0
+        ahead = _Heat(guard, judge, max(0, steps - had)).run(None)
+        control, taken = ahead.score, ahead.taken
+        by_loss = _by_loss(guard, judge, candidates)
+        for place, candidate in enumerate(candidates):
+            # The winner's steps are no extra ones where the run begins again with them.
+            if place and taken + steps > most + (steps if fresh and best >= 0 else 0):
+                break
+            now.restore(guard)
+            heat = _Heat(guard, judge, steps, candidate).run(pace)
+            beside = by_loss.get(candidate.loss, control)
+            scores.append(heat.score if beside is control else in_units_of(control, heat.score, beside))
+            controls.append(beside)
+            taken += heat.taken
+            if heat.score.is_sound and best_of(scores) == place:
+                best, trained = place, heat.after
+                pace = heat.early if beside is control else None  # paces by another loss cannot be compared
+    finally:
+        now.restore(guard)
+    return Race(
+        start=start,
+        control=control,
+        scores=scores,
+        controls=controls,
+        steps=steps,
+        taken=taken,
+        trained=trained,
+        best=best,
+    )
+
+
+def take_over(guard: "Guard", candidate: Candidate, race: Race) -> None:
+    """Make the winner's changes and go on from where its training came to."""
+    if candidate.fresh:
+        guard.to_first_weights()
+    candidate.apply(guard)
+    guard.follow_controls()
+    if guard.first is not None:
+        guard.first.take_in(guard, fresh=candidate.fresh)
+    race.trained.restore(guard, streams=False)
+    race.trained = None
+
+
+def training_batches(guard: "Guard", count: int) -> Iterator[Any]:
+    """Yield up to `count` training batches from here on, as they lie in the coming epochs; on the CPU.
+
+    Nothing of the training's own iteration is touched. Streams begin anew.
+    """
+    source = guard.train_source
+    if source is None:
+        return
+    if not isinstance(source, GuardedLoader):
+        for batch in itertools.islice(_stream(source, guard.epoch), count):
+            if batch.data is not None:
+                yield batch.data
+        return
+    left, epoch, start = count, guard.epoch, guard.position
+    while left > 0 and epoch < guard.epoch + 1000:
+        came = 0
+        for position, keys in enumerate(source.order(epoch)):
+            if position < start or left <= 0:
+                continue
+            loaded = source.fetch(Plan(epoch, position, keys))
+            if loaded.data is not None:
+                yield loaded.data
+                came, left = came + 1, left - 1
+        if not came and not start:
+            return
+        epoch, start = epoch + 1, 0
+
+
+def judging_batches(guard: "Guard") -> list[Any]:
+    """Return the rows that judge, on the device: of the validation data, else of the training data."""
+    source = guard.val_source if guard.val_source is not None else None
+    rows, kept = 0, []
+    arriving: Iterator[Any]
+    if source is not None:
+        arriving = (batch.data for batch in source.epoch(0) if batch.data is not None)
+    else:
+        arriving = training_batches(guard, BATCHES)
+    for data in itertools.islice(arriving, BATCHES):
+        kept.append(structure.to_device(data, guard.stepper.device))
+        rows += _rows(data)
+        if rows >= ROWS:
+            break
+    return _in_pairs(kept)
+
+
+def _in_pairs(batches: list[Any]) -> list[Any]:
+    """Return few batches cut into more pieces: what is compared in pairs wants a number of pairs."""
+    if not batches or len(batches) >= PIECES:
+        return batches
+    most = -(-PIECES // len(batches))
+    try:
+        cut = []
+        for data in batches:
+            rows = structure.rows(data)
+            pieces = min(most, max(1, rows // LEAST_ROWS))
+            cut += [
+                structure.take(data, list(range(rows * at // pieces, rows * (at + 1) // pieces)), rows)
+                for at in range(pieces)
+            ]
+        return cut
+    except structure.NotSliceable:
+        return batches
+
+
+def _rows(data: Any) -> int:
+    try:
+        return structure.rows(data)
+    except structure.NotSliceable:
+        return 1
+
+
+def _stream(source: Any, epoch: int) -> Iterator[Any]:
+    for number in itertools.count(epoch):
+        came = False
+        for batch in source.epoch(number):
+            came = True
+            yield batch
+        if not came:
+            return
+
+
+class _Heat:
+    """One training on the side: of a candidate, or of the run as it is."""
+
+    def __init__(self, guard: "Guard", judge: Judge, steps: int, candidate: Candidate | None = None) -> None:
+        self._guard, self._judge, self._steps, self._candidate = guard, judge, steps, candidate
+        self.score = Score(failed="not tried")
+        self.early: Score | None = None
+        """What it came to after a third of its steps."""
+
+        self.after: TrainingState | None = None
+        """Where it came to, of a candidate."""
+
+        self.taken = 0
+
+    def run(self, pace: Score | None) -> "_Heat":
+        """Apply the candidate, train, judge, and take it back. `pace` is what the best one came to after a third."""
+        guard, candidate = self._guard, self._candidate
+        if candidate is None:
+            self.score = self._train(None)
+            return self
+        if candidate.fresh:
+            guard.to_first_weights()
+        try:
+            candidate.apply(guard)
+            guard.follow_controls()
+            self.score = self._train(pace)
+            self.after = TrainingState(guard) if self.score.is_sound else None
+        except (AutofixError, RuntimeError, ValueError, TypeError, AttributeError, KeyError, IndexError) as error:
+            self.score = Score(failed=f"{type(error).__name__}: {error}")
+        finally:
+            guard.optimizer.zero_grad(set_to_none=True)
+            candidate.undo(guard)
+        return self
+
+    def _train(self, pace: Score | None) -> Score:
+        """Take the steps as the loop would, and return what they came to."""
+        guard, stepper, bad = self._guard, self._guard.stepper, 0
+        if isinstance(guard.train_source, GuardedLoader):
+            guard.train_source.reshuffled = guard.controls.reshuffle
+        waiting = training_batches(guard, self._steps * stepper.accumulate)
+        for number in range(self._steps):
+            if self._candidate is not None and number == self._steps // 3:
+                self.early = self._judge()
+                if pace is not None and _is_far_behind(self.early, pace):
+                    return Score(failed=f"far behind after {number} steps ({score_of(self.early)})")
+            parts = list(itertools.islice(waiting, stepper.accumulate))
+            if not parts:
+                break
+            attempt = self._attempt(parts)
+            if attempt.fine:
+                _, stepped = stepper.take(attempt, guard.step_count + self.taken)
+                if stepped and guard.each_step and guard.scheduler is not None:
+                    guard.scheduler.step()
+                self.taken += 1
+                continue
+            stepper.optimizer.zero_grad(set_to_none=True)
+            stepper.before.restore_buffers()
+            bad += 1
+            if attempt.error is not None or bad > BAD_STEPS:
+                why = f"{type(attempt.error).__name__}: {attempt.error}" if attempt.error else "the numbers went bad"
+                return Score(failed=f"{why} after {self.taken} steps")
+        stepper.optimizer.zero_grad(set_to_none=True)
+        return self._judge()
+
+    def _attempt(self, parts: list[Any]) -> Attempt:
+        """Run the batches of one step forward and backward."""
+        guard, stepper = self._guard, self._guard.stepper
+        attempt = Attempt()
+        for place, data in enumerate(parts):
+            stepper.before.take()
+            data = structure.to_device(data, stepper.device)
+            attempt = guard.window.pieces(data, guard.objective, 1.0 / len(parts), first=place == 0).read()
+            if not attempt.fine:
+                break
+        return attempt
+
+
+def _by_loss(guard: "Guard", judge: Judge, candidates: Sequence[Candidate]) -> dict[str, Score]:
+    """Return what the control came to by each other loss that a candidate puts in the place of the present one."""
+    present = guard.controls.loss
+    scores = {}
+    for name in dict.fromkeys(one.loss for one in candidates if one.loss is not None and one.loss != present):
+        guard.controls.loss = name
+        scores[name] = judge()
+    guard.controls.loss = present
+    return scores
+
+
+def _is_far_behind(score: Score, pace: Score) -> bool:
+    """Tell whether a candidate is so far behind the best one after as many steps that the rest would be wasted."""
+    if not score.is_sound:
+        return True
+    behind = score.loss - pace.loss > FAR_BEHIND * abs(pace.loss)
+    return behind and not score.goal > pace.goal if score.higher_is_better else behind

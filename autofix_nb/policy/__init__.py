@@ -1,0 +1,39 @@
+"""Which fix for which finding, gentlest first, what the user allowed, and whether it helped."""
+
+from autofix_nb.policy.policy import (
+    ALLOWED,
+    HORIZON_STEPS,
+    LOOP_CODES,
+    PROBATION_STEPS,
+    PROVEN_AT_ONCE,
+    QUIET_STEPS,
+    SAMPLES_SAID,
+    Mode,
+    Policy,
+    usual_loss,
+)
+from autofix_nb.policy.races import Candidate, Races
+from autofix_nb.policy.treating import treat, treat_before, wants_race
+from autofix_nb.policy.verdict import Score, best_of, is_decisively_better, is_worse
+
+__all__ = [
+    "ALLOWED",
+    "HORIZON_STEPS",
+    "LOOP_CODES",
+    "PROBATION_STEPS",
+    "PROVEN_AT_ONCE",
+    "QUIET_STEPS",
+    "SAMPLES_SAID",
+    "Candidate",
+    "Mode",
+    "Policy",
+    "Races",
+    "Score",
+    "best_of",
+    "is_decisively_better",
+    "is_worse",
+    "treat",
+    "treat_before",
+    "usual_loss",
+    "wants_race",
+]

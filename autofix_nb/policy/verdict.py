@@ -1,0 +1,146 @@
+"""Whether a change helped: what one training came to beside another, with the noise of both.
+
+Two trainings that began alike saw the same batches and are judged on the same rows, so that batch by batch they can
+be compared in pairs. A difference counts when it is large enough to matter and too large for chance.
+"""
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
+from math import isfinite, nan, sqrt
+from typing import Any
+
+import numpy as np
+
+POINTS = 0.04
+"""Gain in a metric between 0 and 1 that matters."""
+
+SHARE_OF_LOSS = 0.05
+"""Share of the loss by which a run that never learnt must come lower."""
+
+SHARE_OF_LOSS_LEARNT = 0.25
+"""Share of the loss by which a run that learns already must come lower, where the goal does not say more."""
+
+ERRORS = 3.0
+"""Standard errors that a difference must be away from none: with up to ten tries, chance brings it in under 2 %."""
+
+FEW_BATCHES = 4
+"""With fewer batches to compare in pairs, the difference must be twice as large instead."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Score:
+    """What a training came to on the rows that judge it, by the loss and metrics as the user gave them."""
+
+    loss: float = nan
+    losses: tuple[float, ...] = ()
+    """Loss of each judging batch, the same batches for all that are compared."""
+
+    goal: float = nan
+    """The goal, or NaN where it is the loss or cannot be measured."""
+
+    higher_is_better: bool = True
+    rows: int = 0
+    """Rows that judge."""
+
+    failed: str = ""
+    """Why there is nothing to compare: the numbers went bad, or the model raised."""
+
+    @property
+    def is_sound(self) -> bool:
+        """Whether there is a finite loss."""
+        return not self.failed and isfinite(self.loss)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain values for the journal."""
+        return {name: value for name, value in asdict(self).items() if name in ("loss", "goal", "failed")}
+
+
+def is_decisively_better(one: Score, other: Score, *, learnt: bool) -> bool:
+    """Tell whether `one` came out better than `other` by what matters, and beyond chance.
+
+    `learnt` says that `other` is a training that learns already: then its goal must gain, or its loss by much.
+    """
+    if not one.is_sound:
+        return False
+    if not other.is_sound:
+        return True
+    gain = _gain(one, other)
+    if _is_bounded(one, other):
+        enough = max(POINTS, ERRORS * _error(one, other))
+        if gain >= enough:
+            return True
+        if gain <= -enough / 2:
+            return False
+    elif isfinite(gain) and gain < 0:
+        return False
+    return _loss_is_lower(one, other, SHARE_OF_LOSS_LEARNT if learnt else SHARE_OF_LOSS)
+
+
+def in_units_of(control: Score, one: Score, beside: Score) -> Score:
+    """Return a score by another loss as if by that of `control`: in shares of `beside`, the control by that loss."""
+    if not (one.is_sound and control.is_sound and beside.is_sound) or control.loss <= 0 or beside.loss <= 0:
+        return one
+    pairs = zip(control.losses, one.losses, beside.losses, strict=True)
+    losses = tuple(mine * its / theirs if theirs > 0 else mine for mine, its, theirs in pairs)
+    return replace(one, loss=control.loss * one.loss / beside.loss, losses=losses)
+
+
+def is_worse(one: Score, other: Score) -> bool:
+    """Tell whether `one` came out worse than `other` beyond chance: then it is undone."""
+    if not one.is_sound:
+        return other.is_sound
+    if not other.is_sound:
+        return False
+    gain = _gain(one, other)
+    if _is_bounded(one, other):
+        return gain < -max(POINTS / 2, ERRORS * _error(one, other))
+    return _loss_is_lower(other, one, SHARE_OF_LOSS)
+
+
+def best_of(scores: Sequence[Score]) -> int:
+    """Return the place of the best score; of those that are as good within their noise the first one.
+
+    Raises:
+        ValueError: when none is sound.
+    """
+    sound = [place for place, score in enumerate(scores) if score.is_sound]
+    if not sound:
+        raise ValueError("none of the scores is sound")
+    best = sound[0]
+    for place in sound[1:]:
+        one, other = scores[place], scores[best]
+        gain = _gain(one, other)
+        error = _error(one, other) if _is_bounded(one, other) else 0.0
+        if isfinite(gain) and abs(gain) > max(error, 1e-9) and _is_bounded(one, other):
+            better = gain > 0
+        else:
+            better = other.loss - one.loss > 0.03 * abs(other.loss)
+        if better:
+            best = place
+    return best
+
+
+def _gain(one: Score, other: Score) -> float:
+    gain = one.goal - other.goal
+    return gain if one.higher_is_better else -gain
+
+
+def _is_bounded(one: Score, other: Score) -> bool:
+    return one.higher_is_better and all(isfinite(score.goal) and 0 <= score.goal <= 1 for score in (one, other))
+
+
+def _error(one: Score, other: Score) -> float:
+    """Return the standard error of the difference of two shares of the same rows (paired, so no more than this)."""
+    rows = max(1, min(one.rows, other.rows))
+    return sqrt((one.goal * (1 - one.goal) + other.goal * (1 - other.goal)) / 2 / rows)
+
+
+def _loss_is_lower(one: Score, other: Score, share: float) -> bool:
+    """Tell whether the loss of `one` is lower by a share of that of `other`, and in pairs beyond chance."""
+    difference = other.loss - one.loss
+    needed = share * max(abs(other.loss), 1e-12)
+    pairs = np.array(other.losses) - np.array(one.losses) if len(one.losses) == len(other.losses) else np.zeros(0)
+    if len(pairs) < FEW_BATCHES or not np.isfinite(pairs).all():
+        return difference >= 2 * needed
+    error = float(pairs.std(ddof=1)) / sqrt(len(pairs))
+    return difference >= needed and difference >= ERRORS * error

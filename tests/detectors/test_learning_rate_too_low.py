@@ -1,0 +1,60 @@
+"""Learning rate too low: the weights will hardly move, and the loss will not get far."""
+
+import numpy as np
+import pytest
+
+from autofix_nb.detectors import NotApplicable
+from autofix_nb.detectors.learning_rate_too_low import LearningRateTooLow
+from tests.runs import history
+
+DETECTOR = LearningRateTooLow()
+RIPPLE = 0.01 * np.random.default_rng(0).normal(size=400)
+
+
+def slow(planned=1000, **more):
+    """Return a run that falls in a line, and hardly."""
+    series = {"loss": 2.3 - np.arange(200) / 1e5 + RIPPLE[:200], "lr": np.full(200, 1e-6), "update_ratio": [1e-6] * 5}
+    run = history(**series | more)
+    run.facts["planned_steps"] = planned
+    return run
+
+
+@pytest.mark.parametrize(
+    ("run", "fires"),
+    [
+        pytest.param(slow(), True, id="crawls"),
+        pytest.param(slow(loss=np.full(200, 2.3)), True, id="stands"),
+        pytest.param(slow(loss=np.linspace(2.3, 1.8, 200)), False, id="falls-fast-enough"),
+        pytest.param(slow(update_ratio=[1e-3] * 5), False, id="moves-enough-as-on-a-saddle"),
+        pytest.param(slow(update_ratio=[1.0] + [1e-7] * 4), False, id="died-of-a-large-step"),
+        pytest.param(slow(**{"update_ratio/head": [1e-2] * 5}), False, id="the-head-of-a-frozen-model-moves"),
+        pytest.param(slow(output_spread=[0.0] * 40), False, id="dead-is-another-illness"),
+        pytest.param(slow(gain=[1.9, 2.0] * 20, mispaired=[2.3] * 40), False, id="fine-tuning-knows-already"),
+        pytest.param(slow(gain=[0.0, 0.01] * 20, mispaired=[2.3] * 40), True, id="knows-nothing"),
+    ],
+)
+def test_both_the_weights_and_the_loss_must_stand(run, fires):
+    """One of them alone is another illness, or none."""
+    assert fires == (DETECTOR.check(run) is not None)
+
+
+@pytest.mark.parametrize(
+    ("run", "why"),
+    [
+        pytest.param(slow(planned=0), "planned_steps", id="length-unknown"),
+        pytest.param(slow(planned=5000), "too few of 5000", id="too-early"),
+        pytest.param(slow(lr=np.linspace(0, 1e-6, 200)), "still rising", id="warm-up"),
+    ],
+)
+def test_it_waits_until_it_can_be_told(run, why):
+    """A warm-up, the first tenth of a run, and a run of unknown length are not judged."""
+    with pytest.raises(NotApplicable, match=why):
+        DETECTOR.check(run)
+
+
+def test_says_what_it_measured():
+    """What a step does, and where that leads."""
+    assert DETECTOR.check(slow(loss=np.full(200, 2.0))).says == (
+        "a step changes 1e-06 of the weights, all 1000 steps together at most 0.001 (limit 0.6), and at this pace the "
+        "loss of 2 will have covered 0.0% of its way by the end (limit 30%)"
+    )

@@ -1,0 +1,90 @@
+"""A part of the loss that opposes the others, where neither they nor the goal become better."""
+
+import numpy as np
+import pytest
+
+from autofix_nb.detectors import NotApplicable
+from autofix_nb.detectors.opposing_loss import OpposingLoss
+from tests.runs import epochs
+
+
+def run(
+    *,
+    goals=(0.5, 0.5, 0.5, 0.5, 0.5, 0.5),
+    cosine=-0.8,
+    norms=(1.0, 1.0),
+    main=(1.0, 1.0),
+    against=(1.0, 0.2),
+    looks=4,
+    goal_name="val/accuracy",
+    majority=None,
+):
+    made = epochs(list(goals), goal_name=goal_name, steps=50, **{"val/majority": majority})
+    steps = np.arange(1, 301)
+    for name, (first, last) in {"main": main, "against": against}.items():
+        made.extend(f"loss/{name}", steps, np.linspace(first, last, 300))
+    for name, norm in zip(("main", "against"), norms, strict=True):
+        at = np.array([25, 50, 100, 200])[:looks]
+        made.extend(f"part_cosine/{name}", at, np.full(looks, cosine))
+        made.extend(f"part_norm/{name}", at, np.full(looks, norm))
+    return made
+
+
+@pytest.mark.parametrize(
+    ("history", "where"),
+    [
+        pytest.param(run(), ("against",), id="against-all"),
+        pytest.param(run(goals=(0.5, 0.4, 0.3, 0.3, 0.2, 0.2)), ("against",), id="the-goal-becomes-worse"),
+        pytest.param(run(cosine=-0.2), None, id="hardly-opposing"),
+        pytest.param(run(cosine=0.9), None, id="going-together"),
+        pytest.param(run(norms=(1.0, 0.05)), None, id="too-short-to-matter"),
+        pytest.param(run(goals=(0.5, 0.6, 0.7, 0.8, 0.85, 0.9)), None, id="the-goal-becomes-better"),
+        pytest.param(
+            run(goals=(0.01, 0.02, 0.1, 0.1, 0.1, 0.1), majority=0.1), ("against",), id="the-goal-rises-to-chance"
+        ),
+        pytest.param(run(goals=(0.01, 0.1, 0.2, 0.3, 0.4, 0.5), majority=0.1), None, id="the-goal-rises-above-chance"),
+        pytest.param(run(main=(1.0, 0.3)), None, id="at-rest-after-learning"),
+        pytest.param(run(goal_name="val/loss/main"), ("against",), id="the-goal-is-the-other-part"),
+        pytest.param(
+            run(goals=(-0.73, -0.71, -0.71, -0.71, -0.71, -0.71), goal_name="val/loss/main"),
+            ("against",),
+            id="the-goal-is-a-part-that-gained-little",
+        ),
+        pytest.param(
+            run(goals=(-0.73, -0.6, -0.5, -0.4, -0.4, -0.4), goal_name="val/loss/main"),
+            None,
+            id="the-goal-is-a-part-that-is-learnt",
+        ),
+        pytest.param(run(goal_name="val/loss/against"), None, id="the-part-is-the-goal"),
+        pytest.param(run(main=(-1.0, -1.0), against=(-0.5, -3.0)), ("against",), id="negative-losses"),
+    ],
+)
+def test_opposing_alone_is_no_illness(history, where):
+    """The others and the goal must stay where they were."""
+    finding = OpposingLoss().check(history)
+
+    assert where == (finding and finding.where)
+
+
+@pytest.mark.parametrize(
+    ("history", "why"),
+    [
+        pytest.param(run(looks=2), r"`part_cosine/main`: 2 of 3 values", id="too-few-looks"),
+        pytest.param(run(goals=(0.5,) * 4), "`goal`: 4 of 5 epochs", id="too-few-epochs"),
+        pytest.param(run(goal_name="val/loss"), "`goal`: the whole loss cannot tell", id="the-goal-holds-the-part"),
+        pytest.param(epochs([0.5] * 9), "`part_cosine`: nothing recorded", id="one-part"),
+    ],
+)
+def test_where_it_cannot_be_told(history, why):
+    """With the reason."""
+    with pytest.raises(NotApplicable, match=why):
+        OpposingLoss().check(history)
+
+
+def test_says_what_it_measured():
+    """Part, cosine, limit, and goal."""
+    assert str(OpposingLoss().check(run())) == (
+        "L11 A loss term works against the goal at step 300: the gradient of the loss part 'against' points against "
+        "that of the others (cosine -0.80, limit -0.3), and neither they nor val/accuracy became better in 6 epochs. "
+        "Where: against. Try rebalance_losses."
+    )

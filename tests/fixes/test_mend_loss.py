@@ -1,0 +1,148 @@
+"""A loss that fits what the model ends in; and none where it fits already."""
+
+import pytest
+import torch
+from torch import nn
+from torch.nn import functional
+
+from autofix_nb.fixes.mend_loss import LINES, SAYS, MendLoss
+from autofix_nb.objective import Task, infer_task, split_batch
+from tests.runs import finding, history, trainee
+
+GENERATOR = torch.Generator().manual_seed(0)
+INPUTS = torch.randn(16, 4, generator=GENERATOR)
+IDS = torch.randint(0, 3, (16,), generator=GENERATOR)
+HOT = functional.one_hot(IDS, 3).float()
+YES = torch.randint(0, 2, (16,), generator=GENERATOR).float()
+SEVERAL = torch.randint(0, 2, (16, 3), generator=GENERATOR).float()
+NUMBERS = torch.randn(16, generator=GENERATOR)
+FAR = torch.where(torch.arange(16) == 3, 900.0, NUMBERS)
+
+
+def squares_of_one_hot(outputs, ids):
+    return (outputs - functional.one_hot(ids, 3)).square().sum(1).mean()
+
+
+def net(width, *last):
+    torch.manual_seed(0)
+    return nn.Sequential(nn.Linear(4, width), *last)
+
+
+def run_of(model, loss, targets):
+    task = Task(kind="classification", loss=loss, says="")
+    batches = [(INPUTS, targets)]
+    return trainee(
+        history(),
+        model=model,
+        task=task,
+        sample_batches=lambda count: batches[:count],
+        split=split_batch,
+        optimizer=None,
+    )
+
+
+SOFTMAX, SIGMOID = "cross_entropy_of_probabilities", "binary_cross_entropy_of_probabilities"
+
+
+@pytest.mark.parametrize(
+    ("model", "loss", "targets", "expected"),
+    [
+        pytest.param(net(3, nn.Softmax(1)), nn.CrossEntropyLoss(), IDS, [SOFTMAX], id="softmax-twice"),
+        pytest.param(net(3, nn.Softmax(1)), nn.NLLLoss(), IDS, [SOFTMAX], id="softmax-before-nll"),
+        pytest.param(net(3, nn.Softmax(1)), squares_of_one_hot, IDS, [SOFTMAX], id="squares-of-softmax"),
+        pytest.param(net(3, nn.Softmax(1)), nn.MSELoss(), HOT, [SOFTMAX], id="squares-of-softmax-one-hot"),
+        pytest.param(net(3, nn.Softmax(1)), nn.BCEWithLogitsLoss(), HOT, [SOFTMAX], id="softmax-before-sigmoid"),
+        pytest.param(net(3, nn.Sigmoid()), nn.CrossEntropyLoss(), IDS, [SIGMOID], id="sigmoid-before-softmax"),
+        pytest.param(net(3, nn.Sigmoid()), squares_of_one_hot, IDS, [SIGMOID], id="squares-of-sigmoid"),
+        pytest.param(net(3, nn.Sigmoid()), nn.BCEWithLogitsLoss(), SEVERAL, [SIGMOID], id="sigmoid-twice-labels"),
+        pytest.param(net(1, nn.Sigmoid(), nn.Flatten(0)), nn.BCEWithLogitsLoss(), YES, [SIGMOID], id="sigmoid-twice"),
+        pytest.param(net(1, nn.Sigmoid(), nn.Flatten(0)), nn.MSELoss(), YES, [SIGMOID], id="squares-of-yes-or-no"),
+        pytest.param(net(1, nn.Sigmoid(), nn.Flatten(0)), nn.L1Loss(), YES, [SIGMOID], id="distances-of-yes-or-no"),
+        pytest.param(net(1, nn.Sigmoid()), nn.MSELoss(), YES, ["aligned", SIGMOID], id="stretched-squares-of-yes"),
+        pytest.param(net(3), nn.NLLLoss(), IDS, ["cross_entropy"], id="scores-before-nll"),
+        pytest.param(net(3), squares_of_one_hot, IDS, ["cross_entropy"], id="squares-of-scores"),
+        pytest.param(net(3), nn.CrossEntropyLoss(reduction="sum"), IDS, ["mean"], id="a-sum"),
+        pytest.param(net(3), nn.MSELoss(reduction="sum"), torch.randn(16, 3), ["mean"], id="a-sum-of-squares"),
+        pytest.param(net(1), nn.MSELoss(), NUMBERS, ["aligned"], id="stretched"),
+        pytest.param(net(1, nn.Flatten(0)), nn.MSELoss(), FAR, ["huber"], id="outliers"),
+    ],
+)
+def test_the_losses_that_fit(model, loss, targets, expected):
+    """What changes least comes first."""
+    changes = MendLoss().plans(finding(), run_of(model, loss, targets))
+
+    assert expected == [change.after["loss"] for change in changes]
+    assert all(change.before == {"loss": ""} for change in changes)
+
+
+@pytest.mark.parametrize(
+    ("model", "loss", "targets"),
+    [
+        pytest.param(net(3), nn.CrossEntropyLoss(), IDS, id="scores"),
+        pytest.param(net(3), nn.CrossEntropyLoss(label_smoothing=0.1), IDS, id="smoothed"),
+        pytest.param(net(3, nn.LogSoftmax(1)), nn.NLLLoss(), IDS, id="log-softmax"),
+        pytest.param(net(1), nn.BCEWithLogitsLoss(), YES[:, None], id="yes-or-no"),
+        pytest.param(net(1, nn.Sigmoid()), nn.BCELoss(), YES[:, None], id="sigmoid"),
+        pytest.param(net(3), nn.BCEWithLogitsLoss(), SEVERAL, id="several-labels"),
+        pytest.param(net(3), nn.BCEWithLogitsLoss(), HOT, id="one-against-all"),
+        pytest.param(net(1, nn.Flatten(0)), nn.MSELoss(), NUMBERS, id="numbers"),
+        pytest.param(net(3), nn.L1Loss(), INPUTS[:, :3], id="distances"),
+        pytest.param(net(4, nn.Sigmoid()), nn.MSELoss(), INPUTS.sigmoid(), id="an-autoencoder"),
+        pytest.param(net(1), nn.MSELoss(), YES[:, None], id="squares-of-scores-whose-meaning-would-change"),
+        pytest.param(net(3), lambda outputs, ids: -outputs.mean(), IDS, id="of-the-users-own"),
+        pytest.param(
+            net(3), lambda outputs, ids: (outputs**2).mean() + ids.float().mean(), IDS, id="no-squares-of-one-hot"
+        ),
+    ],
+)
+def test_a_loss_that_fits_is_left_alone(model, loss, targets):
+    """As one is of which nothing is known."""
+    assert [] == MendLoss().plans(finding(), run_of(model, loss, targets))
+
+
+@pytest.mark.parametrize(
+    ("model", "targets"),
+    [(net(3), IDS), (net(3, nn.Softmax(1)), IDS), (net(1, nn.Sigmoid()), YES), (net(1), NUMBERS)],
+    ids=["scores", "softmax", "sigmoid", "numbers"],
+)
+def test_the_loss_that_is_chosen_by_itself_needs_no_mending(model, targets):
+    """Whoever gives no loss gets one that fits."""
+    loss = infer_task(model(INPUTS), targets).loss
+
+    assert [] == MendLoss().plans(finding(), run_of(model, loss, targets))
+
+
+def test_looking_changes_nothing():
+    """Modes, statistics and the random stream are as before."""
+    model = net(3, nn.BatchNorm1d(3), nn.Dropout(0.5), nn.Softmax(1))
+    before = {name: part.clone() for name, part in model.state_dict().items()}
+    random = torch.get_rng_state()
+    changes = MendLoss().plans(finding(), run_of(model, nn.CrossEntropyLoss(), IDS))
+
+    assert [SOFTMAX] == [change.after["loss"] for change in changes]
+    assert all(torch.equal(before[name], part) for name, part in model.state_dict().items())
+    assert all(module.training for module in model.modules())
+    assert torch.equal(random, torch.get_rng_state())
+    assert all(parameter.grad is None for parameter in model.parameters())
+
+
+@pytest.mark.parametrize("spoil", ["mended", "no-task", "no-data", "failing"])
+def test_where_nothing_can_be_said(spoil):
+    """A loss is mended once; and without a task, a batch, or an answer there is nothing to go by."""
+    run = run_of(net(3, nn.Softmax(1)), nn.CrossEntropyLoss(), IDS)
+    if spoil == "mended":
+        run.controls.loss = "mean"
+    if spoil == "no-task":
+        run.task = None
+    if spoil == "no-data":
+        run.sample_batches = lambda count: []
+    if spoil == "failing":
+        run.model = nn.Linear(5, 3)
+
+    assert [] == MendLoss().plans(finding(), run)
+
+
+def test_each_loss_has_its_words_and_its_line():
+    """In a sentence without a full stop."""
+    assert SAYS.keys() == LINES.keys()
+    assert not any(says.endswith(".") for says in SAYS.values())

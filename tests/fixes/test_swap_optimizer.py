@@ -1,0 +1,57 @@
+"""Another optimizer, at the rate that is usual for it."""
+
+import pytest
+import torch
+from torch.optim import SGD, Adam, AdamW
+
+from autofix_nb.fixes.swap_optimizer import SwapOptimizer
+from tests.runs import finding, history, trainee
+
+
+def run_with(kind, lr, **options):
+    return trainee(history(), optimizer=kind([torch.nn.Parameter(torch.zeros(2))], lr=lr, **options))
+
+
+SLOW, FAST, MOMENTUM = ("AdamW", 0.001), ("AdamW", 0.003), ("SGD", 0.01)
+
+
+@pytest.mark.parametrize(
+    ("run", "expected"),
+    [
+        pytest.param(run_with(SGD, 0.01), [SLOW, FAST, MOMENTUM], id="sgd-without-momentum"),
+        pytest.param(run_with(SGD, 0.01, momentum=0.9), [SLOW, FAST], id="sgd-with-momentum"),
+        pytest.param(run_with(SGD, 10.0, momentum=0.9), [SLOW, FAST, MOMENTUM], id="sgd-at-another-rate"),
+        pytest.param(run_with(AdamW, 0.001), [FAST, MOMENTUM], id="adamw"),
+        pytest.param(run_with(Adam, 0.003), [SLOW, MOMENTUM], id="adam"),
+        pytest.param(run_with(Adam, 1.0), [SLOW, FAST, MOMENTUM], id="adam-at-another-rate"),
+    ],
+)
+def test_what_is_in_use_already_is_not_tried(run, expected):
+    """Adam and AdamW are one: weight decay is another fix's affair."""
+    changes = SwapOptimizer().plans(finding(), run)
+
+    assert expected == [(change.after["optimizer"]["kind"], change.after["optimizer"]["lr"]) for change in changes]
+
+
+def test_the_rate_found_for_the_old_one_goes_with_it():
+    """A tenth of SGD's rate says nothing of AdamW's."""
+    run = run_with(SGD, 0.01)
+    run.controls.lr_scale = 0.1
+    change = SwapOptimizer().plan(finding(), run)
+
+    assert {"optimizer": None, "lr_scale": 0.1} == change.before
+    assert {"optimizer": {"kind": "AdamW", "lr": 0.001}, "lr_scale": 1.0} == change.after
+    assert "the optimizer is AdamW (lr=0.001) from here on (before: SGD, lr=0.001)" == change.says
+
+
+def test_the_line_to_type_makes_it():
+    """With all its settings."""
+    change = SwapOptimizer().plans(finding(), run_with(AdamW, 0.001))[-1]
+    names = {"torch": torch, "model": torch.nn.Linear(1, 1)}
+    exec(change.permanent, names)  # noqa: S102
+
+    assert ("SGD", 0.01, 0.9) == (
+        type(names["optimizer"]).__name__,
+        names["optimizer"].defaults["lr"],
+        names["optimizer"].defaults["momentum"],
+    )

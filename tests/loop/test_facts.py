@@ -1,0 +1,124 @@
+"""What is known of a run before its first step."""
+
+import json
+from types import SimpleNamespace
+
+import pytest
+import torch
+from torch import nn
+
+from autofix_nb.finding import Severity
+from autofix_nb.loop.facts import facts_of, of_model
+from autofix_nb.loop.initial import looks_initial
+from autofix_nb.objective import task_of
+from tests.cases import digits_loaders, mlp, plain_loop, small_loader
+from tests.runs import finding
+
+
+def guard(model, optimizer, **fields):
+    """Return what the facts are read from."""
+    usual = {
+        "model": model,
+        "task": task_of(nn.CrossEntropyLoss(), torch.zeros(2, 3), torch.zeros(2, dtype=torch.long)),
+        "scheduler": None,
+        "stepper": SimpleNamespace(optimizer=optimizer, accumulate=1),
+        "found_before": [finding(code="B01"), finding(code="B02", severity=Severity.NOTE), finding(code="B01")],
+    }
+    return SimpleNamespace(**usual | fields)
+
+
+def test_facts_are_plain_values():
+    """Everything in the list, as JSON takes it."""
+    model = nn.Sequential(nn.Linear(4, 8), nn.Dropout(0.3), nn.Linear(8, 3))
+    model[0].bias.requires_grad_(False)
+    optimizer = torch.optim.AdamW([model[0].weight, model[2].weight], lr=0.01, weight_decay=0.1)
+    one = guard(model, optimizer, scheduler=torch.optim.lr_scheduler.StepLR(optimizer, 5))
+    one.stepper.accumulate = 4
+    facts = facts_of(one, 3, small_loader(rows=70, batch_size=8), has_val=True)
+    expected = {
+        "planned_epochs": 3,
+        "planned_steps": 9,
+        "steps_per_epoch": 3,
+        "batch_size": 8,
+        "samples": 70,
+        "accumulate": 4,
+        "task": "classification",
+        "classes": 3,
+        "loss": "CrossEntropyLoss",
+        "optimizer": "AdamW",
+        "lr": 0.01,
+        "weight_decay": 0.1,
+        "scheduler": "StepLR",
+        "parameters": 67,
+        "components": ["0", "2"],
+        "component_sizes": {"0": 40, "2": 27},
+        "frozen": ["0.bias"],
+        "outside_optimizer": ["2.bias"],
+        "frozen_untrained": [],
+        "dropout": {"1": 0.3},
+        "found_before": ["B01"],
+        "has_val": True,
+    }
+
+    assert expected == facts
+    assert facts == json.loads(json.dumps(facts))
+
+
+def test_a_stream_and_a_step_of_the_users_leave_facts_out():
+    """How long an epoch is, is not known, and neither is the task."""
+    model = mlp()
+    one = guard(model, torch.optim.SGD(model.parameters(), lr=0.1), task=None)
+    facts = facts_of(one, 2, iter([]))
+
+    assert ("custom", "", 0.0) == (facts["task"], facts["loss"], facts["weight_decay"])
+    assert not {"planned_steps", "steps_per_epoch", "samples", "batch_size"} & facts.keys()
+
+
+@pytest.mark.parametrize(
+    ("make", "weight"),
+    [
+        pytest.param(lambda: nn.Linear(64, 32), "weight", id="linear"),
+        pytest.param(lambda: nn.Conv2d(3, 16, 3), "weight", id="convolution"),
+        pytest.param(lambda: nn.Embedding(50, 16), "weight", id="embedding"),
+        pytest.param(lambda: nn.LSTM(8, 16), "weight_hh_l0", id="lstm"),
+        pytest.param(lambda: nn.MultiheadAttention(16, 2), "in_proj_weight", id="attention"),
+    ],
+)
+def test_fresh_weights_are_known(make, weight):
+    """By the distribution that their layer draws from."""
+    torch.manual_seed(0)
+    module = make()
+
+    assert looks_initial(module, getattr(module, weight))
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        pytest.param(lambda values: values * 1.4, id="another-spread"),
+        pytest.param(lambda values: values**3 * 100, id="another-shape"),
+        pytest.param(lambda values: values + 0.1, id="another-mean"),
+        pytest.param(torch.zeros_like, id="constant"),
+    ],
+)
+def test_other_weights_are_not_fresh(change):
+    """Larger, peaked, or shifted."""
+    torch.manual_seed(0)
+    module = nn.Linear(64, 32)
+
+    assert not looks_initial(module, change(module.weight.detach()))
+
+
+def test_a_frozen_part_that_was_never_trained_is_named():
+    """A backbone is frozen for what it has learnt: a fresh one has learnt nothing."""
+    train, _ = digits_loaders()
+    model = nn.Sequential(nn.Linear(64, 64), nn.ReLU(), nn.Linear(64, 10))
+    fresh = [part.detach().clone() for part in model.parameters()]
+    plain_loop(model, torch.optim.Adam(model.parameters(), lr=3e-3), train, epochs=2, seed=0)
+    model[0].requires_grad_(False)
+    optimizer = torch.optim.Adam(model[2].parameters())
+    trained = of_model(model, optimizer)
+    model[0].weight.data.copy_(fresh[0])
+
+    assert ([], ["0.weight"]) == (trained["frozen_untrained"], of_model(model, optimizer)["frozen_untrained"])
+    assert ["0.weight", "0.bias"] == trained["frozen"]
