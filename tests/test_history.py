@@ -202,3 +202,23 @@ def test_the_worst_are_named_largest_first():
     history.record(2, **{"g/a": 5.0})
 
     assert ("b", "a") == history.worst("g/", 2)
+
+
+def test_the_present_chapter_begins_after_its_step():
+    """What was measured before it is another training's: `now` leaves that out, and epochs that began in it."""
+    run = History()
+    for step in range(1, 31):
+        run.record(step, loss=step)
+    for epoch in (1, 2, 3):
+        run.add_epoch({"epoch": epoch, "step": 10 * epoch, "steps": 10})
+    whole = run.now("loss").tolist(), [row["epoch"] for row in run.rows()]
+    run.since = 15
+    run.facts = {"planned_steps": 30}
+    again = History.from_state(run.state())
+
+    assert (list(range(1, 31)), [1, 2, 3]) == whole
+    assert list(range(16, 31)) == again.now("loss").tolist()
+    assert [29, 30] == again.now("loss", 2).tolist() == again.now_series("loss", 2)[0].tolist()
+    assert [3] == [row["epoch"] for row in again.rows()]
+    assert {"planned_steps": 30} == again.facts
+    assert 30 == len(again.values("loss"))

@@ -75,8 +75,8 @@ class GuardedLoader:
         self.quarantine = Quarantine() if quarantine is None else quarantine
         self.guarded = guarded
         self.worker_deaths = 0
-        self.reshuffled = False
-        """Whether the samples of an epoch are put into a new order, although the loader does not ask for it."""
+        self.reshuffled_from: int | None = None
+        """Epoch from which the samples are put into a new order each time, although the loader does not ask for it."""
 
         self._whole = loader.batch_sampler is None  # `batch_size=None`: a key brings a whole batch
         collate = _FirstOnly(loader.collate_fn) if self._whole else loader.collate_fn
@@ -110,7 +110,7 @@ class GuardedLoader:
                 generator.manual_seed(derive_seed(self.seed, epoch, _ORDER))
             try:
                 keys = [[key] if self._whole else list(key) for key in sampler]
-                return _shuffled(keys) if self.reshuffled else keys
+                return keys if self.reshuffled_from is None or epoch < self.reshuffled_from else _shuffled(keys)
             finally:
                 for name, generator in generators.items():
                     generator.set_state(before[name])

@@ -46,10 +46,11 @@ class RebalanceLosses(SettingFix):
         super().apply(change, run)
         optimizer = getattr(run, "optimizer", None)
         groups = optimizer.param_groups if optimizer is not None else []
-        self._ways_back = forget_moments(run, [one for group in groups for one in group["params"]])
+        if not self._ways_back:
+            self._ways_back = forget_moments(run, [one for group in groups for one in group["params"]])
 
     def undo(self, change: Change, run: Trainee) -> None:
-        """Put back the weights and what the optimizer remembered."""
+        """Put back what the parts counted and what the optimizer remembered."""
         super().undo(change, run)
         for go_back in self._ways_back:
             go_back()

@@ -56,7 +56,8 @@ class ScaleLr(SettingFix):
         steps = (DOWN if down else ()) + (UP if up else ())
         found = _found(run)
         # What was measured comes first; then what changes least.
-        near = [] if found is None else [found, STEEPER * found]
+        # A rate that is too high shows only after a while: of those that win a few steps, the gentler one is offered.
+        near = [] if found is None else [found] if down else [found, STEEPER * found]
         factors = [one for one in near if (one < 1 if not up else one > 1 if not down else True)]
         # Of rates that are all higher than the present one, those far below what was found are known to be slow.
         slow = found / SLOW if found is not None and not down else 0.0
@@ -71,6 +72,10 @@ class ScaleLr(SettingFix):
             self._change(now, now * factor, "found by a range test" if factor == found else "") for factor in chosen
         ]
 
+    def times(self, factor: float, run: Trainee) -> Change:
+        """Return the change that multiplies the present rate by a factor."""
+        return self._change(run.controls.lr_scale, factor * run.controls.lr_scale)
+
     def _change(self, now: float, scale: float, why: str = "") -> Change:
         return Change(
             fix=self.name,
@@ -79,7 +84,7 @@ class ScaleLr(SettingFix):
             f"{', ' + why if why else ''})",
             before={"lr_scale": now},
             after={"lr_scale": scale},
-            permanent=f"optimizer = type(optimizer)(model.parameters(), lr={scale:.3g} * lr)",
+            permanent=f'for group in optimizer.param_groups:\n    group["lr"] *= {scale:.3g}',
         )
 
     def undo(self, change: Change, run: Trainee) -> None:

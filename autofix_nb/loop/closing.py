@@ -17,7 +17,7 @@ def finish(guard: "Guard") -> None:
         return
     guard.read_back()
     why = guard.controls.stop
-    done = guard.epoch >= guard.epochs_planned or (why or "").startswith("L03")
+    done = guard.epoch >= guard.epochs_planned or (why or "").startswith(("L03", "L04"))
     guard.status = "finished" if done else "stopped"
     guard.seconds += time.monotonic() - guard.entered_at
     if not guard.keeper.save(guard):

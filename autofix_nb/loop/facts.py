@@ -25,7 +25,7 @@ def facts_of(guard: "Guard", planned_epochs: int, train: Any, **more: Any) -> di
         | _of_task(guard)
         | _of_optimizer(guard)
         | of_model(guard.model, guard.stepper.optimizer)
-        | {"found_before": _found_before(guard)}
+        | {"found_before": _found_before(guard), "equal_weights": _equal(guard.model)}
         | more
     )
 
@@ -102,6 +102,15 @@ def _untrained(model: nn.Module, frozen: set[str]) -> list[str]:
         for prefix, module in model.named_modules()
         for name, part in module.named_parameters(recurse=False)
         if (f"{prefix}.{name}" if prefix else name) in frozen and looks_initial(module, part)
+    ]
+
+
+def _equal(model: nn.Module) -> list[str]:
+    """Return the names of weight matrices all of whose numbers are the same: their units cannot learn to differ."""
+    return [
+        name
+        for name, part in model.named_parameters()
+        if part.dim() > 1 and part.numel() > 1 and part.requires_grad and bool((part == part.reshape(-1)[0]).all())
     ]
 
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from autofix_nb.checkpoints import copied, portable_or_dropped
+from autofix_nb.checkpoints.snapshot import parts_beside
 
 if TYPE_CHECKING:
     from autofix_nb.loop.guard import Guard
@@ -14,8 +15,13 @@ if TYPE_CHECKING:
 class FirstState:
     """The state before the first step. The optimizer's moments are none, its settings what the user gave."""
 
-    def __init__(self, weights: dict[str, Any], groups: list[dict[str, Any]], scheduler: Any) -> None:
+    def __init__(
+        self, weights: dict[str, Any], beside: list[torch.Tensor], groups: list[dict[str, Any]], scheduler: Any
+    ) -> None:
         self.weights = weights
+        self.beside = beside
+        """What the state dict leaves out, such as weights of the loss's own that the optimizer holds."""
+
         self.groups = groups
         self.scheduler = scheduler
 
@@ -27,12 +33,19 @@ class FirstState:
             for group in guard.stepper.users_optimizer.param_groups
         ]
         scheduler = None if guard.scheduler is None else copy.deepcopy(guard.scheduler.state_dict())
-        return cls(copied(guard.model.state_dict()), copy.deepcopy(groups), scheduler)
+        beside = copied(parts_beside(guard.model, guard.stepper.users_optimizer))
+        return cls(copied(guard.model.state_dict()), beside, copy.deepcopy(groups), scheduler)
 
     @torch.no_grad()
     def restore(self, guard: "Guard") -> None:
         """Put a guard back to it. What was added to the model since keeps its weights."""
-        guard.model.load_state_dict(self.weights, strict=False)
+        now = guard.model.state_dict()
+        # A part that has another size by now was put there since: it is new itself.
+        fits = {name: part for name, part in self.weights.items() if _size(now.get(name)) == _size(part)}
+        guard.model.load_state_dict(fits, strict=False)
+        for live, kept in zip(parts_beside(guard.model, guard.stepper.users_optimizer), self.beside, strict=False):
+            if live.shape == kept.shape:
+                live.copy_(kept)
         for optimizer in {id(one): one for one in (guard.stepper.users_optimizer, guard.optimizer)}.values():
             optimizer.zero_grad(set_to_none=True)
             optimizer.state.clear()
@@ -48,16 +61,21 @@ class FirstState:
         if fresh:
             self.weights = now
             return
-        kept = {name: part for name, part in self.weights.items() if name in now and part.shape == now[name].shape}
+        kept = {name: part for name, part in self.weights.items() if name in now and _size(part) == _size(now[name])}
         self.weights = now | kept
 
     def state(self) -> dict[str, Any]:
         """Return tensors and plain values for a file."""
         groups = [portable_or_dropped(group, "group")[0] for group in self.groups]
         scheduler = None if self.scheduler is None else portable_or_dropped(self.scheduler, "scheduler")[0]
-        return {"weights": self.weights, "groups": groups, "scheduler": scheduler}
+        return {"weights": self.weights, "beside": self.beside, "groups": groups, "scheduler": scheduler}
 
     @classmethod
     def from_state(cls, state: dict[str, Any]) -> "FirstState":
         """Rebuild it from `state`."""
-        return cls(state["weights"], state["groups"], state["scheduler"])
+        return cls(state["weights"], state["beside"], state["groups"], state["scheduler"])
+
+
+def _size(part: Any) -> Any:
+    """Return the shape of a part of a state dict; None for what is no tensor."""
+    return getattr(part, "shape", None)

@@ -158,7 +158,6 @@ class Guard:
         self.first: FirstState | None = None
         """Where the run began, to begin again from; None where nothing would be changed anyway."""
 
-        self._rate_found: tuple[Any, Any] | None = None
         self.starts_fresh = False
         """Whether what is planned now would begin at the first weights."""
 
@@ -231,6 +230,8 @@ class Guard:
         began = time.perf_counter()
         for batch in source.epoch(self.epoch, start):
             came = True
+            if self._has_all_its_steps():
+                break
             self._loaded_seconds = time.perf_counter() - began
             try:
                 yield batch
@@ -336,6 +337,7 @@ class Guard:
             self.keeper.check_data(loader, fingerprint(source))
             self._sources[id(loader)] = source
             self.train, self.train_source = loader, source
+            self.follow_controls()
             self._loaders.append(loader)  # keeps the id taken
             self._samples = source.samples or 0
             if self.status == "running" and not self.history.facts.get("components"):
@@ -412,7 +414,7 @@ class Guard:
 
     def race(self, candidates: Sequence[Candidate], steps: int, most: int, *, fresh: bool) -> Race | None:
         """Try candidates on the side; everything is as before afterwards. None where nothing can be tried."""
-        if self.window or self.purity.trains_by_itself or (fresh and self.first is None):
+        if self.window or (fresh and self.first is None) or not self._may_train_aside():
             return None
         self.close_look.forget()
         return racing.race(self, candidates, steps, most, fresh=fresh)
@@ -427,6 +429,7 @@ class Guard:
         if candidate.fresh:
             self.history.facts["lineage_from"] = self.step_count - steps
             self.controls.extra_epochs = self._epochs_to_make_up(steps)
+            self.history.facts["ends_at"] = self.step_count - steps + int(self.history.facts.get("planned_steps") or 0)
         self.trouble.calm_down()
         self.snapshot = Snapshot(self.step_count, self.model, self.optimizer)
 
@@ -445,31 +448,43 @@ class Guard:
 
         From the first weights where the run is about to begin again, else from the present ones; once a chapter.
         """
-        known = (self.history.since, self.starts_fresh, id(self.optimizer))
-        if self._rate_found is None or self._rate_found[0] != known:
-            if self.window or self.purity.trains_by_itself or self.policy.races.left(self.history) < steps:
+        races = self.policy.races
+        known = [self.history.since, self.starts_fresh, self.controls.optimizer]
+        if not races.rate_found or races.rate_found[0] != known:
+            if self.window or races.left(self.history) < steps or not self._may_train_aside():
                 return None
             found = rates_tested(self, steps, fresh=self.starts_fresh)
-            self.policy.races.spent += 0 if found is None else len(found.rates)
-            self._rate_found = known, found
+            races.spent += 0 if found is None else len(found.rates)
+            races.rate_found = [known, None if found is None else found.suggestion]
             if found is not None:
                 self._write_down(found)
-        found = self._rate_found[1]
-        return None if found is None else found.suggestion
+        return races.rate_found[1]
 
     def search_rate(self) -> None:
         """Before the first step, where nobody gave a rate: find one on the side, if the run is long enough for that."""
         steps = int(SHARE * (self.history.facts.get("planned_steps") or 0))
         if self.status != "running" or self.step_count or self.scheduler is not None or steps < FEWEST_STEPS:
             return
+        if self.first is None or not self._may_train_aside():
+            return
         found = rates_tested(self, steps, fresh=False)
-        if found is None or found.suggestion is None or self.first is None:
+        if found is None or found.suggestion is None:
             return
         for group in self.optimizer.param_groups:
             group["lr"] = found.suggestion
         self.first = FirstState.of(self)
         self._write_down(found)
         self.progress.say(f"Learning rate {found.suggestion:.3g}, by a range test of {len(found.rates)} steps.")
+
+    def _may_train_aside(self) -> bool:
+        """Tell whether the objective may be called beside the training; one that was never called is asked first."""
+        if not self.purity.is_known and self.objective is not None:
+            before = self.stepper.before.again()
+            for data in self.sample_batches(1):
+                self.purity.ask(lambda data=data: self.objective(data))
+            self.optimizer.zero_grad(set_to_none=True)
+            before.restore()
+        return not self.purity.trains_by_itself
 
     def _write_down(self, found: RangeTest) -> None:
         self.journal.append(
@@ -489,7 +504,8 @@ class Guard:
         """The controls were changed: let the loop follow where they name parts of it."""
         self.stepper.follow_controls()
         if isinstance(self.train_source, GuardedLoader):
-            self.train_source.reshuffled = self.controls.reshuffle
+            since = self.history.facts.get("reshuffled_from", 0)
+            self.train_source.reshuffled_from = since if self.controls.reshuffle else None
 
     def rewire(self, joined: Sequence[torch.Tensor] = (), left: Sequence[torch.Tensor] = ()) -> None:
         """Take note that the model's structure changed: parameters joined it, or left it."""
@@ -640,6 +656,12 @@ class Guard:
         left_here = max(0, int(each) - self.position) if self.position else int(each)
         epochs = self.epoch + 1 + -(-max(0, int(planned) - done - left_here) // int(each))
         return max(self.controls.extra_epochs, epochs - self.epochs_asked)
+
+    def _has_all_its_steps(self) -> bool:
+        """Tell whether a run that began again has come to its planned end, in the middle of its last epoch."""
+        last = self.controls.extra_epochs and self.epoch + 1 >= self.epochs_planned
+        in_mid_epoch = self.position > 0 and not self.window
+        return bool(last) and in_mid_epoch and self.step_count == self.history.facts.get("ends_at")
 
     def _close_epoch(self) -> None:
         self.read_back()

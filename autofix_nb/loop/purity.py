@@ -4,14 +4,18 @@ A step of the user's may let another optimizer step, as a GAN's does for its dis
 training, it would move that for good.
 """
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from typing import Any
 
 from torch.optim.optimizer import register_optimizer_step_pre_hook
 
-WATCHED_CALLS = 3
+WATCHED_CALLS = 20
 """Calls that are watched at the beginning of a run (a GAN's discriminator may be trained only now and then)."""
+
+
+class _WouldStep(BaseException):
+    """An optimizer was about to step where none may."""
 
 
 class Purity:
@@ -21,7 +25,25 @@ class Purity:
         self.trains_by_itself = False
         """Whether an optimizer stepped while the loss was computed."""
 
+        self.is_known = False
+        """Whether it was called at all."""
+
         self._left = WATCHED_CALLS
+
+    def ask(self, call: Callable[[], Any]) -> None:
+        """Call it once before the training does; an optimizer that would step inside of it is kept from that."""
+
+        def refuse(*_: Any) -> None:
+            self.trains_by_itself = True
+            raise _WouldStep
+
+        handle = register_optimizer_step_pre_hook(refuse)
+        try:
+            with suppress(_WouldStep, Exception):  # an error of the user's own comes again where it is heard
+                call()
+        finally:
+            handle.remove()
+        self.is_known = True
 
     @contextmanager
     def watching(self) -> Iterator[None]:
@@ -30,6 +52,7 @@ class Purity:
             yield
             return
         self._left -= 1
+        self.is_known = True
         handle = register_optimizer_step_pre_hook(self._note)
         try:
             yield

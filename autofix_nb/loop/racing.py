@@ -1,8 +1,12 @@
 """Trainings on the side: from the same weights, on the same batches, each for the same number of steps."""
 
+import copy
 import itertools
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
+
+from torch.utils.data import DataLoader
 
 from autofix_nb.data import GuardedLoader, Plan, structure
 from autofix_nb.errors import AutofixError
@@ -21,6 +25,9 @@ PIECES = 8
 
 LEAST_ROWS = 8
 """Rows of a piece, at least."""
+
+MOST_NUMBERS = 20_000_000
+"""Weights of all candidates together up to which what each trained to is kept; else what the best one did."""
 
 FAR_BEHIND = 0.15
 """Share of the best one's loss by which another is far behind it after a third of the steps."""
@@ -44,7 +51,9 @@ def race(guard: "Guard", candidates: Sequence[Candidate], steps: int, most: int,
     judge = Judge(guard, rows)
     scores: list[Score] = []
     controls: list[Score] = []
-    best, trained, pace = -1, None, None
+    best, pace = -1, None
+    trained: dict[int, TrainingState] = {}
+    keeps_all = sum(part.numel() for part in guard.model.parameters()) * len(candidates) <= MOST_NUMBERS
     try:
         if fresh:
             guard.to_first_weights()
@@ -64,8 +73,11 @@ def race(guard: "Guard", candidates: Sequence[Candidate], steps: int, most: int,
             scores.append(heat.score if beside is control else in_units_of(control, heat.score, beside))
             controls.append(beside)
             taken += heat.taken
-            if heat.score.is_sound and best_of(scores) == place:
-                best, trained = place, heat.after
+            leads = heat.score.is_sound and best_of(scores) == place
+            if heat.after is not None and (leads or keeps_all):
+                trained = (trained if keeps_all else {}) | {place: heat.after}
+            if leads:
+                best = place
                 pace = heat.early if beside is control else None  # paces by another loss cannot be compared
     finally:
         now.restore(guard)
@@ -77,20 +89,37 @@ def race(guard: "Guard", candidates: Sequence[Candidate], steps: int, most: int,
         steps=steps,
         taken=taken,
         trained=trained,
-        best=best,
     )
 
 
 def take_over(guard: "Guard", candidate: Candidate, race: Race) -> None:
-    """Make the winner's changes and go on from where its training came to."""
+    """Make the winner's changes and go on from where its training came to.
+
+    A schedule goes on where the run's steps are, or with a run that begins again: else it would be over before the run.
+    """
+    scheduled = guard.scheduler is not None and guard.each_step and not candidate.fresh
+    schedule = copy.deepcopy(guard.scheduler.state_dict()) if scheduled else None
+    settings = [_settings(group) for group in guard.stepper.users_optimizer.param_groups] if scheduled else []
     if candidate.fresh:
         guard.to_first_weights()
     candidate.apply(guard)
     guard.follow_controls()
     if guard.first is not None:
         guard.first.take_in(guard, fresh=candidate.fresh)
-    race.trained.restore(guard, streams=False)
-    race.trained = None
+    race.trained[race.best].restore(guard, taken_over=True)
+    race.trained.clear()
+    if scheduled:
+        guard.scheduler.load_state_dict(schedule)
+        for group, kept in zip(guard.stepper.users_optimizer.param_groups, settings, strict=False):
+            group.update(kept)
+    if guard.controls.reshuffle and "reshuffled_from" not in guard.history.facts:
+        # The epoch at hand has its order already.
+        guard.history.facts["reshuffled_from"] = guard.epoch + bool(guard.position)
+    guard.follow_controls()
+
+
+def _settings(group: dict[str, Any]) -> dict[str, Any]:
+    return {name: copy.deepcopy(value) for name, value in group.items() if name not in ("params", "param_names")}
 
 
 def training_batches(guard: "Guard", count: int) -> Iterator[Any]:
@@ -102,6 +131,8 @@ def training_batches(guard: "Guard", count: int) -> Iterator[Any]:
     if source is None:
         return
     if not isinstance(source, GuardedLoader):
+        if not _can_be_read_beside(source.source):
+            return
         for batch in itertools.islice(_stream(source, guard.epoch), count):
             if batch.data is not None:
                 yield batch.data
@@ -119,6 +150,13 @@ def training_batches(guard: "Guard", count: int) -> Iterator[Any]:
         if not came and not start:
             return
         epoch, start = epoch + 1, 0
+
+
+def _can_be_read_beside(stream: Any) -> bool:
+    """Tell whether a stream can be read from its beginning while it is being read: not if it is its own iterator."""
+    if not isinstance(stream, DataLoader):
+        return True
+    return not (stream.persistent_workers or isinstance(stream.dataset, Iterator))
 
 
 def judging_batches(guard: "Guard") -> list[Any]:
@@ -212,7 +250,7 @@ class _Heat:
         """Take the steps as the loop would, and return what they came to."""
         guard, stepper, bad = self._guard, self._guard.stepper, 0
         if isinstance(guard.train_source, GuardedLoader):
-            guard.train_source.reshuffled = guard.controls.reshuffle
+            guard.train_source.reshuffled_from = 0 if guard.controls.reshuffle else None
         waiting = training_batches(guard, self._steps * stepper.accumulate)
         for number in range(self._steps):
             if self._candidate is not None and number == self._steps // 3:
@@ -226,7 +264,8 @@ class _Heat:
             if attempt.fine:
                 _, stepped = stepper.take(attempt, guard.step_count + self.taken)
                 if stepped and guard.each_step and guard.scheduler is not None:
-                    guard.scheduler.step()
+                    with suppress(ValueError):  # a one-cycle schedule is over: the rate stays where it ended
+                        guard.scheduler.step()
                 self.taken += 1
                 continue
             stepper.optimizer.zero_grad(set_to_none=True)

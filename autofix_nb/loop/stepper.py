@@ -96,8 +96,12 @@ class Stepper:
         else:
             now = take_the_place_of(self.users_optimizer, wanted)
             self.users_rate = float(self.users_optimizer.param_groups[0]["lr"])
-        if now is not self.optimizer:
-            self.optimizer = now
+        self.put_to_work(now)
+
+    def put_to_work(self, optimizer: torch.optim.Optimizer) -> None:
+        """Let this optimizer take the steps from here on."""
+        if optimizer is not self.optimizer:
+            self.optimizer = optimizer
             self.rewatch()
 
     def state(self) -> dict[str, Any]:

@@ -21,6 +21,7 @@ class TrainingState:
     def __init__(self, guard: "Guard") -> None:
         self._model = copied(guard.model.state_dict())
         self._beside = copied(parts_beside(guard.model, guard.optimizer))
+        self._at_work = guard.optimizer
         self._optimizer = copied(guard.optimizer.state_dict())
         self._users = None
         if guard.stepper.users_optimizer is not guard.optimizer:
@@ -28,13 +29,17 @@ class TrainingState:
         self._scheduler = copy.deepcopy(_state_of(guard.scheduler))
         self._scaler = copy.deepcopy(_state_of(guard.stepper.scaler))
         self._controls = copy.deepcopy(guard.controls.state())
+        self._stepper = guard.stepper.state()
         self._random = random_state()
 
     @torch.no_grad()
-    def restore(self, guard: "Guard", *, streams: bool = True) -> None:
-        """Put everything back; `streams=False` leaves the random streams as they are."""
+    def restore(self, guard: "Guard", *, taken_over: bool = False) -> None:
+        """Put everything back; `taken_over` leaves the random streams and the optimizer at work in their place."""
         guard.controls.restore(copy.deepcopy(self._controls))
+        if not taken_over:
+            guard.stepper.put_to_work(self._at_work)
         guard.follow_controls()
+        guard.stepper.restore(self._stepper)
         guard.optimizer.zero_grad(set_to_none=True)
         guard.model.load_state_dict(self._model)
         for live, kept in zip(parts_beside(guard.model, guard.optimizer), self._beside, strict=False):
@@ -47,7 +52,7 @@ class TrainingState:
             guard.scheduler.load_state_dict(copy.deepcopy(self._scheduler))
         if guard.stepper.scaler is not None:
             guard.stepper.scaler.load_state_dict(copy.deepcopy(self._scaler))
-        if streams:
+        if not taken_over:
             set_random_state(self._random)
         guard.stepper.before.take()
 

@@ -80,9 +80,7 @@ def forward(model: nn.Module, inputs: Any) -> Any:
     return model(inputs)
 
 
-def total_loss(
-    result: Any, weights: Mapping[str, float] | None = None
-) -> tuple[torch.Tensor, dict[str, torch.Tensor]]:
+def total_loss(result: Any, weights: Mapping[str, float] | None = None) -> tuple[torch.Tensor, dict[str, torch.Tensor]]:
     """Return the loss to go backward from (shape ()), and its named parts.
 
     Of a dict the entry `loss` is the loss and the others are only recorded; without one, the sum of the parts is,

@@ -13,6 +13,7 @@ from autofix_nb.objective.activation import ends_linearly, last_activation
 
 Loss = Callable[[Any, Any], Any]
 
+
 @dataclass(frozen=True, kw_only=True)
 class Task:
     """One kind of learning problem, as chosen from the outputs and targets of a batch."""

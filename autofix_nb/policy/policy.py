@@ -7,11 +7,12 @@ sound, a batch left out) are kept at once.
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
-from itertools import takewhile
+from itertools import groupby, takewhile
 from typing import Any, Literal
 
 import numpy as np
 
+from autofix_nb.checkpoints import copied
 from autofix_nb.detectors import DETECTORS, Detector, NotApplicable
 from autofix_nb.errors import ConfigurationError
 from autofix_nb.finding import Finding, Severity
@@ -197,7 +198,8 @@ class Policy:
         if wants_race(self, finding, run):
             self.note(finding)
             return treat(self, finding, run)
-        if finding.code in RACED and self.mode == "auto" and hasattr(run, "race"):
+        raced = finding.code in RACED and self.mode == "auto" and hasattr(run, "race")
+        if raced and any(self.may(name) for name in finding.fixes if name not in SERVICES):
             # What only a race could prove is not done without one.
             return self.act(finding, run, [name for name in finding.fixes if name in SERVICES])
         return self.act(finding, run)
@@ -264,12 +266,22 @@ class Policy:
         same = (number in wanted[place : place + 1] for place, (number, _) in enumerate(now))
         stay = sum(takewhile(bool, same))
         again = {number: FIXES[self.changes[number].fix]() for number in wanted[stay:]}
+        weights = copied(run.model.state_dict())
+        undone: list[tuple[int, Fix]] = []
+        made: list[tuple[int, Fix]] = []
         try:
             for number, fix in reversed(now[stay:]):
                 fix.undo(self.changes[number], run)
+                undone.append((number, fix))
             for number, fix in again.items():
                 fix.replay(self.changes[number], run)
+                made.append((number, fix))
         except Exception:  # noqa: BLE001 - the user may have changed the model since
+            for number, fix in reversed(made):
+                fix.undo(self.changes[number], run)
+            for number, fix in reversed(undone):
+                fix.replay(self.changes[number], run)
+            run.model.load_state_dict(weights)
             return False
         kept = dict(self.standing) | again
         self.standing = [(number, kept[number]) for number in to if number in kept]
@@ -341,13 +353,13 @@ class Policy:
         self.trials.append(Trial(change, fix, finding, finding.step + HORIZON_STEPS, before, number=number))
 
     def _judge(self, run: Trainee, step: int) -> None:
+        raced = [trial for trial in self.trials if trial.beside is not None and step >= trial.until]
+        for _, together in groupby(reversed(raced), lambda one: (one.until, one.finding.code, one.beside.losses)):
+            self._judge_raced(list(together), run, step)
         for trial in list(self.trials):
             if step < trial.until:
                 continue
             self.trials.remove(trial)
-            if trial.beside is not None:
-                self._judge_raced(trial, run, step)
-                continue
             after = run.history.values("loss", HORIZON_STEPS // 2)
             finite = after[np.isfinite(after)]
             loss_after = float(np.median(finite)) if len(finite) else float("nan")
@@ -359,26 +371,33 @@ class Policy:
             else:
                 self._close(trial, run, step, kept=better, loss_after=loss_after)
 
-    def _judge_raced(self, trial: Trial, run: Trainee, step: int) -> None:
-        """The winner of a race has been in force for a while: it must not have fallen behind the control."""
+    def _judge_raced(self, together: list[Trial], run: Trainee, step: int) -> None:
+        """The winner of a race has been in force for a while: it must not have fallen behind the control.
+
+        `together` are all of its changes, the newest first.
+        """
         now: Score | None = run.judge()
-        kept = now is None or not is_worse(now, trial.beside)
-        self.journal.append(
-            "outcome",
-            **self._about(trial),
-            verdict="kept" if kept else "undone",
-            step=step,
-            loss_before=trial.beside.loss,
-            loss_after=float("nan") if now is None else now.loss,
-            goal_before=trial.beside.goal,
-            goal_after=float("nan") if now is None else now.goal,
-        )
+        before = together[0].beside
+        kept = now is None or before is None or not is_worse(now, before)
+        for trial in together:
+            self.trials.remove(trial)
+            self.journal.append(
+                "outcome",
+                **self._about(trial),
+                verdict="kept" if kept else "undone",
+                step=step,
+                loss_before=float("nan") if before is None else before.loss,
+                loss_after=float("nan") if now is None else now.loss,
+                goal_before=float("nan") if before is None else before.goal,
+                goal_after=float("nan") if now is None else now.goal,
+            )
         if kept:
             return
-        self._say(f"{trial.change.fix} did not keep what it promised: {trial.change.says}. It is undone.")
-        trial.fix.undo(trial.change, run)
-        _outdate_snapshot(trial.fix, trial.change, run)
-        self._fell(trial)
+        for trial in together:
+            self._say(f"{trial.change.fix} did not keep what it promised: {trial.change.says}. It is undone.")
+            trial.fix.undo(trial.change, run)
+            _outdate_snapshot(trial.fix, trial.change, run)
+            self._fell(trial)
         run.follow_controls()
 
     def give_up(self, code: str, run: Trainee, step: int, why: str) -> None:

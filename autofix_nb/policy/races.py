@@ -55,13 +55,16 @@ AGAINST = {
     "B07": ("join_optimizer", "unfreeze"),
     "B08": ("mend_loss", "mend_output", "scale_targets"),
     "D02": ("standardise",),
-    "D03": ("drop_outliers", "standardise", "mend_loss"),
+    "D03": ("drop_outliers", "mend_loss"),
     "D09": ("shuffle",),
 }
 """What may be done while it trains about what the look before training found, besides that finding's own fixes."""
 
 NO_CANDIDATES = frozenset({"early_stop", "tune_threshold", "quarantine", "skip_batch", "rollback", "restart"})
 """Fixes that are no other way to train: they end, leave out or go back."""
+
+HIGHER = (10.0, 3.0)
+"""Rates that are tried, in multiples of the present one, after something else was mended before the first step."""
 
 MOST_RACES = 2
 """Races for one code of findings in a run."""
@@ -122,8 +125,8 @@ class Race:
     taken: int
     """Steps that all of them took together."""
 
-    trained: Any = None
-    """What the runner needs to go on from the best candidate's last step."""
+    trained: dict[int, Any]
+    """By the place of a candidate: what the runner needs to go on from its last step. Of the best one at least."""
 
     best: int = -1
 
@@ -160,6 +163,9 @@ class Races:
 
     tried: list[str] = field(default_factory=list)
     """Changes that were raced, as text."""
+
+    rate_found: list[Any] = field(default_factory=list)
+    """What the newest range test was made for, and the rate that it suggests."""
 
     def state(self) -> dict[str, Any]:
         """Return plain values for a checkpoint."""
@@ -202,6 +208,9 @@ class Races:
             self._of_fix(name, finding, run, may, seen, fresh=fresh, affordable=fresh_is_affordable)
             for name in dict.fromkeys(finding.fixes)
         ]
+        if run.history.facts.get("equal_weights"):
+            # Units that begin alike stay alike: whatever else ails the run, nothing helps before they differ.
+            by_fix.sort(key=lambda found: not (found and found[0].fixes[0][1].fix == "reinitialise"))
         return _interleaved(by_fix)[:MOST_CANDIDATES]
 
     def candidates_against(
@@ -224,6 +233,12 @@ class Races:
         # The steps may not last for all: what is most likely comes to its turn before the second thoughts.
         firsts, others = [own[0] for own in by_finding if own], [one for own in by_finding for one in own[1:]]
         return [*firsts, *(one for one in _together(by_finding) if named(one) not in seen), *others]
+
+    def higher_rates(self, run: Any, may: Callable[..., bool], code: str) -> list[Candidate]:
+        """Return rates by powers of ten above the present one, without a test that would cost steps."""
+        fix = FIXES["scale_lr"]
+        changes = [fix().times(factor, run) for factor in HIGHER] if may("scale_lr") else []
+        return [Candidate(fixes=[(fix(), change)], code=code) for change in changes]
 
     def _of_fix(
         self,

@@ -1,5 +1,6 @@
 """A finding is answered by a race: its candidates, its winner, and what is said and written of it."""
 
+from collections.abc import Callable
 from dataclasses import replace
 from math import nan
 from typing import TYPE_CHECKING, Any
@@ -7,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 from autofix_nb.finding import Finding, Severity
 from autofix_nb.policy.races import (
     FROM_THE_FIRST,
+    LEAST_STEPS,
+    MOST_STEPS,
     PAUSE_SHARE,
     RACED,
     UNLEARNT,
@@ -28,14 +31,25 @@ RACES_BEFORE = 3
 MENDED_AT_ONCE = frozenset({"B06"})
 """Findings of numbers that are not finite: over as soon as something won, since that trained with finite ones."""
 
-SLOW = frozenset({"L02"})
-"""Illnesses of the pace: what helps may show after a few steps by the pace alone."""
-
 QUICKER = 10.0
-"""How many times as fast as the control a candidate must come down to win by its pace."""
+"""How many times as fast as the control a candidate must come down to win by its pace: a few steps show no more, where
+nothing was learnt yet."""
 
 AHEAD = 3.0
 """How many times as far a start that was watched may be thought on, to tell a slow one from none."""
+
+CURES = {
+    "standardise": ("D02", "Features on very different scales"),
+    "scale_pixels": ("B03", "Inputs unscaled"),
+    "class_weights": ("D01", "Class imbalance"),
+    "join_optimizer": ("G04", "A component does not train"),
+    "unfreeze": ("G04", "A component does not train"),
+    "rebalance_losses": ("G05", "Loss components out of balance"),
+    "shuffle": ("D09", "Ordered and not shuffled"),
+    "drop_outliers": ("D03", "Outliers"),
+    "mend_output": ("B08", "The loss does not fit the outputs"),
+}
+"""What a fix that won against others and against going on says of the illness; `scale_lr` says it by its direction."""
 
 LEAST_BEFORE = 60
 """Extra steps that must be left for a race before the first step."""
@@ -66,29 +80,41 @@ def treat_before(policy: "Policy", run: Any) -> None:
     Only what gains much is taken over: the run has not shown yet that anything ails it.
     """
     found = [finding for finding in run.found_before if finding.severity > Severity.NOTE]
+    planned = int(run.history.facts.get("planned_steps") or 0)
     for number in range(RACES_BEFORE):
         if policy.mode != "auto" or policy.races.left(run.history) < LEAST_BEFORE:
             return
         candidates = policy.races.candidates_against(found, run, policy.may, again=number > 0)
-        if not candidates or not _race(policy, _owner(run, candidates[0]), run, candidates, learnt=True):
+        if number:
+            # A rate that was right for the data, loss or weights as they were need not be for what they are now.
+            candidates += policy.races.higher_rates(run, policy.may, found[0].code if found else "")
+        if not candidates:
+            return
+        first = next((one for one in run.found_before if one.code == candidates[0].code), run.found_before[0])
+        if not _race(policy, first, run, candidates, learnt=True, longest=planned // 8):
             return
         found = [finding for finding in found if finding.code not in MENDED_AT_ONCE]
 
 
-def _owner(run: Any, candidate: Candidate) -> Finding:
-    return next(finding for finding in run.found_before if finding.code == candidate.code)
-
-
-def _race(policy: "Policy", finding: Finding, run: Any, candidates: list[Candidate], *, learnt: bool) -> bool:
+def _race(
+    policy: "Policy",
+    finding: Finding,
+    run: Any,
+    candidates: list[Candidate],
+    *,
+    learnt: bool,
+    longest: int = MOST_STEPS,
+) -> bool:
     any_fresh = any(one.fresh for one in candidates)
     steps, most = policy.races.steps_each(run.history, len(candidates), fresh=any_fresh, step=run.step_count)
+    steps = min(steps, max(longest, LEAST_STEPS))
     fresh = bool(candidates) and candidates[0].fresh
     race = run.race(candidates, steps, most, fresh=fresh) if candidates and steps else None
     if race is None:
         return False
     candidates = candidates[: len(race.scores)]
     winner = _winner(race, learnt=learnt)
-    if winner is None and finding.code in SLOW and not learnt:
+    if winner is None and not learnt:
         left = float(run.history.facts.get("planned_steps") or 0) - run.step_count
         winner = _quickest(race, left)
     race.best = -1 if winner is None else winner
@@ -105,7 +131,32 @@ def _race(policy: "Policy", finding: Finding, run: Any, candidates: list[Candida
     run.take_over(chosen, race)
     cause = next((one for one in run.found_before if one.code == chosen.code), finding)
     policy.take_note(chosen, replace(cause, step=run.step_count), race, run)
+    _name_by_what_helped(policy, chosen, race, run)
     return True
+
+
+def _name_by_what_helped(policy: "Policy", chosen: Candidate, race: Race, run: Any) -> None:
+    """Note the illness that the winner cures, where it was not named yet: symptoms are shared, remedies less so."""
+    for _, change in chosen.fixes:
+        code, title = CURES.get(change.fix, ("", ""))
+        if change.fix == "scale_lr":
+            up = change.after["lr_scale"] > change.before["lr_scale"]
+            code, title = ("L02", "Learning rate too low") if up else ("L01", "Learning rate too high")
+        if not code or code in policy.ignore or any(finding.code == code for finding in policy.findings):
+            continue
+        control, one = race.controls[race.best], race.scores[race.best]
+        policy.note(
+            Finding(
+                code=code,
+                title=title,
+                severity=Severity.WARNING,
+                step=run.step_count,
+                measured=one.loss,
+                limit=control.loss,
+                says=f"known by what helped: with {change.fix} it came to {score_of(one)} in {race.steps} steps, "
+                f"without to {score_of(control)}",
+            )
+        )
 
 
 def _is_affordable(policy: "Policy", run: Any) -> bool:
@@ -114,29 +165,38 @@ def _is_affordable(policy: "Policy", run: Any) -> bool:
 
 
 def _winner(race: Race, *, learnt: bool) -> int | None:
-    try:
-        best = best_of(race.scores)
-    except ValueError:
-        return None
-    one = race.scores[best]
-    if not is_decisively_better(one, race.control, learnt=learnt):
-        return None
-    # Better than a control that fell apart is not enough: it must learn something, however slowly it starts.
-    learns = is_decisively_better(one, race.start, learnt=False) or _gets_better(one, race.start, AHEAD)
-    return best if learnt or learns else None
+    """Return the best of those that came out decisively better than going on; None where nobody did."""
+
+    def wins(one: Score) -> bool:
+        if not is_decisively_better(one, race.control, learnt=learnt):
+            return False
+        # Better than a control that fell apart is not enough: it must learn something, however slowly it starts.
+        return (
+            learnt
+            or is_decisively_better(one, race.start, learnt=False)
+            or _gets_better(one, race.start, AHEAD)
+        )
+
+    return _best(race, wins)
 
 
 def _quickest(race: Race, left: float) -> int | None:
-    """Return who came out best, if it came down so much faster than the control that all steps left will make it decisively better."""
-    try:
-        best = best_of(race.scores)  # whose training waits to be gone on with
-    except ValueError:
+    """Return the best of those so much faster than the control that the steps left make them decisively better."""
+    control, start = race.control, race.start
+    if not (control.is_sound and start.is_sound):
         return None
-    if not (race.control.is_sound and race.start.is_sound):
-        return None
-    one, control, start = race.scores[best], race.control, race.start
-    faster = start.loss - one.loss > QUICKER * max(0.0, start.loss - control.loss)
-    return best if faster and _gets_better(one, control, left / race.steps) else None
+
+    def wins(one: Score) -> bool:
+        faster = start.loss - one.loss > QUICKER * max(0.0, start.loss - control.loss)
+        return faster and _gets_better(one, control, left / race.steps)
+
+    return _best(race, wins)
+
+
+def _best(race: Race, wins: Callable[[Score], bool]) -> int | None:
+    """Return the best of the candidates that win and can be gone on with."""
+    places = [place for place in sorted(race.trained) if race.scores[place].is_sound and wins(race.scores[place])]
+    return places[best_of([race.scores[place] for place in places])] if places else None
 
 
 def _gets_better(one: Score, than: Score, times: float) -> bool:

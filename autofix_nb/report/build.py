@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from autofix_nb.checks import CHECKS
 from autofix_nb.data import Quarantine
 from autofix_nb.detectors import DETECTORS, NotApplicable
 from autofix_nb.detectors.set_aside import SetAside
@@ -19,6 +20,9 @@ Plain = dict[str, Any]
 
 MOST_SAMPLES = 200
 """Quarantined samples listed one by one; the rest is counted."""
+
+CHECKED = frozenset((check.code, check.title) for check in CHECKS)
+"""What a look before training finds; the training has a title of its own for samples that it meets."""
 
 
 def build(
@@ -155,19 +159,23 @@ def _error(status: str, journal: Journal) -> str | None:
 def _grouped(findings: Sequence[Finding], history: History) -> list[Plain]:
     """Put findings that say the same thing of other samples together: each thing is said once.
 
-    That a run was resumed (R05) is nothing that is wrong with it, and stands in the headline.
+    What a look before training says of samples is about all of them, and stays apart from what the training met. That
+    a run was resumed (R05) is nothing that is wrong with it, and stands in the headline.
     """
     groups: dict[tuple[str, str], Plain] = {}
     for finding in findings:
         if finding.code == "R05":
             continue
         about_samples = bool(finding.where) and finding.where[0].startswith("sample ")
-        key = finding.code, "samples" if about_samples or finding.code == SetAside.code else finding.says
+        before = (finding.code, finding.title) in CHECKED
+        counted = about_samples and not before
+        key = finding.code, "samples" if counted or finding.code == SetAside.code else finding.says
         if key not in groups:
-            groups[key] = finding.to_dict() | {"count": 0, "samples": 0, "first_step": finding.step, "where": []}
+            start = {"count": 0, "samples": 0, "first_step": finding.step, "where": [], "before": before}
+            groups[key] = finding.to_dict() | start
         group = groups[key]
         group["count"] += 1
-        group["samples"] += len(finding.where) if about_samples else 0
+        group["samples"] += len(finding.where) if counted else 0
         group["last_step"] = finding.step
         group["where"] = (group["where"] + list(finding.where))[:MOST_SAMPLES]
     if (SetAside.code, "samples") in groups:

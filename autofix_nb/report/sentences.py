@@ -41,9 +41,16 @@ def sentences(report: Plain) -> list[str]:
         said.append(f"Resumed {_times(len(report['resumed']))}.")
     if report["problems"]:
         said.append(f"{len(report['problems'])} {plural('thing', len(report['problems']))} to look at in the report.")
-    elif not report["findings"] and not report["resumed"] and report["status"] not in ("failed", "interrupted"):
+    elif _was_quiet(report):
         said.append("Nothing was found that needed a fix.")
     return said
+
+
+def _was_quiet(report: Plain) -> bool:
+    """Tell whether nothing was found beyond notes, and nothing was done."""
+    found = any(finding["severity"] != "note" for finding in report["findings"])
+    done = report["changes"] or report["suggestions"] or report["resumed"] or report["quarantine"]["count"]
+    return not found and not done and report["status"] not in ("failed", "interrupted")
 
 
 def _changed(changes: Sequence[Plain]) -> str:

@@ -4,9 +4,6 @@ from typing import Any
 
 from autofix_nb.report.tried import outcome
 
-BEFORE_TRAINING = frozenset("EBD")
-"""First letters of what is looked at before training."""
-
 MOST_LISTED = 8
 """Samples shown one by one in text; all of them are in the HTML and in the quarantine."""
 
@@ -53,8 +50,7 @@ def finding_line(finding: dict[str, Any]) -> str:
         return f"{name}: {since}: {finding['says']}"
     if finding["count"] > 1:
         return f"{name}: {finding['says']} ({finding['count']} times, first at step {finding['first_step']})"
-    before = finding["first_step"] == 0 and finding["code"][:1] in BEFORE_TRAINING
-    when = "before training" if before else f"step {finding['first_step']}"
+    when = "before training" if finding["before"] else f"step {finding['first_step']}"
     return f"{name}: {finding['says']} ({when})"
 
 

@@ -230,6 +230,6 @@ def test_targets_far_out_are_named_too(far, expected):
     random = np.random.default_rng(0)
     targets = random.normal(size=600)
     targets[::100] = far
-    findings = answer_of(CHECK, subject_of(scan(random.normal(size=(600, 4)), targets))).findings
+    findings = answer_of(Outliers(), subject_of(scan(random.normal(size=(600, 4)), targets))).findings
 
     assert expected == [finding.severity for finding in findings if "the target" in finding.says]

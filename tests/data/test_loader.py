@@ -809,3 +809,19 @@ def test_iterables_with_workers_draw_from_seed_and_epoch():
     assert expected.equal(torch.rand(()))
     assert first == [batch.data.tolist() for batch in guard_loader(source, 1).epoch(0)]
     assert first != [batch.data.tolist() for batch in guard_loader(source, 1).epoch(1)]
+
+
+@given(st.integers(0, 3), st.integers(0, 5), st.integers(1, 7), st.integers(1, 20))
+@settings(max_examples=30, deadline=None)
+def test_an_order_drawn_anew_begins_with_its_epoch(since, epoch, batch_size, rows):
+    """Before it the loader's own order; from it on the same samples in batches of the same sizes, by seed and epoch."""
+    loader = DataLoader(TensorDataset(torch.arange(rows)), batch_size=batch_size)
+    own, drawn, again = (GuardedLoader(loader, seed=3) for _ in range(3))
+    drawn.reshuffled_from = again.reshuffled_from = since
+
+    order = drawn.order(epoch)
+
+    assert order == again.order(epoch)
+    assert [len(batch) for batch in own.order(epoch)] == [len(batch) for batch in order]
+    assert sorted(key for batch in order for key in batch) == list(range(rows))
+    assert epoch >= since or order == own.order(epoch)

@@ -109,3 +109,35 @@ def test_says_what_it_measured():
         "L01 Learning rate too high, or not learning at all at step 49: the loss is 9, it began at 2 and does not come "
         "down (limit 6). Try scale_lr"
     )
+
+
+THROWN = np.r_[2.3, 60.0, 40.0, 20.0, np.linspace(6.0, 2.1, 40)]
+
+
+@pytest.mark.parametrize(
+    ("more", "fires"),
+    [
+        pytest.param({"update_ratio": [0.97, 0.06]}, True, id="weights-replaced"),
+        pytest.param({"update_ratio": [0.03, 0.02]}, False, id="weights-hardly-changed"),
+        pytest.param({"update_ratio": [0.97, 0.06], "loss": np.linspace(2.3, 2.0, 44)}, False, id="never-leapt"),
+        pytest.param({"update_ratio": [0.97, 0.06], "loss": np.r_[THROWN[:34], [0.9] * 10]}, False, id="came-back"),
+        pytest.param({"update_ratio": [0.97, 0.06], "chance": []}, False, id="chance-unknown"),
+        pytest.param(
+            {"loss": np.r_[[0.3] * 40, [60.0] * 5, [2.6] * 15], "lr": np.r_[[0.003] * 40, [3.0] * 20]},
+            True,
+            id="rate-rose",
+        ),
+        pytest.param(
+            {"loss": np.r_[[2.3] * 40, [60.0] * 5, [2.6] * 15], "lr": np.r_[[0.003] * 40, [3.0] * 20]},
+            False,
+            id="rate-rose-and-nothing-was-lost",
+        ),
+    ],
+)
+def test_a_loss_that_leapt_and_is_back_at_chance_is_said_at_once(more, fires):
+    """Where a step replaced the weights, or the rate rose; also when the outputs know a little of the targets."""
+    run = history(**{"loss": THROWN, "chance": [2.3], "gain": [0.4] * 8, "mispaired": [2.3] * 8, **more})
+    run.facts.update(planned_steps=300, batch_size=32)
+    found = DETECTOR.check(run)
+
+    assert fires == (found is not None and "the loss leapt" in found.says)

@@ -51,7 +51,7 @@ def test_says_what_it_does(now, says):
     change = ScaleLr().plan(finding(), run)
 
     assert f"the learning rate is multiplied by {says}" == change.says
-    assert f"lr={now / 2:g} * lr" in change.permanent
+    assert f'group["lr"] *= {now / 2:g}' in change.permanent
 
 
 def with_rate(found, lr=0.1, scale=1.0, fresh=False, **group):
@@ -66,20 +66,20 @@ def with_rate(found, lr=0.1, scale=1.0, fresh=False, **group):
     ("code", "run", "expected"),
     [
         pytest.param("L01", with_rate(None), [0.1, 0.01, 0.001], id="down-by-powers-of-ten"),
-        pytest.param("L01", with_rate(0.003), [0.03, 0.12, 0.01, 0.001], id="down-to-the-found-one-first"),
-        pytest.param("L01", with_rate(0.008), [0.08, 0.32, 0.01, 0.001], id="what-is-nearly-the-found-one-is-left-out"),
+        pytest.param("L01", with_rate(0.003), [0.03, 0.1, 0.01, 0.001], id="down-to-the-found-one-first"),
+        pytest.param("L01", with_rate(0.008), [0.08, 0.01, 0.001], id="what-is-nearly-the-found-one-is-left-out"),
         pytest.param("L01", with_rate(0.06), [0.1, 0.01, 0.001], id="the-found-one-is-the-present-one"),
         pytest.param("L01", with_rate(5.0), [0.1, 0.01, 0.001], id="the-found-one-lies-above"),
         pytest.param("L02", with_rate(None), [10.0, 100.0], id="up-by-powers-of-ten"),
         pytest.param("L02", with_rate(3.0), [30.0, 120.0, 10.0], id="up-to-the-found-one-first"),
         pytest.param("L02", with_rate(0.001), [10.0, 100.0], id="the-found-one-lies-below"),
         pytest.param("G02", with_rate(None), [0.1, 10.0, 0.01, 100.0, 0.001], id="both-ways"),
-        pytest.param("G02", with_rate(0.5), [5.0, 20.0, 0.1, 0.01, 100.0, 0.001], id="both-ways-found-first"),
+        pytest.param("G02", with_rate(0.5), [5.0, 0.1, 0.01, 100.0, 0.001], id="both-ways-found-first"),
         pytest.param("L01", with_rate(0.003, scale=0.1), [0.03, 0.01, 0.001, 0.0001], id="lowered-before"),
-        pytest.param("L01", with_rate(0.003, lr=0.0, initial_lr=0.1), [0.03, 0.12, 0.01, 0.001], id="in-a-warm-up"),
-        pytest.param("L01", with_rate(0.003, lr=0.0, max_lr=0.1), [0.03, 0.12, 0.01, 0.001], id="one-cycle"),
+        pytest.param("L01", with_rate(0.003, lr=0.0, initial_lr=0.1), [0.03, 0.1, 0.01, 0.001], id="in-a-warm-up"),
+        pytest.param("L01", with_rate(0.003, lr=0.0, max_lr=0.1), [0.03, 0.1, 0.01, 0.001], id="one-cycle"),
         pytest.param(
-            "L01", with_rate(0.003, lr=0.001, initial_lr=0.1, fresh=True), [0.03, 0.12, 0.01, 0.001], id="begins-again"
+            "L01", with_rate(0.003, lr=0.001, initial_lr=0.1, fresh=True), [0.03, 0.1, 0.01, 0.001], id="begins-again"
         ),
         pytest.param("L01", with_rate(None, scale=1e-4), [1e-5, 1e-6], id="not-below-the-lowest"),
         pytest.param("L01", trainee(history()), [0.1, 0.01, 0.001], id="no-range-test"),
@@ -104,6 +104,11 @@ def test_the_range_test_is_run_once():
 
     assert [1] == asked
     assert changes[0].says.endswith("(before: 1, found by a range test)")
+
+
+def test_a_rate_by_a_factor():
+    """Of the present one, whatever that was multiplied by before."""
+    assert {"lr_scale": pytest.approx(0.3)} == ScaleLr().times(3.0, with_rate(None, scale=0.1)).after
 
 
 @pytest.mark.parametrize("code", ["L02", "L05", "G06"])

@@ -18,4 +18,5 @@ def fit(tmp_path):
     def call(model, train, val=None, **options):
         return af.fit(model, train, val, **(defaults | options))
 
+    call.store = tmp_path
     return call

@@ -294,7 +294,8 @@ def test_early_stop_and_best_weights(fit):
         seen.append({name: value.clone() for name, value in model.state_dict().items()})
         return next(values)
 
-    run = fit(model, train, val, epochs=50, metrics={"quality": metric}, detectors=[Plateau(patience=3)])
+    options = {"metrics": {"quality": metric}, "lr": 1e-3}  # no range test, which asks the metric too
+    run = fit(model, train, val, epochs=50, detectors=[Plateau(patience=3)], **options)
 
     assert "finished" == run.status
     assert 5 == len(run.history.epochs)

@@ -634,7 +634,9 @@ def _(folder: Path) -> Made:
 
 @planted("sum instead of mean", "B08")
 def _(folder: Path) -> Made:
-    return training(loss=nn.CrossEntropyLoss(reduction="sum"))
+    model = mlp(30, 2)
+    options = {"loss": nn.CrossEntropyLoss(reduction="sum"), "optimizer": torch.optim.SGD(model.parameters(), lr=1e-3)}
+    return training(model, **options)
 
 
 @planted("a last layer a hundred times too large", "B08")

@@ -6,6 +6,7 @@ import math
 import pytest
 
 from autofix_nb.data import Quarantine
+from autofix_nb.finding import Severity
 from autofix_nb.journal import Journal, plain
 from autofix_nb.report import build, duration
 from tests.runs import epochs, fault, finding, report
@@ -63,6 +64,12 @@ def outcome(verdict, fix="clip_gradients", **fields):
             "leaves: finished after 0 epochs, 60 steps, 4.2 s. Nothing was found that needed a fix.",
             id="uneventful",
         ),
+        pytest.param(
+            {"findings": [finding(code="D07", severity=Severity.NOTE)]},
+            "leaves: finished after 0 epochs, 60 steps, 4.2 s. Nothing was found that needed a fix.",
+            id="a-mere-note",
+        ),
+        pytest.param({"findings": [finding()]}, "leaves: finished after 0 epochs, 60 steps, 4.2 s.", id="a-warning"),
         pytest.param(
             {"settings": {}, "ending": {}, "status": "running"},
             "running after 0 epochs, 0 steps, 0.0 s. Nothing was found that needed a fix.",
@@ -179,6 +186,21 @@ def test_findings_that_say_the_same_are_one():
         (one["code"], one["count"], one["first_step"], one["last_step"]) for one in groups
     ]
     assert ["sample 3", "sample 4"] == groups[0]["where"]
+
+
+def test_what_was_found_before_training_is_not_counted_again():
+    """The same samples, met on the way, are another finding; and so is another one of the same look."""
+    findings = [
+        finding(code="B02", title="Broken samples", step=0, says="2 samples", where=("sample 3", "sample 4")),
+        finding(code="B02", title="Broken samples", step=0, says="one of another size", where=("sample 5",)),
+        finding(code="B02", title="A batch cannot be run", step=0, says="sample 3 raises", where=("sample 3",)),
+        finding(code="B02", title="A batch cannot be run", step=6, says="sample 4 raises", where=("sample 4",)),
+    ]
+    groups = report(findings=findings)["findings"]
+
+    assert [("2 samples", 0, True), ("one of another size", 0, True), ("sample 3 raises", 2, False)] == [
+        (one["says"], one["samples"], one["before"]) for one in groups
+    ]
 
 
 @pytest.mark.parametrize(

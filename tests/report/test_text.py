@@ -34,7 +34,7 @@ def test_everything_that_happened_is_listed_once():
         findings=[
             *[finding(), finding(step=150)],
             finding(code="L05", title="Underfitting", says="it is high"),
-            finding(code="D07", title="Missing", says="one is", step=0),
+            finding(code="D07", title="Missing values", says="one is", step=0),
         ],
         quarantine=quarantine(7),
         history=epochs([0.5]),
@@ -65,7 +65,7 @@ def test_everything_that_happened_is_listed_once():
         "      nothing, as it was: loss 2\n"
         "      scale_lr it: loss 1.9\n"
         "      None was decisively better: nothing was changed.\n"
-        "  D07 Missing: one is (before training)\n"
+        "  D07 Missing values: one is (before training)\n"
         "\n"
         "Done\n"
         "  clip_gradients, against G01 at step 100: it was clipped (undone: loss 2 before, 3 after)\n"

@@ -6,6 +6,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 SCRIPT = Path(__file__).resolve().parents[2] / "scripts" / "benchmark_preflight"
 
 
@@ -48,6 +50,7 @@ def test_a_small_run_prints_each_table(tmp_path):
     assert not list(tmp_path.iterdir()), "nothing is left behind"
 
 
+@pytest.mark.slow
 def test_the_other_packages_have_a_column_or_are_said_to_be_left_out(tmp_path):
     """A fault of the machine is none that they could be asked about."""
     printed = run(tmp_path, "--only", "E05", "--splits", "0")

@@ -46,6 +46,7 @@ def poor(job: Job) -> dict:
     return pool._failed(job, "") | {"score": 50.0}
 
 
+@pytest.mark.slow
 def test_healthy_cases_are_run_and_judged(tmp_path):
     """A line for each arm, the bound on what is harmed, and all rows in a file."""
     status, printed, told = run(tmp_path, *ONE_CASE, "--detail")

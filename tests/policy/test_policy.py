@@ -12,9 +12,11 @@ from torch.utils.data import DataLoader, TensorDataset
 
 import autofix_nb as af
 from autofix_nb.detectors import NotApplicable
+from autofix_nb.detectors.exploding_gradients import ExplodingGradients
 from autofix_nb.errors import ConfigurationError
 from autofix_nb.finding import Severity
 from autofix_nb.fixes import FIXES
+from autofix_nb.fixes.scale_lr import LOWEST
 from autofix_nb.journal import Journal
 from autofix_nb.policy import HORIZON_STEPS, PROBATION_STEPS, QUIET_STEPS, SAMPLES_SAID, Policy
 from tests.runs import fault, finding, history, trainee
@@ -239,10 +241,10 @@ def test_the_next_remedy_comes_after_one_that_did_not_help():
 
     assert [("clip_gradients", "undone"), ("scale_lr", "not enough")] == book.verdicts()
     assert (None, 0.25) == (book.controls.clip_norm, book.controls.lr_scale)
-    for _ in range(12):
+    for _ in range(20):
         book.train(HORIZON_STEPS, 10_000 * BAD)
 
-    assert 2.0**-10 == book.controls.lr_scale
+    assert LOWEST == book.controls.lr_scale
     assert [] == book.policy.trials
     assert "Nothing helped" in book.said[-1]
 
@@ -363,7 +365,8 @@ def test_an_illness_that_comes_back_closes_its_trials():
 
 @pytest.fixture
 def explode(tmp_path, fast_reports):
-    """Train a line on noisy data whose learning rate suddenly becomes far too large."""
+    """Train a line on noisy data whose rate suddenly becomes far too large; its gradients alone are watched."""
+    usual = {"epochs": 10, "store": tmp_path, "name": "run", "seed": 3, "show": "none", "preflight": False}
 
     def call(**options):
         generator = torch.Generator().manual_seed(0)
@@ -379,7 +382,7 @@ def explode(tmp_path, fast_reports):
             loss=nn.MSELoss(),
             optimizer=torch.optim.SGD(model.parameters(), lr=0.01),
             scheduler=lambda made: (scheduler.LambdaLR(made, lambda step: 110.0 if step >= 88 else 1.0), "step"),
-            **{"epochs": 10, "store": tmp_path, "name": "run", "seed": 3, "show": "none"} | options,
+            **usual | {"detectors": [ExplodingGradients]} | options,
         )
 
     return call
@@ -405,6 +408,16 @@ def test_a_run_that_explodes_is_clipped_first_and_then_slowed(explode):
     assert told[1]["loss_after"] > 1.5 * told[1]["loss_before"]
     assert told[5]["loss_after"] <= 1.5 * told[5]["loss_before"]
     assert 2 == len(run.journal.entries("rewind"))
+    assert run.history.epochs[-1]["loss"] < run.history.epochs[0]["loss"]
+
+
+def test_with_all_detectors_it_is_healed_by_a_race(explode):
+    """Sooner, as the loss rises before the gradients explode; the rate is what was to blame, and the loss is back."""
+    run = explode(detectors=None)
+
+    assert ["L01"] == [one.code for one in run.findings if one.severity > Severity.NOTE]
+    assert [("scale_lr", "kept")] == [(entry["fix"], entry["verdict"]) for entry in run.journal.entries("outcome")]
+    assert 1 == len(run.journal.entries("race"))
     assert run.history.epochs[-1]["loss"] < run.history.epochs[0]["loss"]
 
 

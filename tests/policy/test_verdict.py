@@ -1,0 +1,130 @@
+"""Laws of the verdict: what nothing did, chance, another unit or a failed try never wins."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from autofix_nb.policy.verdict import ERRORS, POINTS, Score, best_of, in_units_of, is_decisively_better, is_worse
+
+LOSSES = st.lists(st.floats(1e-3, 1e3), min_size=1, max_size=12)
+
+
+@st.composite
+def scores(draw, size=None, sound=True):
+    """Draw a score: losses of some batches, with a goal between 0 and 1 or none."""
+    losses = draw(st.lists(st.floats(1e-3, 1e3), min_size=size or 1, max_size=size or 12))
+    goal = draw(st.just(float("nan")) | st.floats(0, 1))
+    failed = "" if sound else draw(st.sampled_from(["", "ValueError: no"]))
+    rows = draw(st.integers(1, 5000))
+    return Score(loss=float(np.mean(losses)), losses=tuple(losses), goal=goal, rows=rows, failed=failed)
+
+
+@st.composite
+def pairs(draw):
+    """Draw two scores on the same batches."""
+    size = draw(st.integers(1, 12))
+    one, other = draw(scores(size)), draw(scores(size))
+    return one, replace(other, rows=one.rows)
+
+
+@given(scores(sound=False), st.booleans())
+def test_nothing_is_better_or_worse_than_itself(one, learnt):
+    """Whatever it came to, also where it failed."""
+    assert not is_decisively_better(one, one, learnt=learnt)
+    assert not is_worse(one, one)
+
+
+@given(pairs(), st.booleans())
+def test_of_two_at_most_one_is_better(both, learnt):
+    """And what is decisively better is not worse."""
+    one, other = both
+    better = is_decisively_better(one, other, learnt=learnt)
+
+    assert not (better and is_decisively_better(other, one, learnt=learnt))
+    assert not (better and is_worse(one, other) and one.goal != one.goal)
+
+
+@given(pairs(), st.booleans(), st.sampled_from([2.0**-20, 0.5, 2.0, 2.0**20]))
+def test_the_unit_of_the_loss_does_not_show(both, learnt, unit):
+    """Metres or millimetres."""
+    one, other = (
+        replace(score, loss=score.loss * unit, losses=tuple(loss * unit for loss in score.losses)) for score in both
+    )
+
+    assert is_decisively_better(*both, learnt=learnt) == is_decisively_better(one, other, learnt=learnt)
+    assert is_worse(*both) == is_worse(one, other)
+    assert best_of(both) == best_of([one, other])
+
+
+@given(pairs(), st.booleans())
+def test_what_learns_already_must_gain_more(both, learnt):
+    """Whoever wins against a run that learns wins against one that does not."""
+    if is_decisively_better(*both, learnt=True):
+        assert is_decisively_better(*both, learnt=False)
+
+
+@given(scores(), st.booleans(), st.sampled_from([{"failed": "RuntimeError: no"}, {"loss": float("nan")}]))
+def test_what_failed_never_wins(one, learnt, failure):
+    """And everything is better than it."""
+    failed = replace(one, **failure)
+
+    assert not is_decisively_better(failed, one, learnt=learnt)
+    assert is_decisively_better(one, failed, learnt=learnt)
+    assert (True, False) == (is_worse(failed, one), is_worse(one, failed))
+    assert 1 == best_of([failed, one, failed])
+    with pytest.raises(ValueError, match="none of the scores is sound"):
+        best_of([failed, failed])
+
+
+@given(st.integers(0, 10_000), st.integers(8, 16))
+def test_batches_that_differ_by_chance_alone_never_win(seed, size):
+    """Half of them lower, half of them higher by as much: no mean difference is beyond its error."""
+    draw = np.random.default_rng(seed)
+    before = draw.uniform(1, 2, size)
+    swing = draw.uniform(0, 1) * np.where(np.arange(size) % 2, 1.0, -1.0) + 0.05
+    after = before - swing
+    error = swing.std(ddof=1) / np.sqrt(size)
+    one, other = (Score(loss=float(np.mean(part)), losses=tuple(part), rows=100) for part in (after, before))
+
+    assert is_decisively_better(one, other, learnt=False) <= (swing.mean() >= ERRORS * error)
+
+
+@pytest.mark.parametrize(
+    ("rows", "gain", "wins"),
+    [
+        pytest.param(10_000, POINTS + 0.001, True, id="enough-rows"),
+        pytest.param(10_000, POINTS - 0.001, False, id="too-little"),
+        pytest.param(50, 0.1, False, id="within-the-error-of-few-rows"),
+        pytest.param(50, 0.5, True, id="far-on-few-rows"),
+    ],
+)
+def test_a_metric_must_gain_what_matters_and_beyond_chance(rows, gain, wins):
+    """Four points, or three standard errors of that many rows, whichever is more."""
+    one, other = (Score(loss=1.0, losses=(1.0,) * 8, goal=goal, rows=rows) for goal in (0.4 + gain, 0.4))
+
+    assert wins == is_decisively_better(one, other, learnt=True)
+
+
+@given(pairs(), st.floats(0.1, 10))
+def test_another_loss_is_told_in_shares_of_the_control(both, unit):
+    """As many per cent below what the control comes to by the other loss are as many below the control's own."""
+    control, one = both
+    beside = replace(control, loss=control.loss * unit, losses=tuple(loss * unit for loss in control.losses))
+    there = replace(one, loss=one.loss * unit, losses=tuple(loss * unit for loss in one.losses))
+
+    here = in_units_of(control, there, beside)
+
+    assert here.loss == pytest.approx(one.loss)
+    assert here.losses == pytest.approx(one.losses)
+    assert here.goal == pytest.approx(one.goal, nan_ok=True)
+
+
+@given(LOSSES)
+def test_of_equals_the_first_is_the_best(losses):
+    """Candidates come gentlest first."""
+    one = Score(loss=float(np.mean(losses)), losses=tuple(losses), rows=10)
+
+    assert 0 == best_of([one, one, replace(one, loss=one.loss * 0.99)])
