@@ -158,8 +158,12 @@ class Keeper:
             ResumeError: when the saved run is another training; the message lists the differences.
             StoreError: when no whole checkpoint is left.
         """
-        self._refuse(self._differences(identity))
-        state = self.store.load("last")
+        differences = self._differences(identity)
+        # The very model of the earlier turn, in the same kernel, has the changes made to it already.
+        state = self.store.load("last") if self._has_changed_structure() or not differences else None
+        if differences and state is not None and _is_as_saved(guard, state):
+            differences = [said for said in differences if not said.startswith(STRUCTURAL)]
+        self._refuse(differences)
         if state is None:
             raise StoreError(f"`{self.folder}` holds no checkpoint to resume from; begin anew with `resume=False`")
         guard.controls.restore(state["controls"])
@@ -287,6 +291,9 @@ class Keeper:
         np.savez_compressed(new, **dict(history.to_arrays()))
         new.replace(signals)
 
+    def _has_changed_structure(self) -> bool:
+        return any(entry.get("touches") == "model" for entry in self.journal.entries("change"))
+
     def _differences(self, identity: dict[str, Any]) -> list[str]:
         before = self.settings().get("identity", {})
         return [
@@ -294,6 +301,18 @@ class Keeper:
             for name, value in plain(identity).items()
             if before.get(name) not in (None, "") and value not in (None, "") and before[name] != value
         ]
+
+
+STRUCTURAL = ("model was ", "weights was ", "optimizer parameters was ")
+"""How differences begin that a change to the model's structure makes."""
+
+
+def _is_as_saved(guard: "Guard", state: dict[str, Any]) -> bool:
+    """Tell whether the model has the very parts that a checkpoint holds."""
+    now, saved = guard.model.state_dict(), state["model"]
+    return {name: getattr(part, "shape", None) for name, part in now.items()} == {
+        name: getattr(part, "shape", None) for name, part in saved.items()
+    }
 
 
 MOVED_BY_SCHEDULERS = ("lr", "momentum", "betas", "initial_lr", "max_lr", "min_lr", "max_momentum", "base_momentum")

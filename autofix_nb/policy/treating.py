@@ -171,11 +171,7 @@ def _winner(race: Race, *, learnt: bool) -> int | None:
         if not is_decisively_better(one, race.control, learnt=learnt):
             return False
         # Better than a control that fell apart is not enough: it must learn something, however slowly it starts.
-        return (
-            learnt
-            or is_decisively_better(one, race.start, learnt=False)
-            or _gets_better(one, race.start, AHEAD)
-        )
+        return learnt or is_decisively_better(one, race.start, learnt=False) or _gets_better(one, race.start, AHEAD)
 
     return _best(race, wins)
 
