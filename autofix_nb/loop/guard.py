@@ -472,6 +472,7 @@ class Guard:
             return
         for group in self.optimizer.param_groups:
             group["lr"] = found.suggestion
+        self.history.facts["lr"] = found.suggestion
         self.first = FirstState.of(self)
         self._write_down(found)
         self.progress.say(f"Learning rate {found.suggestion:.3g}, by a range test of {len(found.rates)} steps.")

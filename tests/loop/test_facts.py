@@ -57,6 +57,7 @@ def test_facts_are_plain_values():
         "frozen_untrained": [],
         "dropout": {"1": 0.3},
         "found_before": ["B01"],
+        "equal_weights": [],
         "has_val": True,
     }
 
@@ -122,3 +123,15 @@ def test_a_frozen_part_that_was_never_trained_is_named():
 
     assert ([], ["0.weight"]) == (trained["frozen_untrained"], of_model(model, optimizer)["frozen_untrained"])
     assert ["0.weight", "0.bias"] == trained["frozen"]
+
+
+def test_weights_that_are_all_the_same_are_named():
+    """Units that begin alike stay alike; biases of zero are usual, and what is frozen is meant so."""
+    model = nn.Sequential(nn.Linear(4, 8), nn.Linear(8, 3), nn.Linear(3, 3))
+    nn.init.zeros_(model[0].weight)
+    nn.init.zeros_(model[1].bias)
+    nn.init.ones_(model[2].weight)
+    model[2].requires_grad_(False)
+    facts = facts_of(guard(model, torch.optim.SGD(model.parameters(), lr=0.1)), 1, small_loader())
+
+    assert ["0.weight"] == facts["equal_weights"]
