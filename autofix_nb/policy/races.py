@@ -69,6 +69,9 @@ HIGHER = (10.0, 3.0)
 MOST_RACES = 2
 """Races for one code of findings in a run."""
 
+LEAST_PAUSE = 100
+"""Steps for which the same finding is not raced again after a race that nobody won, at least."""
+
 PAUSE_SHARE = 0.1
 """After a race that nobody won, the same finding is not raced again for this share of the run."""
 
@@ -272,8 +275,6 @@ class Races:
         self.spent += race.taken
         self.won += won
         self.tried += [named(one) for one in candidates]
-        if not won:
-            self.not_before[finding.code] = finding.step + 100
 
 
 def named(candidate: Candidate) -> str:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from autofix_nb.finding import Finding, Severity
 from autofix_nb.policy.races import (
     FROM_THE_FIRST,
+    LEAST_PAUSE,
     LEAST_STEPS,
     MOST_STEPS,
     PAUSE_SHARE,
@@ -230,7 +231,7 @@ def _write_down(
 
 def _say_nothing_helps(policy: "Policy", finding: Finding, run: Any, candidates: list[Candidate], race: Race) -> None:
     planned = int(run.history.facts.get("planned_steps") or 0)
-    policy.races.not_before[finding.code] = finding.step + max(100, int(PAUSE_SHARE * planned))
+    policy.races.not_before[finding.code] = finding.step + max(LEAST_PAUSE, int(PAUSE_SHARE * planned))
     tried = ", ".join(dict.fromkeys(change.fix for one in candidates for _, change in one.fixes))
     text = (
         f"{finding.code} {finding.title.lower()}: {len(candidates)} changes were tried for {race.steps} steps each "
