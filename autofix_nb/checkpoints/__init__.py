@@ -1,14 +1,24 @@
 """What is kept of a run: files that survive the kernel, and the last good state in memory."""
 
-from autofix_nb.checkpoints.snapshot import BeforeStep, Snapshot, WeightsOnLoan, copied
+from autofix_nb.checkpoints.copying import Copies, copied
+from autofix_nb.checkpoints.manifest import Checkpoint
+from autofix_nb.checkpoints.pieces import Piece, write_atomically
+from autofix_nb.checkpoints.snapshot import BeforeStep, Snapshot, WeightsOnLoan
 from autofix_nb.checkpoints.state import portable, portable_or_dropped, random_state, set_random_state
-from autofix_nb.checkpoints.store import Store, write_atomically
+from autofix_nb.checkpoints.store import LostPiece, Store
+from autofix_nb.checkpoints.writer import Outcome, Writer
 
 __all__ = [
     "BeforeStep",
+    "Checkpoint",
+    "Copies",
+    "LostPiece",
+    "Outcome",
+    "Piece",
     "Snapshot",
     "Store",
     "WeightsOnLoan",
+    "Writer",
     "copied",
     "portable",
     "portable_or_dropped",

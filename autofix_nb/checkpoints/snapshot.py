@@ -6,6 +6,8 @@ from typing import Any
 import torch
 from torch import nn
 
+from autofix_nb.checkpoints.copying import copied
+
 
 class Snapshot:
     """A copy of a model's and an optimizer's state in host memory, taken at one step."""
@@ -17,6 +19,22 @@ class Snapshot:
         self.weights = copied(model.state_dict())
         self.beside = copied(parts_beside(model, optimizer))
         self._state = copied(optimizer.state_dict()["state"])
+
+    def state(self) -> dict[str, Any]:
+        """Return tensors and plain values for a file. They are this snapshot's own and never change."""
+        return {"step": self.step, "weights": self.weights, "beside": self.beside, "optimizer": self._state}
+
+    @classmethod
+    def from_state(cls, state: dict[str, Any], model: nn.Module, optimizer: torch.optim.Optimizer) -> "Snapshot":
+        """Rebuild a snapshot of this model and optimizer from `state`."""
+        snapshot = cls.__new__(cls)
+        snapshot.step, snapshot._model, snapshot._optimizer = int(state["step"]), model, optimizer
+        snapshot.weights, snapshot.beside, snapshot._state = state["weights"], state["beside"], state["optimizer"]
+        return snapshot
+
+    def is_of(self, optimizer: torch.optim.Optimizer) -> bool:
+        """Tell whether it was taken of this optimizer."""
+        return self._optimizer is optimizer
 
     @torch.no_grad()
     def restore(self) -> None:
@@ -162,17 +180,3 @@ def parts_beside(model: nn.Module, optimizer: torch.optim.Optimizer) -> list[tor
     known = {id(part) for part in model.state_dict(keep_vars=True).values()} | {id(part) for part in model.parameters()}
     held = [parameter for group in optimizer.param_groups for parameter in group["params"]]
     return [part for part in (*model.buffers(), *held) if id(part) not in known]
-
-
-def copied(state: Any) -> Any:
-    """Return a state dict (or any nest of tensors) copied to the CPU, with the versions that modules put beside it."""
-    if isinstance(state, torch.Tensor):
-        return state.detach().to("cpu", copy=True)
-    if isinstance(state, dict):
-        copy_of = type(state)((name, copied(part)) for name, part in state.items())
-        if hasattr(state, "_metadata"):  # versions of the modules, by which they load a state dict
-            copy_of._metadata = state._metadata
-        return copy_of
-    if isinstance(state, list | tuple):
-        return type(state)(copied(part) for part in state)
-    return state

@@ -1,30 +1,52 @@
-"""Checkpoint files in one folder: written under another name, synced, renamed, and believed only if they agree
-with a manifest of sizes and SHA-256 sums. The file before is kept until the new one is in place."""
+"""The checkpoints of a run in one folder: manifests that name immutable pieces.
 
-import hashlib
-import json
+A checkpoint is believed only if its manifest's own hash holds and every piece has its size and SHA-256. Nothing is
+ever overwritten, so whatever is cut off or damaged, the newest whole checkpoint is still there.
+"""
+
+import contextlib
 import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import torch
-
-from autofix_nb.checkpoints.state import portable
+from autofix_nb.checkpoints import manifest as manifests
+from autofix_nb.checkpoints import pieces as files
+from autofix_nb.checkpoints.manifest import Checkpoint, NewerFormat, make_manifest, read_manifest
+from autofix_nb.checkpoints.pieces import NEW, Piece, load_piece, problem_of, write_piece, write_synced
 from autofix_nb.errors import StoreError
 
-FORMAT = 1
+KEPT = 5
+"""Checkpoints that stay in the folder."""
+
+FORMAT_1 = ("last.pt", "last.old.pt")
+"""Files by which a folder of format 1 is known; it was never released."""
+
+
+class LostPiece(StoreError):
+    """A piece that an older checkpoint had written is damaged by now: it must be written again."""
+
+    def __init__(self, names: list[str], said: str) -> None:
+        super().__init__(said)
+        self.names = names
 
 
 class Store:
-    """`<name>.pt` files beside `<name>.json` manifests; the file that a new one replaced stays as `<name>.old.pt`."""
+    """Checkpoints in one folder: written, listed, checked, read."""
 
-    def __init__(self, folder: Path, *, writable: bool = True) -> None:
+    def __init__(self, folder: Path, writable: bool = True) -> None:
         """Make the folder, unless it is only read from.
 
         Raises:
             StoreError: when it cannot be made or written.
         """
         self.folder = folder
+        self.problems: list[str] = []
+        """What was passed over at the last look, and why; a sentence each, beginning with the file's name."""
+
+        self._is_shared = False
+        """Whether a newer version wrote here, too."""
+
         if not writable:
             return
         try:
@@ -38,107 +60,136 @@ class Store:
                 "keep the run in. Give another one with `store=`"
             ) from error
 
-    def save(self, name: str, state: dict[str, Any]) -> Path:
-        """Write one checkpoint and return its path.
+    @property
+    def is_empty(self) -> bool:
+        """Whether no checkpoint was ever finished here; pieces of one that was cut off do not count."""
+        return not self._manifests() and not self._is_format_1()
+
+    def save(self, pieces: Mapping[str, Any], about: Mapping[str, Any]) -> Checkpoint:
+        """Write a checkpoint, read it back, tidy older ones away, and return it.
+
+        A piece is a state dict to write, or a `Piece` that lies here already. `about` says where the run is, `step`
+        (a whole number) at least; it is plain values and stands in the manifest.
 
         Raises:
-            StoreError: when `state` holds something that only a pickle could hold.
-            OSError: when the disk refuses; the checkpoint before is still there.
+            LostPiece: when a piece given as `Piece` is not whole any more; nothing was written.
+            StoreError: when a state holds what only a pickle could hold, or reads back otherwise than written.
+            OSError, RuntimeError: when the disk refuses. Whatever is raised, all older checkpoints are still there.
         """
-        path = self._path(name)
-        new = path.with_suffix(".pt.new")
-        new_manifest = self._manifest(name).with_suffix(".json.new")
-        if path.exists() and not self._manifest(name).exists() and new_manifest.exists():
-            # The last save was cut off at its very end: without this, its file would lose what vouches for it.
-            os.replace(new_manifest, self._manifest(name))
-        with new.open("wb") as file:
-            torch.save({"format": FORMAT} | portable(state, name), file)
-            file.flush()
-            os.fsync(file.fileno())
-        manifest = {"format": FORMAT, "bytes": new.stat().st_size, "sha256": _sha256(new)}
-        _write_synced(new_manifest, json.dumps(manifest))
-        if path.exists():
-            os.replace(path, self._path(f"{name}.old"))
-            if self._manifest(name).exists():
-                os.replace(self._manifest(name), self._manifest(f"{name}.old"))
+        known = {name: piece for name, piece in pieces.items() if isinstance(piece, Piece)}
+        lost = {name: problem for name, piece in known.items() if (problem := problem_of(self.folder, piece))}
+        if lost:
+            said = "; ".join(f"{known[name].file} {problem}" for name, problem in lost.items())
+            raise LostPiece(list(lost), f"`{self.folder}`: {said}")
+        step = int(about["step"])
+        for name, piece in pieces.items():
+            if name not in known:
+                known[name] = write_piece(self.folder, name, step, piece)
+        self._sync_folder()
+        number = 1 + max((one.number for one in self.checkpoints()), default=0)
+        checkpoint, text = make_manifest(number, {name: known[name] for name in pieces}, about)
+        path = self.folder / checkpoint.file
+        new = path.with_name(path.name + NEW)
+        write_synced(new, text)
         os.replace(new, path)
-        os.replace(new_manifest, self._manifest(name))
-        return path
+        self._sync_folder()
+        if read_manifest(path).pieces != checkpoint.pieces:
+            raise StoreError(f"`{path}` reads back otherwise than it was written")
+        self._tidy(checkpoint)
+        return checkpoint
 
-    def load(self, name: str) -> dict[str, Any] | None:
-        """Return the newest whole checkpoint of that name, on the CPU, or None when there is none.
+    def checkpoints(self) -> list[Checkpoint]:
+        """Return the checkpoints whose manifests are whole, newest first. Their pieces are not looked at."""
+        self.problems = []
+        self._is_shared = False
+        found = []
+        for path in self._manifests():
+            try:
+                found.append(read_manifest(path))
+            except StoreError as error:
+                self._is_shared |= isinstance(error, NewerFormat)
+                self.problems.append(f"{path.name} {error}")
+        if not found and self._is_format_1():
+            self.problems.append("last.pt was written by a version before the first release, which nothing reads now")
+        return sorted(found, key=lambda one: one.age, reverse=True)
+
+    def problem(self, checkpoint: Checkpoint) -> str | None:
+        """Return what is wrong with a checkpoint's pieces, or None when it is whole. Every byte is read."""
+        wrong = {piece.file: problem_of(self.folder, piece) for piece in checkpoint.pieces.values()}
+        said = [f"{file} {problem}" for file, problem in wrong.items() if problem]
+        if "state" not in checkpoint.pieces:
+            said.append("there is no piece `state`")
+        return "; ".join(said) or None
+
+    def newest(self) -> Checkpoint | None:
+        """Return the newest whole checkpoint, every byte checked, or None. `problems` says what was passed over."""
+        for checkpoint in self.checkpoints():
+            problem = self.problem(checkpoint)
+            if problem is None:
+                return checkpoint
+            self.problems.append(f"{checkpoint.file}: {problem}")
+        return None
+
+    def whole(self) -> Checkpoint:
+        """Return the newest whole checkpoint.
 
         Raises:
-            StoreError: when there are files, and none of them is whole.
+            StoreError: when there is none; the message says what is wrong with each that is there.
         """
-        if not self.has(name):
-            return None
-        damaged = []
-        new = self._path(name).with_suffix(".pt.new")
-        for path in (self._path(name), new, self._path(f"{name}.old")):
-            if not path.exists():
-                continue
-            problem = self._problem(path, name)
-            if problem is None:
-                return torch.load(path, map_location="cpu", weights_only=True)
-            if path != new:  # a save that was cut off is no loss
-                damaged.append(f"{path.name} {problem}")
+        checkpoint = self.newest()
+        if checkpoint is not None:
+            return checkpoint
+        why = "; ".join(self.problems) or "nothing was saved here"
         raise StoreError(
-            f"`{self.folder}` holds no whole checkpoint: {'; '.join(damaged)}. "
+            f"`{self.folder}` holds no whole checkpoint: {why}. "
             "Start anew with `resume=False` (the old folder is kept under another name)"
         )
 
-    def has(self, name: str) -> bool:
-        """Tell whether there is a file of that name, whole or not."""
-        return self._path(name).exists() or self._path(f"{name}.old").exists()
+    def load(self, checkpoint: Checkpoint, piece: str) -> dict[str, Any]:
+        """Return what one piece holds, on the CPU, every byte checked. Nothing in it is run.
 
-    def _problem(self, path: Path, name: str) -> str | None:
-        # Files and manifests are renamed one by one. A crash in between leaves a whole file beside the manifest of
-        # another one, and its own under another name: any of the three may vouch for it.
-        own = self._manifest(path.name.removesuffix(".pt")) if path.suffix == ".pt" else None
-        others = (self._manifest(name), self._manifest(name).with_suffix(".json.new"), self._manifest(f"{name}.old"))
-        manifests = [manifest for manifest in map(_read_manifest, (own, *others)) if manifest]
-        if not manifests:
-            return "has no readable manifest"
-        size = path.stat().st_size
-        fitting = [manifest for manifest in manifests if manifest.get("bytes") == size]
-        if not fitting:
-            return f"has {size} bytes, its manifest says {manifests[0].get('bytes')}"
-        sha256 = _sha256(path)
-        if any(manifest.get("sha256") == sha256 for manifest in fitting):
-            return None
-        return "has another SHA-256 than its manifest says"
+        Raises:
+            StoreError: when there is no such piece, it is not whole, or holds more than tensors and plain values.
+        """
+        if piece not in checkpoint.pieces:
+            raise StoreError(
+                f"`{self.folder / checkpoint.file}` has no piece {piece!r}; it has {sorted(checkpoint.pieces)}"
+            )
+        return load_piece(self.folder, checkpoint.pieces[piece])
 
-    def _path(self, name: str) -> Path:
-        return self.folder / f"{name}.pt"
+    def _manifests(self) -> list[Path]:
+        try:
+            return [path for path in sorted(self.folder.iterdir()) if manifests.FILE.fullmatch(path.name)]
+        except FileNotFoundError:
+            return []
 
-    def _manifest(self, name: str) -> Path:
-        return self.folder / f"{name}.json"
+    def _is_format_1(self) -> bool:
+        return any((self.folder / name).exists() for name in FORMAT_1)
 
+    def _tidy(self, newest: Checkpoint) -> None:
+        """Delete what no kept checkpoint names. The newest was read back, byte for byte, before this."""
+        found = self.checkpoints()
+        kept = found[:KEPT]
+        if self._is_shared or newest.file not in {one.file for one in kept}:
+            return  # a newer version's, or not the folder of a moment ago: leave it alone
+        staying = {one.file for one in kept} | {piece.file for one in kept for piece in one.pieces.values()}
+        readable, oldest = {one.file for one in found}, min(one.step for one in kept)
+        # Manifests first: cut off in between, pieces without a manifest are left, and not the other way round.
+        for path in sorted(self.folder.iterdir(), key=lambda path: path.name.startswith("step-"), reverse=True):
+            if path.name in staying:
+                continue
+            manifest = manifests.FILE.fullmatch(path.name)
+            if manifest and path.name not in readable and int(manifest[1]) >= oldest:
+                continue  # damaged, and not long overtaken: somebody may want to look at it
+            if manifest or files.FILE.fullmatch(path.name) or path.name.endswith((f".pt{NEW}", f".json{NEW}")):
+                with contextlib.suppress(OSError):  # a file that stays behind costs room and nothing else
+                    path.unlink()
 
-def write_atomically(path: Path, text: str) -> None:
-    """Write a small text file so that a reader sees the old text or the new one, never half of it."""
-    new = path.with_name(path.name + ".new")
-    _write_synced(new, text)
-    os.replace(new, path)
-
-
-def _read_manifest(path: Path | None) -> dict[str, Any]:
-    try:
-        manifest = json.loads(path.read_text()) if path is not None else {}
-    except (OSError, ValueError):
-        return {}
-    return manifest if isinstance(manifest, dict) else {}
-
-
-def _write_synced(path: Path, text: str) -> None:
-    # Names of files that are no UTF-8 reach us as lone surrogates, which UTF-8 cannot hold.
-    with path.open("w", encoding="utf-8", errors="backslashreplace") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+    def _sync_folder(self) -> None:
+        """Have the system put the folder's names on the disk, where it can (not on Windows, not on every mount)."""
+        with contextlib.suppress(OSError):
+            place = os.open(self.folder, os.O_RDONLY)
+            try:
+                os.fsync(place)
+            finally:
+                os.close(place)

@@ -1,0 +1,70 @@
+"""The pieces of a guard's checkpoint: its state, and beside it what is written only when it changed."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from autofix_nb.checkpoints import Checkpoint, LostPiece, Piece, Snapshot, Store
+from autofix_nb.history import History
+from autofix_nb.loop.best import Best
+from autofix_nb.loop.first_state import FirstState
+from autofix_nb.loop.tables import write_tables
+
+if TYPE_CHECKING:
+    from autofix_nb.loop.guard import Guard
+
+Written = dict[str, tuple[Any, Piece]]
+"""By piece: the object that it was written from, and what it is on the disk."""
+
+
+def beside_of(guard: "Guard", best: Best) -> dict[str, tuple[Any, dict[str, Any]]]:
+    """Return by piece the object that it is made from, and its content. None of it changes once it is made."""
+    beside: dict[str, tuple[Any, dict[str, Any]]] = {}
+    if best.weights is not None:
+        beside["best"] = (best.weights, best.state())
+    if guard.first is not None:
+        beside["first"] = (guard.first.weights, guard.first.state())
+    if guard.snapshot is not None:
+        of_users = not guard.snapshot.is_of(guard.optimizer)
+        beside["good"] = (guard.snapshot, guard.snapshot.state() | {"of_users": of_users})
+    return beside
+
+
+def write(
+    store: Store,
+    known: Written,
+    state: dict[str, Any],
+    beside: dict[str, tuple[Any, dict[str, Any]]],
+    about: dict[str, Any],
+    tables: Path | None,
+) -> tuple[Checkpoint, Written, Exception | None]:
+    """Write a checkpoint, and the tables into the folder `tables`; returns what could not be written of those."""
+    pieces: dict[str, Any] = {"state": state}
+    for name, (source, content) in beside.items():
+        pieces[name] = known[name][1] if name in known and known[name][0] is source else content
+    try:
+        checkpoint = store.save(pieces, about)
+    except LostPiece as lost:  # somebody damaged or deleted it; what it was written from is still here
+        checkpoint = store.save(pieces | {name: beside[name][1] for name in lost.names}, about)
+    written = {name: (source, checkpoint.pieces[name]) for name, (source, _) in beside.items()}
+    try:
+        if tables is not None:
+            write_tables(tables, History.from_state(state["history"]))
+    except OSError as error:
+        return checkpoint, written, error
+    return checkpoint, written, None
+
+
+def put_beside_back(guard: "Guard", best: Best, checkpoint: Checkpoint, loaded: dict[str, Any]) -> Written:
+    """Give guard and bookkeeping what lay beside a checkpoint's state; returns what need not be written again."""
+    written: Written = {}
+    if "first" in loaded:
+        guard.first = FirstState.from_state(loaded["first"])
+        written["first"] = (guard.first.weights, checkpoint.pieces["first"])
+    if "best" in loaded:
+        best.restore(loaded["best"])
+        written["best"] = (best.weights, checkpoint.pieces["best"])
+    if "good" in loaded:
+        optimizer = guard.stepper.users_optimizer if loaded["good"]["of_users"] else guard.optimizer
+        guard.snapshot = Snapshot.from_state(loaded["good"], guard.model, optimizer)
+        written["good"] = (guard.snapshot, checkpoint.pieces["good"])
+    return written
