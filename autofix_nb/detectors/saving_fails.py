@@ -1,7 +1,7 @@
 """Saving fails, or lags far behind: what was trained since the last save would be lost with this kernel.
 
 The disk may be full, the Drive gone, or the mirror slow. Read from what the loop counts: saves that failed, and the
-seconds since the last one that did not.
+seconds since the last one that did not; and the same of the copies that a run with `store="drive"` or a URL has.
 
 Reference: https://research.google.com/colaboratory/faq.html (virtual machines are deleted when idle for a while)
 """
@@ -17,12 +17,12 @@ from autofix_nb.history import History
 
 @dataclass(frozen=True, kw_only=True)
 class SavingFails(Detector):
-    """Saves failed, or the last one that did not is long ago."""
+    """Saves failed, or the last one that did not is long ago; or the same of the copies elsewhere."""
 
     code: ClassVar = "R03"
     title: ClassVar = "Saving fails"
     when: ClassVar = "step"
-    reads: ClassVar = ("save_failed", "saved_seconds_ago")
+    reads: ClassVar = ("save_failed", "saved_seconds_ago", "mirror_failed", "mirrored_seconds_ago")
     fixes: ClassVar = ()
     why: ClassVar = (
         "If the kernel dies now, all steps since the last save are lost. Free some space, or mount the Drive."
@@ -38,30 +38,34 @@ class SavingFails(Detector):
     def check(self, history: History) -> Finding | None:
         if not any(map(history.count, self.reads)):
             raise NotApplicable("`save_failed`: nothing recorded")
-        failed, ago = (history.last(name) for name in self.reads)
+        found = [
+            self._look(history, "save_failed", "saved_seconds_ago", "saving failed", "save"),
+            self._look(history, "mirror_failed", "mirrored_seconds_ago", "copying the saves elsewhere failed", "copy"),
+        ]
+        return max(filter(None, found), key=lambda finding: finding.severity, default=None)
+
+    def _look(self, history: History, counts: str, waits: str, what: str, noun: str) -> Finding | None:
+        failed, ago = history.last(counts), history.last(waits)
         known = isfinite(ago) and ago >= 0
-        since = f"the last good save was {ago:.0f} s ago" if known else "no save went well yet"
+        since = f"the last good {noun} was {ago:.0f} s ago" if known else f"no {noun} went well yet"
         if isfinite(failed) and failed > 0:
             # A save that went well before the last failure says nothing about now.
-            well_again = known and ago < self.recovered_seconds and self._newer(history)
+            well_again = known and ago < self.recovered_seconds and history.step(waits) > history.step(counts)
             return self.found(
                 history,
-                f"saving failed {failed:.0f} times, limit 0, and {since}",
+                f"{what} {failed:.0f} times, limit 0, and {since}",
                 severity=Severity.NOTE if well_again else Severity.WARNING,
                 measured=failed,
                 limit=0,
-                step=history.step("save_failed"),
+                step=history.step(counts),
             )
         if known and ago > self.late_seconds:
             return self.found(
                 history,
-                f"the last good save was {ago:.0f} s ago, limit {self.late_seconds:.0f} s",
+                f"{since}, limit {self.late_seconds:.0f} s",
                 severity=Severity.WARNING,
                 measured=ago,
                 limit=self.late_seconds,
-                step=history.step("saved_seconds_ago"),
+                step=history.step(waits),
             )
         return None
-
-    def _newer(self, history: History) -> bool:
-        return history.step("saved_seconds_ago") > history.step("save_failed")

@@ -30,6 +30,11 @@ def run(*points):
             run((50, "saved_seconds_ago", 5.0), (100, "save_failed", 2.0)), Severity.WARNING, id="failed-after-a-save"
         ),
         pytest.param(run((50, "saved_seconds_ago", 4000.0)), Severity.WARNING, id="long-ago"),
+        pytest.param(run((50, "mirror_failed", 1.0)), Severity.WARNING, id="no-copy"),
+        pytest.param(
+            run((50, "mirror_failed", 1.0), (100, "mirrored_seconds_ago", 0.0)), Severity.NOTE, id="copies-work-again"
+        ),
+        pytest.param(run((50, "mirrored_seconds_ago", 4000.0)), Severity.WARNING, id="the-copy-lags"),
     ],
 )
 def test_what_would_be_lost_is_said(history, severity):
@@ -37,6 +42,16 @@ def test_what_would_be_lost_is_said(history, severity):
     finding = SavingFails().check(history)
 
     assert severity == (finding and finding.severity)
+
+
+def test_a_save_that_failed_comes_before_a_copy_that_failed():
+    """What is not even on this machine is the greater loss."""
+    history = run((50, "mirror_failed", 3.0), (60, "save_failed", 2.0))
+
+    assert "saving failed 2 times" in str(SavingFails().check(history))
+    assert "copying the saves elsewhere failed 3 times, limit 0, and no copy went well yet" in str(
+        SavingFails().check(run((50, "mirror_failed", 3.0)))
+    )
 
 
 def test_says_what_it_measured():
