@@ -21,9 +21,22 @@ def is_out_of_memory(error: BaseException) -> bool:
     return any(_says_so(one) for one in _chain(error))
 
 
+DEVICE_LOST = (
+    "device-side assert",
+    "cudaerrorassert",
+    "illegal memory access",
+    "cudaerrorillegaladdress",
+    "unspecified launch failure",
+    "misaligned address",
+    "illegal instruction was encountered",
+    "uncorrectable ecc error",
+)
+"""Texts of CUDA errors after which "any further CUDA work will return the same error" (runtime API, cudaError_t)."""
+
+
 def is_device_lost(error: BaseException) -> bool:
     """Tell whether the accelerator cannot be used any more in this process."""
-    return any("device-side assert" in str(one) or "cudaErrorAssert" in str(one) for one in _chain(error))
+    return any(isinstance(one, RuntimeError) and _names(one, DEVICE_LOST) for one in _chain(error))
 
 
 def free_memory(error: BaseException | None = None) -> None:
@@ -33,6 +46,11 @@ def free_memory(error: BaseException | None = None) -> None:
     gc.collect()
     if torch.cuda.is_available() and torch.cuda.is_initialized():
         torch.cuda.empty_cache()
+
+
+def _names(error: BaseException, signs: tuple[str, ...]) -> bool:
+    text = str(error).lower()
+    return any(sign in text for sign in signs)
 
 
 def _says_so(error: BaseException) -> bool:

@@ -1,0 +1,222 @@
+"""One kernel at a time: a file in the run's folder that says which process trains there.
+
+A second live kernel is refused by name. A dead one's lease is taken over: on the same machine its process is asked for,
+number and start time, as numbers are given out again; of another machine, only its sign of life can be read. Reading,
+deciding and writing happen under a file lock that the system lets go of when its holder dies, so that of two kernels
+which begin at the same instant exactly one wins.
+"""
+
+import json
+import os
+import threading
+import time
+import uuid
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from autofix_nb.environment.process import here, is_alive, lock, machine, start_time
+from autofix_nb.errors import StoreError
+
+LEASE_FILE = "lease.json"
+LOCK_FILE = "lease.lock"
+
+BEAT_SECONDS = 30.0
+"""Time between two signs of life."""
+
+SILENT_SECONDS = 180.0
+"""A kernel on another machine that has given no sign of life for so long is taken for dead."""
+
+LOCK_SECONDS = 10.0
+"""Longest wait for another kernel that is reading or writing the lease at this moment."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Holder:
+    """Who trains, or trained, in a run's folder."""
+
+    host: str
+    machine: str
+    """What tells one boot of one machine (or container) from another of the same name."""
+
+    pid: int
+    started: str
+    """When the process was started, as the system says it; empty where it does not."""
+
+    token: str
+    """Another for each training, also in the same kernel."""
+
+    since: str
+    """When the training began, in UTC."""
+
+    heartbeat: float
+    """Last sign of life, in seconds since 1970 by the clock of that host."""
+
+    def is_alive(self, now: float | None = None) -> bool:
+        """Tell whether that kernel is there still, as far as it can be known from here."""
+        if self.machine == machine() and self.host == here():
+            answer = is_alive(self.pid, self.started)
+            if answer is not None:
+                return answer
+        now = time.time() if now is None else now
+        return abs(now - self.heartbeat) <= SILENT_SECONDS
+
+    def __str__(self) -> str:
+        where = "this machine" if self.machine == machine() and self.host == here() else repr(self.host)
+        return f"process {self.pid} on {where}, training since {self.since}"
+
+
+def read_lease(folder: Path) -> Holder | None:
+    """Return who holds, or held, a run's folder; None where nobody does, or the file cannot be read as one."""
+    try:
+        plain = json.loads((folder / LEASE_FILE).read_text(encoding="utf-8"))
+        values = {name: plain[name] for name in Holder.__dataclass_fields__}
+        kinds = {name: kind(values[name]) for name, kind in Holder.__annotations__.items()}
+        return Holder(**kinds)
+    except (OSError, ValueError, TypeError, KeyError):
+        return None
+
+
+def refuse_if_held(folder: Path) -> None:
+    """Raise when another live kernel trains in this folder; nothing is written.
+
+    Raises:
+        StoreError: with who it is and what to do.
+    """
+    holder = read_lease(folder)
+    if holder is not None and not _is_ours(holder) and holder.is_alive():
+        raise _refusal(folder, holder, time.time())
+
+
+def said_of_mirror(folder: Path, now: float | None = None) -> str:
+    """Return a sentence when the copy of a run in a mirror looks as if another kernel trained it; else nothing.
+
+    A mirror brings signs of life late or not at all, so nobody is refused for it.
+    """
+    holder = read_lease(folder)
+    if holder is None or _is_ours(holder) or not holder.is_alive(now):
+        return ""
+    return (
+        f"The copy in {str(folder)!r} may be another kernel's at this moment ({holder}): if it runs still, stop it, "
+        "or give another `name=`"
+    )
+
+
+class Lease:
+    """The right of one training in this process to write into a run's folder."""
+
+    def __init__(self, folder: Path, *, clock: Callable[[], float] = time.time, beat: float = BEAT_SECONDS) -> None:
+        self.folder = folder
+        self.lost_to: Holder | None = None
+        """Who has taken the folder over while this kernel gave no sign of life, such as on a sleeping machine."""
+
+        self.problem = ""
+        """Why the lease could not be written, such as a full disk; the training goes on without it."""
+
+        self._clock = clock
+        self._beat = beat
+        self._token = uuid.uuid4().hex
+        self._since = ""
+        self._next_beat = 0.0
+        self._over = threading.Event()
+        self._thread: threading.Thread | None = None
+
+    def take(self) -> Holder | None:
+        """Take the folder, and return the dead kernel that held it, if there is one.
+
+        Raises:
+            StoreError: when a live kernel holds it; the message says which, since when, and what to do.
+        """
+        moment = datetime.fromtimestamp(self._clock(), tz=UTC)
+        self._since = moment.isoformat(sep=" ", timespec="seconds").replace("+00:00", " UTC")
+        before = None
+        try:
+            with lock(self.folder / LOCK_FILE, LOCK_SECONDS) as is_locked:
+                before = read_lease(self.folder)
+                if before is not None and not _is_ours(before) and before.is_alive(self._clock()):
+                    raise _refusal(self.folder, before, self._clock())
+                self._write()
+            if not is_locked:  # this file system has no locks: the last one to write has won
+                after = read_lease(self.folder)
+                if after is not None and after.token != self._token:
+                    raise _refusal(self.folder, after, self._clock())
+        except StoreError:
+            raise
+        except TimeoutError as error:
+            raise StoreError(
+                f"`name`: another kernel is just beginning the run in {str(self.folder)!r}; stop it, or give another "
+                "`name=`"
+            ) from error
+        except OSError as error:
+            self.problem = f"{LEASE_FILE} could not be written ({error}): a second kernel would not be noticed"
+            return None
+        self._over.clear()
+        self._thread = threading.Thread(target=self._keep_alive, name="autofix_nb lease", daemon=True)
+        self._thread.start()
+        return None if before is None or _is_ours(before) else before
+
+    def renew_if_due(self) -> None:
+        """Give a sign of life, unless the last one is younger than the time between two."""
+        if self._thread is not None and self._clock() >= self._next_beat:
+            self.renew()
+
+    def renew(self) -> None:
+        """Give a sign of life, unless the lease is another's by now (see `lost_to`)."""
+        with suppress(OSError), lock(self.folder / LOCK_FILE, LOCK_SECONDS):
+            held = read_lease(self.folder)
+            if self._over.is_set():
+                return
+            if held is not None and held.token != self._token:
+                self.lost_to = held
+                self._over.set()
+                return
+            self._write()
+
+    def give_back(self) -> None:
+        """Let go of the folder. What is another's by now stays."""
+        self._over.set()
+        thread, self._thread = self._thread, None
+        with suppress(OSError), lock(self.folder / LOCK_FILE, LOCK_SECONDS):
+            held = read_lease(self.folder)
+            if held is not None and held.token == self._token:
+                (self.folder / LEASE_FILE).unlink()
+        if thread is not None:
+            thread.join(timeout=1.0)
+
+    def _write(self) -> None:
+        holder = Holder(
+            host=here(),
+            machine=machine(),
+            pid=os.getpid(),
+            started=start_time(os.getpid()),
+            token=self._token,
+            since=self._since,
+            heartbeat=self._clock(),
+        )
+        # Not synced: after a power cut there is no process to be asked for, and the file may be lost with it.
+        new = self.folder / f"{LEASE_FILE}.{self._token}.new"
+        new.write_text(json.dumps(asdict(holder)) + "\n", encoding="utf-8")
+        os.replace(new, self.folder / LEASE_FILE)
+        self._next_beat = self._clock() + self._beat
+
+    def _keep_alive(self) -> None:
+        while not self._over.wait(self._beat):
+            self.renew_if_due()
+
+
+def _is_ours(holder: Holder) -> bool:
+    """Tell whether this very process has written it: a kernel may begin again whatever became of its last cell."""
+    mine = (here(), machine(), os.getpid(), start_time(os.getpid()))
+    return mine == (holder.host, holder.machine, holder.pid, holder.started)
+
+
+def _refusal(folder: Path, holder: Holder, now: float) -> StoreError:
+    ago = max(0.0, now - holder.heartbeat)
+    elsewhere = holder.machine != machine() or holder.host != here()
+    wait = f" (one on another machine counts as gone {SILENT_SECONDS:.0f} s after its last sign)" if elsewhere else ""
+    return StoreError(
+        f"`name`: the run in {str(folder)!r} is in another kernel's hands: {holder}, last sign of life {ago:.0f} s "
+        f"ago. Stop that kernel{wait}, or give another `name=`"
+    )

@@ -1,0 +1,128 @@
+"""One kernel's turn at a run, from entering the guard to leaving it: its lease, its pulse, the reasons to end early.
+
+Asked between two steps: is the time up, does a file `STOP` lie in the run's folder, did another kernel take over.
+"""
+
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from autofix_nb.data import GuardedLoader
+from autofix_nb.errors import StoreError
+from autofix_nb.journal import Journal
+from autofix_nb.loop.deaths import leave_out_what_kills, take_note_of_death, without_workers
+from autofix_nb.loop.lease import Holder, Lease
+from autofix_nb.loop.pulse import Beat, Pulse, read_pulse
+from autofix_nb.loop.time_limit import TimeLimit
+
+if TYPE_CHECKING:
+    from autofix_nb.loop.guard import Guard
+
+STOP_FILE = "STOP"
+"""A file of this name in the run's folder ends the training after the step; it is removed then."""
+
+LOOK_SECONDS = 1.0
+"""Least time between two looks for that file."""
+
+LOOKS = 50
+"""Looks at the clock, at least, in a training that is to end after less than so many seconds."""
+
+
+class Turn:
+    """What one process holds while it trains, and gives back at the end, whatever the end is."""
+
+    def __init__(self, folder: Path, *, stop_after: Any = None, clock: Callable[[], float] = time.monotonic) -> None:
+        """Nothing is taken yet.
+
+        Raises:
+            ConfigurationError: when `stop_after` is no length of time.
+        """
+        self.folder = folder
+        self.limit = TimeLimit(stop_after, clock=clock)
+        self.lease = Lease(folder)
+        self.pulse: Pulse | None = None
+        self._clock = clock
+        self._next_look = 0.0
+        self._dead: Holder | None = None
+        self._beat: Beat | None = None
+
+    def begin(self, say: Callable[[str], None]) -> None:
+        """Take the folder for this process.
+
+        Raises:
+            StoreError: when another live kernel holds it.
+        """
+        self._dead = self.lease.take()
+        self._beat = read_pulse(self.folder) if self._dead is not None else None
+        self.pulse = Pulse(self.folder)
+        self.limit.start()
+        if self.lease.problem:
+            say(f"{self.lease.problem}.")
+        if self._take_stop_file():
+            say(f"A file {STOP_FILE!r} from before lay in {str(self.folder)!r}; it was removed.")
+
+    def take_note(self, guard: "Guard") -> None:
+        """Write down, once, how the kernel before this one ended, if it did not end by itself."""
+        dead, self._dead = self._dead, None
+        if dead is not None:
+            take_note_of_death(guard, dead, self._beat)
+
+    def look_at_deaths(self, guard: "Guard", source: Any) -> None:
+        """Leave out what has killed twice."""
+        if guard.status == "running":
+            leave_out_what_kills(guard, source)
+            if without_workers(guard) and isinstance(source, GuardedLoader):
+                source.in_this_process = True
+
+    def write(self, phase: int, guard: "Guard", position: int) -> None:
+        """Write down what begins now, for whoever comes after a kill."""
+        if self.pulse is not None:
+            self.pulse.write(phase, guard.step_count, guard.epoch, position)
+
+    def reason_to_stop(self, journal: Journal) -> str | None:
+        """Return why to end after this step, or None.
+
+        Raises:
+            StoreError: when another kernel has taken the run over, because this one seemed dead.
+        """
+        now = self._clock()
+        if now < self._next_look:
+            return None
+        self._next_look = now + min(LOOK_SECONDS, self.limit.seconds / LOOKS)
+        self.lease.renew_if_due()
+        if self.lease.lost_to is not None:
+            raise StoreError(
+                f"`name`: the run in {str(self.folder)!r} was taken over while this kernel gave no sign of life "
+                f"(by {self.lease.lost_to}); nothing more is saved from here. Go on there, or give another `name=`"
+            )
+        if self.limit.asked is not None and self.limit.is_up(_seconds_of_a_save(journal)):
+            return str(self.limit)
+        if (self.folder / STOP_FILE).exists():
+            return f"a file {STOP_FILE!r} lies in the run's folder"
+        return None
+
+    @property
+    def may_save(self) -> bool:
+        """Whether the folder is still this kernel's."""
+        return self.lease.lost_to is None
+
+    def end(self) -> None:
+        """Give back what was taken."""
+        if self.may_save:
+            self._take_stop_file()
+        if self.pulse is not None:
+            self.pulse.close()
+        self.lease.give_back()
+
+    def _take_stop_file(self) -> bool:
+        with suppress(OSError):
+            (self.folder / STOP_FILE).unlink()
+            return True
+        return False
+
+
+def _seconds_of_a_save(journal: Journal) -> float:
+    last = journal.last("save")
+    return 0.0 if last is None else float(last.get("seconds") or 0.0)
