@@ -5,7 +5,7 @@ Predicting somewhere else needs the class of the model, the run's folder, and th
 model = af.load(Net(), "runs/net")
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, TypeVar
@@ -13,11 +13,14 @@ from typing import Any, TypeVar
 import torch
 from torch import nn
 
-from autofix_nb.checkpoints import Store, random_state, set_random_state
-from autofix_nb.errors import ConfigurationError, ModelError, StoreError
+from autofix_nb.checkpoints import random_state, set_random_state
+from autofix_nb.errors import ModelError
+from autofix_nb.export import read_exported
 from autofix_nb.fixes import FIXES, Change, Controls, Fix
 from autofix_nb.history import History
-from autofix_nb.run import Run, open_run
+from autofix_nb.run import Run
+from autofix_nb.taken import take
+from autofix_nb.widgets import make_progress
 
 Model = TypeVar("Model", bound=nn.Module)
 
@@ -27,38 +30,37 @@ NAMED = 3
 WAY_OUT = "Give a new model, made by the same class with the same arguments as the one that was trained"
 
 
-def load(model: Model, run: Run | str | Path) -> Model:
-    """Return `model` as the run trained it, in eval mode: its changes are made again, and its best weights loaded.
+def load(model: Model, run: Run | str | Path, which: str = "best", *, show: Any = "auto") -> Model:
+    """Return `model` as the run trained it, in eval mode: its changes are made again, and its weights loaded.
 
     `model` is made anew, by the same class with the same arguments as before the training; it is changed in place, and
-    stays on its device. `run` is what `fit` returned, or the run's folder. Where there was no goal to be best in, the
-    last weights are loaded. What was changed of the data before the training is no part of the model.
+    stays on its device. `run` is what `fit` returned, the run's folder, or a file that `af.export` wrote. `which` is
+    `"best"` or `"last"`; where there was no goal to be best in, the last weights are loaded. Which epoch they are of is
+    said, unless `show="none"`. What was changed of the data before the training is no part of the model.
 
     Raises:
+        ConfigurationError: when `which` is neither of both, or `run` is no run.
         StoreError: when the folder is not that of a run, or holds no whole checkpoint.
         ModelError: when the model is another one; the message says what does not fit. It is left as it was.
     """
     if not isinstance(model, nn.Module):
         raise ModelError(f"`model` is a {type(model).__name__}, wanted a torch.nn.Module. {WAY_OUT}")
-    if not isinstance(run, Run):
-        if not isinstance(run, str | Path):
-            raise ConfigurationError(f"`run` is a {type(run).__name__}, wanted what `fit` returned, or its folder")
-        run = open_run(run)
-    if model is run.model:
+    progress = make_progress(show)
+    if isinstance(run, Run) and model is run.model:
         raise ModelError(f"`model` is the run's own, with all its changes and weights already. {WAY_OUT}")
-    store = Store(run.folder / "checkpoints", writable=False)
-    state = store.load("best" if store.has("best") else "last")
-    if state is None:
-        raise StoreError(f"`run` {str(run.folder)!r} holds no checkpoint: it ended before anything was saved")
+    is_file = isinstance(run, str | Path) and Path(run).expanduser().is_file()
+    taken = read_exported(Path(run).expanduser()) if is_file else take(run, which)
     streams = random_state()
-    done = _changed(model, [change for change in run.changes_of(state) if change.touches == "model"])
     try:
-        _put(model, state["model"])
-    except Exception:
-        _undo(model, done)
-        raise
+        done = _changed(model, taken.changes)
+        try:
+            _put(model, taken.weights)
+        except Exception:
+            _undo(model, done)
+            raise
     finally:
         set_random_state(streams)
+    progress.say(f"Loaded {taken}.")
     return model.eval()
 
 
@@ -98,7 +100,7 @@ def _trainee(model: nn.Module) -> Any:
     )
 
 
-def _put(model: nn.Module, weights: dict[str, Any]) -> None:
+def _put(model: nn.Module, weights: Mapping[str, Any]) -> None:
     """Load weights into a model.
 
     Raises:
