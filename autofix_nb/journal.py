@@ -33,7 +33,7 @@ class Journal:
     def append(self, kind: str, /, **fields: Any) -> Entry:
         """Write one entry and return it. Values become plain JSON; NaN and infinities become text."""
         moment = datetime.fromtimestamp(self._clock(), tz=UTC).isoformat(timespec="milliseconds")
-        entry = {"n": len(self._entries) + 1, "time": moment, "kind": kind} | {
+        entry = {"n": self.position + 1, "time": moment, "kind": kind} | {
             name: plain(value) for name, value in fields.items()
         }
         self._entries.append(entry)
@@ -57,17 +57,21 @@ class Journal:
     def lasting(self) -> list[Entry]:
         """Return the entries that count, without what happened after a save that the run later went on from.
 
-        That happened again, or never.
+        That happened again, or never. A save knows the entries up to its copying; it is written while others come.
         """
         entries: list[Entry] = []
-        saves: dict[int, int] = {}
         for entry in self:
-            if entry["kind"] == "resume":
-                del entries[saves.get(entry["step"], len(entries)) :]
+            if entry["kind"] == "resume" and isinstance(entry.get("after"), int):
+                saved = [one for one in entries if one["kind"] == "save" and one.get("after") == entry["after"]]
+                entries = [one for one in entries if one.get("n", 0) <= entry["after"]] + saved[-1:]
             entries.append(entry)
-            if entry["kind"] == "save":
-                saves[entry["step"]] = len(entries)
         return entries
+
+    @property
+    def position(self) -> int:
+        """Number of the newest entry; 0 where there is none."""
+        number = self._entries[-1].get("n") if self._entries else 0
+        return number if isinstance(number, int) else len(self._entries)
 
     def __len__(self) -> int:
         return len(self._entries)

@@ -69,6 +69,9 @@ class Run:
         self.status = "new"
         """`new`, `running`, `finished`, `stopped`, `interrupted` or `failed`."""
 
+        self.mirror: Any = None
+        """What copies this run elsewhere; None for a plain folder, and for a run that was read back."""
+
         self._ending: dict[str, Any] = {}
         self._standing: list[Change] | None = None
 
@@ -79,13 +82,13 @@ class Run:
         Raises:
             StoreError: when no whole checkpoint is left.
         """
-        return self._weights("last")
+        return self._weights("state")
 
     @property
     def best_weights(self) -> dict[str, torch.Tensor] | None:
         """Weights and buffers of the best epoch, on the CPU; None where there was no validation goal."""
-        store = Store(self.folder / "checkpoints", writable=False)
-        return self._weights("best") if store.has("best") else None
+        store = self._store()
+        return None if store.is_empty or "best" not in store.whole().pieces else self._weights("best")
 
     @property
     def threshold(self) -> float | None:
@@ -97,21 +100,33 @@ class Run:
     def standing(self) -> list[Change]:
         """The changes that were in force at the end: with the best weights where these were put back, else the last."""
         if self._standing is None:
-            store = Store(self.folder / "checkpoints", writable=False)
-            restored = self._ending.get("restored") and store.has("best")
-            state = store.load("best" if restored else "last") if store.has("last") else None
+            store = self._store()
+            newest = None if store.is_empty else store.whole()
+            restored = newest is not None and self._ending.get("restored") and "best" in newest.pieces
+            state = None if newest is None else store.load(newest, "best" if restored else "state")
             self._standing = [] if state is None else self.changes_of(state)
         return list(self._standing)
 
     def changes_of(self, state: dict[str, Any]) -> list[Change]:
         """Return the changes in force when a checkpoint's weights were taken, oldest first."""
-        store = Store(self.folder / "checkpoints", writable=False)
-        last = state if "policy" in state else store.load("last")
-        policy = {} if last is None else last["policy"]
+        store = self._store()
+        policy = (state if "policy" in state else store.load(store.whole(), "state"))["policy"]
         numbers = state["standing"] if "policy" not in state else policy["standing"]
         if not all(number < len(policy.get("changes", ())) for number in numbers):
             raise StoreError(f"`{self.folder}` holds weights whose changes were lost with a damaged checkpoint")
         return [Change(**policy["changes"][number]) for number in numbers]
+
+    def flush(self, seconds: float = 600.0) -> bool:
+        """Wait until everything saved is where `store=` has it copied; at most `seconds`. Returns whether it is.
+
+        With Drive in Colab this then has Drive upload everything and gives the mount back: nothing else makes sure that
+        the files have left the machine, as a copy that is read back may come from the machine's own cache. So it
+        belongs at the very end; the next training mounts Drive anew.
+
+        Raises:
+            StoreError: when Drive did not get through with its upload.
+        """
+        return True if self.mirror is None else bool(self.mirror.flush(seconds))
 
     def report(self) -> Report:
         """Return what happened, with a picture: print it, or let the notebook show it."""
@@ -198,10 +213,11 @@ class Run:
         return _read_json(self.folder / "summary.json")
 
     def _weights(self, name: str) -> dict[str, torch.Tensor]:
-        state = Store(self.folder / "checkpoints", writable=False).load(name)
-        if state is None:
-            raise StoreError(f"`{self.folder}` holds no checkpoint named {name!r}")
-        return state["model"]
+        store = self._store()
+        return store.load(store.whole(), name)["model"]
+
+    def _store(self) -> Store:
+        return Store(self.folder / "checkpoints", writable=False)
 
 
 def open_run(folder: str | Path) -> Run:

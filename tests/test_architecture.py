@@ -17,7 +17,7 @@ GROUPS = [
     {"policy"},
     {"report"},
     {"widgets"},
-    {"run", "preflight", "loop", "loading"},
+    {"run", "preflight", "loop", "loading", "export", "taken", "runs"},
     {"recipes", "integrations", "cli", "__main__"},
 ]
 PLACE = {name: place for place, group in enumerate(GROUPS) for name in group}

@@ -9,7 +9,7 @@ position), whatever the number of workers; a bad sample is set aside alone; a ki
 import signal
 import threading
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -75,6 +75,9 @@ class GuardedLoader:
         self.quarantine = Quarantine() if quarantine is None else quarantine
         self.guarded = guarded
         self.worker_deaths = 0
+        self.in_this_process = False
+        """Whether batches are loaded here although the loader asks for workers."""
+
         self.reshuffled_from: int | None = None
         """Epoch from which the samples are put into a new order each time, although the loader does not ask for it."""
 
@@ -115,16 +118,20 @@ class GuardedLoader:
                 for name, generator in generators.items():
                     generator.set_state(before[name])
 
-    def epoch(self, epoch: int, start: int = 0) -> Iterator[Batch]:
-        """Yield the batches of an epoch from position `start` on. A batch without any sample left is passed over."""
+    def epoch(self, epoch: int, start: int = 0, without: Collection[int] = ()) -> Iterator[Batch]:
+        """Yield the batches of an epoch from position `start` on.
+
+        A batch without any sample left is passed over; those at the positions `without` are not even loaded.
+        """
         excluded = self.quarantine.excluded(epoch)
         plans = [
             Plan(epoch, position, [key for key in keys if key_of(key) not in excluded] if excluded else keys)
             for position, keys in enumerate(self.order(epoch))
-            if position >= start
+            if position >= start and position not in without
         ]
         self._live.plans = [plan for plan in plans if plan.indices]
-        fetched = self._with_workers() if self.loader.num_workers else self._here()
+        with_workers = self.loader.num_workers and not self.in_this_process
+        fetched = self._with_workers() if with_workers else self._here()
         clock = time.perf_counter
         began = clock()
         for plan, loaded in fetched:
@@ -303,8 +310,8 @@ class IterableGuard:
     def __len__(self) -> int:
         return len(self.source)  # type: ignore[arg-type]
 
-    def epoch(self, epoch: int, start: int = 0) -> Iterator[Batch]:
-        """Yield the batches of an epoch; those before `start` are read and passed over."""
+    def epoch(self, epoch: int, start: int = 0, without: Collection[int] = ()) -> Iterator[Batch]:
+        """Yield the batches of an epoch; those before `start` and at `without` are read and passed over."""
         with LoadingRandomness(self.seed, epoch, _ORDER):
             arriving = iter(self.source)
         _quiet_deaths.listen()
@@ -321,7 +328,7 @@ class IterableGuard:
                 error = caught
             if error is None:
                 failed = 0
-                if position >= start:
+                if position >= start and position not in without:
                     seconds = time.perf_counter() - began
                     yield Batch(data, None, epoch, position, load_seconds=seconds, source=self)
             else:

@@ -3,29 +3,43 @@
 import time
 from typing import TYPE_CHECKING
 
+from autofix_nb.loop.deaths import take_note_of_lost_device
+from autofix_nb.loop.label_guard import likely_cause
+from autofix_nb.objective import is_device_lost
+
 if TYPE_CHECKING:
     from autofix_nb.loop.guard import Guard
 
 
-def finish(guard: "Guard") -> None:
-    """The loop ended in good order: save, put the best weights back, write the report."""
+def finish(guard: "Guard") -> bool:
+    """The loop ended in good order: save, put the best weights back, write the report. Returns whether it was saved."""
     if guard.status == "finished":
         _put_best_back(guard)
         guard.run.attach(guard)
         way_on = "Nothing was trained: `resume=False` begins anew, more `epochs` go on."
+        _mirror_the_end(guard)
         guard.progress.close(f"{guard.run!r}\n{way_on}")
-        return
+        return True
     guard.read_back()
     why = guard.controls.stop
     done = guard.epoch >= guard.epochs_planned or (why or "").startswith(("L03", "L04"))
     guard.status = "finished" if done else "stopped"
     guard.seconds += time.monotonic() - guard.entered_at
-    if not guard.keeper.save(guard):
+    saved = guard.keeper.save(guard)
+    if not saved:
         _note_the_save_that_failed(guard)
     restored = done and _put_best_back(guard)
     guard.journal.append("end", status=guard.status, step=guard.step_count, why=why, restored=restored)
     guard.run.close(guard, restored=restored)
+    _mirror_the_end(guard)
     guard.progress.close(repr(guard.run))
+    return saved
+
+
+def _mirror_the_end(guard: "Guard") -> None:
+    """Bring what was written last to where the copies are; what is not there in time is tried on in the background."""
+    if guard.keeper.mirror is not None and guard.turn.may_save:
+        guard.keeper.mirror.end(guard)
 
 
 def _note_the_save_that_failed(guard: "Guard") -> None:
@@ -41,23 +55,36 @@ def _note_the_save_that_failed(guard: "Guard") -> None:
 
 def save_after(guard: "Guard", error: BaseException) -> None:
     """The loop ended with an exception: save what is whole, and say in the exception what was saved where."""
+    lost = is_device_lost(error)
     try:
-        guard.sums.add(guard.recorder.flush())
-    except RuntimeError as problem:  # a lost device cannot be read any more
+        if not lost:
+            guard.sums.add(guard.recorder.flush())
+    except RuntimeError as problem:
         guard.journal.append("note", text=f"the last signals could not be read: {problem}")
     guard.status = "failed" if isinstance(error, Exception) else "interrupted"
     guard.seconds += time.monotonic() - guard.entered_at
     guard.journal.append("error", step=guard.step_count, error=f"{type(error).__name__}: {error}")
     try:
-        if guard.undo_half_a_step():
+        # A lost device answers every question with its error: nothing is read from it, what was saved before counts.
+        if not lost and guard.turn.may_save and guard.undo_half_a_step():
             guard.keeper.save(guard)
     except Exception as problem:  # noqa: BLE001 - the user's own exception must come out, whatever happens here
         guard.journal.append("save failed", step=guard.step_count, why=str(problem))
+    if lost:
+        take_note_of_lost_device(guard)
+    guard.keeper.settle(guard)
     guard.run.close(guard, restored=False)
+    _mirror_the_end(guard)
     guard.progress.close("")
     step = guard.keeper.last_saved_step
     what = f"everything up to step {step}" if step >= 0 else "the journal"
     again = " Run the same cell again to go on from there." if step >= 0 else ""
+    if lost:
+        error.add_note(
+            "autofix_nb: the GPU cannot be used any more in this process. Likely cause: "
+            f"{likely_cause(guard, guard.at_hand)}. Nothing more was read from it: restart the kernel (in Colab: "
+            "Runtime ▸ Restart session) and run the cell again."
+        )
     error.add_note(f"autofix_nb: saved {what} in {str(guard.keeper.folder)!r}.{again}")
 
 

@@ -30,6 +30,19 @@ def facts_of(guard: "Guard", planned_epochs: int, train: Any, **more: Any) -> di
     )
 
 
+def renew_plan(guard: "Guard", planned_epochs: int, train: Any) -> None:
+    """A resumed run: put what is planned now in place of what was planned before, and the end of a restart with it."""
+    facts = guard.history.facts
+    before = dict(facts)
+    facts |= {"planned_epochs": int(planned_epochs)} | _of_data(guard, planned_epochs, train)
+    each = facts.get("steps_per_epoch")
+    if each and each != before.get("steps_per_epoch"):  # the steps taken were those of another plan
+        taken = guard.position // guard.stepper.accumulate
+        facts["planned_steps"] = guard.step_count + max(0, int(planned_epochs) - guard.epoch) * each - taken
+    if "ends_at" in facts and before.get("planned_steps") and facts.get("planned_steps"):
+        facts["ends_at"] = int(facts["ends_at"]) + int(facts["planned_steps"]) - int(before["planned_steps"])
+
+
 def of_model(model: nn.Module, optimizer: torch.optim.Optimizer) -> dict[str, Any]:
     """Return the facts that change with the model: to be asked for again after its structure changed."""
     named = dict(model.named_parameters())

@@ -12,6 +12,7 @@ from autofix_nb.finding import Finding
 from autofix_nb.loop import setup
 from autofix_nb.loop.evaluate import Metric, evaluate
 from autofix_nb.loop.guard import Guard
+from autofix_nb.loop.kept import named
 from autofix_nb.loop.probe import probe
 from autofix_nb.objective import Objective
 from autofix_nb.policy import ALLOWED, Mode
@@ -45,7 +46,11 @@ def fit(
     name: str | None = None,
     store: Any = None,
     resume: Any = "auto",
+    accept: Collection[str] = (),
     save_every: Any = "auto",
+    keep: Mapping[str, Any] | None = None,
+    stop_after: Any = None,
+    release_runtime: bool = False,
     show: Any = "auto",
     detectors: Sequence[Detector] | None = None,
     fixes: Collection[str] | None = None,
@@ -76,7 +81,16 @@ def fit(
     touches `loop`, `data` or `model`; `ignore` leaves out detectors by code.
 
     Everything is kept in `store/name` (by default `./runs/<model and data>`). `resume=False` begins anew and keeps
-    the old run under another name.
+    the old run under another name. A run that was begun with another rate, batch size, loss, ... is not gone on with in
+    silence: what differs is listed, and `accept={"lr", "batch_size"}` goes on with the new values from there on.
+
+    `keep={"ema": ema}` saves and resumes objects of your own with the run: whatever has `state_dict()`, of tensors and
+    plain values, and `load_state_dict(state)`.
+
+    `stop_after` (seconds, `"11h"`, `"1h30m"`, a `timedelta`) ends in good order before so much time has gone by since
+    training was entered; the same cell goes on later. `release_runtime=True` gives Colab's runtime back at such an end,
+    or when all epochs are done, once everything is where it survives the runtime. A file named `STOP` in the run's
+    folder ends it after the step, too. One kernel trains a run at a time: a second live one is refused.
 
     Raises:
         ConfigurationError, DataError, ModelError, StoreError: before training, when something does not fit.
@@ -117,6 +131,7 @@ def fit(
         precision=precision,
         seed=seed,
         resume=resume,
+        accept=accept,
         save_every=save_every,
         goal=setup.choose_goal(goal, metrics),
         autofix=autofix,
@@ -125,6 +140,8 @@ def fit(
         detectors=detectors,
         fixes=fixes,
         show=show,
+        stop_after=stop_after,
+        release_runtime=release_runtime,
         task=sample.task,
         settings={"told": told, "precision": precision, "device": str(chosen), "epochs": epochs},
     )
@@ -133,7 +150,12 @@ def fit(
     guard.objective, guard.metrics = objective, metrics
     guard.known = {"has_val": val is not None, "has_step": step is not None}
 
+    guard.rate_is_searched = searched
+
+    for called, thing in named(keep).items():
+        guard.keep(called, thing)
     with guard:
+        guard.expect(train)
         guard.open(sample.loss_name, epochs)
         guard.note_prepared(model, optimizer, loss, train, val)
         guard.source(train)

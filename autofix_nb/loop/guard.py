@@ -19,8 +19,8 @@ import torch
 from torch import nn
 
 from autofix_nb.checkpoints import Snapshot
+from autofix_nb.checkpoints.stores import home_of
 from autofix_nb.data import Batch, Fault, GuardedLoader, IterableGuard, Quarantine, guard_loader, structure
-from autofix_nb.data.fingerprint import fingerprint
 from autofix_nb.detectors import DETECTORS, Detector
 from autofix_nb.errors import ConfigurationError, DataError
 from autofix_nb.finding import Finding, Severity
@@ -28,20 +28,30 @@ from autofix_nb.fixes import Controls
 from autofix_nb.fixes.wiring import rewire_optimizer
 from autofix_nb.history import History
 from autofix_nb.loop import part_gradients, racing, setup
+from autofix_nb.loop.accepting import Accepted
+from autofix_nb.loop.agreement import check_accept
 from autofix_nb.loop.close_look import CloseLook
 from autofix_nb.loop.closing import finish, save_after
-from autofix_nb.loop.facts import facts_of, of_model
+from autofix_nb.loop.deaths import left_out
+from autofix_nb.loop.end_signal import EndSignal
+from autofix_nb.loop.facts import facts_of, of_model, renew_plan
 from autofix_nb.loop.finding_rates import rates_tested
 from autofix_nb.loop.first_state import FirstState
+from autofix_nb.loop.identity import data_of, note_left
 from autofix_nb.loop.interrupt import StopButton
 from autofix_nb.loop.judging import Judge
 from autofix_nb.loop.keeper import Keeper
-from autofix_nb.loop.opening import begin_or_resume, note_prepared, say_unprepared
+from autofix_nb.loop.label_guard import leave_out_bad_labels
+from autofix_nb.loop.lease import refuse_if_held
+from autofix_nb.loop.opening import begin_or_resume, meet_data, note_prepared, say_unprepared
+from autofix_nb.loop.pulse import Phase
 from autofix_nb.loop.purity import Purity
 from autofix_nb.loop.range_test import FEWEST_STEPS, SHARE, RangeTest
+from autofix_nb.loop.release import release_runtime
 from autofix_nb.loop.stepper import Attempt, Stepper, left_behind
 from autofix_nb.loop.sums import EpochSums
 from autofix_nb.loop.trouble import Trouble
+from autofix_nb.loop.turn import Turn
 from autofix_nb.loop.window import Window
 from autofix_nb.objective import split_batch
 from autofix_nb.objective.tasks import Task
@@ -54,6 +64,9 @@ from autofix_nb.widgets import Progress, make_progress
 PROBLEMS_SAID = 3
 """Sentences about validation samples said while it trains; the report has them all."""
 
+BETWEEN, LOADING, STEP = map(int, Phase)
+"""What the pulse is told, as plain numbers: they are written in every step."""
+
 SNAPSHOT_STEPS = 100
 """Steps between two copies of the last good state in memory: 3 µs a step on a 64-128-10 network with Adam."""
 
@@ -62,8 +75,14 @@ class Guard:
     """Skips, mends, rolls back, records, saves and resumes, for a loop of the user's own.
 
     Raises:
-        ModelError, ConfigurationError, DataError, StoreError: when something does not fit, before anything is touched.
+        ModelError, ConfigurationError, DataError, StoreError: when something does not fit, before anything is touched;
+            also when another live kernel trains in the folder.
         ResumeError: when the folder holds another training.
+
+    `stop_after` (seconds, `"11h"`, `"1h30m"`, a `timedelta`) ends the training in good order before so much time has
+    gone by since it was entered. `release_runtime=True` gives Colab's runtime back after that, or after the training's
+    own end, once everything is where it survives. `accept` names what may be other than in the run that the folder
+    holds, such as `{"lr", "batch_size"}`: it goes on with the new values.
     """
 
     HEALTHY_STRETCH = 50
@@ -81,6 +100,7 @@ class Guard:
         precision: str = "fp32",
         seed: int | None = None,
         resume: Any = "auto",
+        accept: Collection[str] = (),
         save_every: Any = "auto",
         goal: Any = None,
         autofix: Mode = "auto",
@@ -89,6 +109,8 @@ class Guard:
         detectors: Sequence[Detector] | None = None,
         fixes: Collection[str] | None = None,
         show: Any = "auto",
+        stop_after: Any = None,
+        release_runtime: bool = False,
         task: Task | None = None,
         settings: Mapping[str, Any] | None = None,
     ) -> None:
@@ -99,6 +121,25 @@ class Guard:
         if seed is not None and not isinstance(seed, int):
             raise ConfigurationError(f"`seed` must be a whole number or None, got {seed!r}")
         self.model, self.task = model, task
+        self.accept = check_accept(accept, optimizer)
+        """What may be other than in the run that the folder holds."""
+
+        self.precision, self.seed_given = precision, seed
+        self.rate_is_searched = False
+        """Whether nobody gave a learning rate; `fit` knows."""
+
+        self.given: list[dict[str, Any]] = []
+        """The settings of the optimizer's groups as the user gave them."""
+
+        self.identity: dict[str, Any] = {}
+        """By which a resumed run is known to be this one."""
+
+        self.accepted: Accepted | None = None
+        """What is other than the run in the folder had it; None where there was none."""
+
+        self._expected: Any = None
+        """The training data that were looked at before the run was opened."""
+
         self.scheduler, self.each_step = setup.make_scheduler(optimizer, scheduler)
         self.goal, direction = setup.choose_goal(goal, {})
         self.higher_is_better = direction == "max"
@@ -115,7 +156,11 @@ class Guard:
             scaler=scaler,
             accumulate=accumulate,
         )
-        self.keeper = Keeper(setup.choose_folder(store, self.name), resume=resume, save_every=save_every)
+        self.home = home_of(store, self.name)
+        refuse_if_held(self.home.folder)  # before anything of it is moved aside
+        self.keeper = Keeper(self.home.folder, resume=resume, save_every=save_every, home=self.home)
+        self.turn = Turn(self.keeper.folder, stop_after=stop_after)
+        self.release_runtime = bool(release_runtime)
         self.journal = self.keeper.journal
         self.quarantine = Quarantine(self.keeper.folder / "quarantine" / "samples.jsonl")
         self.history = History()
@@ -163,6 +208,7 @@ class Guard:
 
         self.has_batch_norm = any(isinstance(part, nn.modules.batchnorm._BatchNorm) for part in model.modules())
         self.run = Run(self.keeper.folder, model=model, journal=self.journal, quarantine=self.quarantine)
+        self.run.mirror = self.keeper.mirror
         self.settings = dict(settings or {})
         self.trouble = Trouble(self)
         self.window = Window(self.stepper)
@@ -182,13 +228,18 @@ class Guard:
 
         self._updating = False
         self._button: StopButton | None = None
+        self._end_signal = EndSignal(self._on_end_signal)
+        self.at_hand: Batch | None = None
+        """The batch of the newest step, on the CPU: what is left to be looked at when a GPU is lost."""
 
     # --- the loop's own words -------------------------------------------------------------------------------------
 
     def __enter__(self) -> "Guard":
         self.entered_at = time.monotonic()
-        self._button = StopButton(self._on_stop_button)
+        self.turn.begin(self.progress.say)
+        self._button = StopButton(self._on_stop_button, self._on_late_stop_button)
         self._button.__enter__()
+        self._end_signal.__enter__()
         return self
 
     def open(self, loss: str = "", epochs: int = 0) -> None:
@@ -227,9 +278,15 @@ class Guard:
         self.epoch_done = False
         self._announce(source)
         start, came, deaths = self.position, False, source.worker_deaths
+        without = left_out(self, self.epoch)
+        passed_over = sorted(position for position in without if position >= start)
         began = time.perf_counter()
-        for batch in source.epoch(self.epoch, start):
+        self.turn.write(LOADING, self, start)
+        for batch in source.epoch(self.epoch, start, without):
             came = True
+            while passed_over and passed_over[0] < batch.position:
+                del passed_over[0]
+                self.sums.skipped += 1
             if self._has_all_its_steps():
                 break
             self._loaded_seconds = time.perf_counter() - began
@@ -239,15 +296,19 @@ class Guard:
                 self.epoch_done = self.controls.stop is None
                 raise
             self.position = batch.position + 1
+            self._look_for_the_end()
             if self.controls.stop is not None and not self.window:
                 return
             began = time.perf_counter()
+            self.turn.write(LOADING, self, self.position)
+        self.turn.write(BETWEEN, self, self.position)
+        self.sums.skipped += len(passed_over)
         if source.worker_deaths > deaths:
             text = f"epoch {self.epoch}: {source.worker_deaths - deaths} worker processes died and were replaced"
             self.journal.append("note", step=self.step_count, text=text)
         if self.window:
             self._take_what_is_left()
-        if not came and not start:
+        if not came and not start and not without:
             raise DataError("`train` gave no batch: wanted at least one")
         self.epoch_done = True
 
@@ -257,6 +318,12 @@ class Guard:
         Returns what was measured, or None when no step was taken for it. The function may be called several times:
         on parts of the batch after an out-of-memory error, on single rows to find those that raise.
         """
+        self.turn.write(STEP, self, batch.position)
+        measured = self._step(batch, objective)
+        self.turn.write(BETWEEN, self, batch.position)
+        return measured
+
+    def _step(self, batch: Batch, objective: Callable[[Any], Any]) -> Measured | None:
         began = time.perf_counter()
         if not self.window:
             self.trouble.judge_held()
@@ -270,7 +337,10 @@ class Guard:
         if batch.data is None:
             self.policy.look(self, "step", self.step_count)
             return None
-        self.objective = objective
+        self.objective, self.at_hand = objective, batch
+        if self.stepper.device.type != "cpu" and not leave_out_bad_labels(self, batch):
+            self.sums.skipped += 1
+            return None
         self.window.begin(batch.position)
         data = structure.to_device(batch.data, self.stepper.device)
         with self.close_look.at(self.step_count + 1), self.purity.watching():
@@ -299,6 +369,21 @@ class Guard:
             for sentence in sentences:
                 self.progress.say(sentence)
 
+    def keep(self, name: str, thing: Any) -> None:
+        """Save and resume an object of your own with the run, such as an average of the weights.
+
+        `thing` has `state_dict()`, of tensors and plain values, and `load_state_dict(state)`. Best before the first
+        epoch; where a resumed run has its state already, it is loaded at once.
+
+        Raises:
+            ConfigurationError: when the name is taken, or the object cannot be saved.
+            ResumeError: when it does not take the state that was saved for it.
+        """
+        said = self.keeper.kept.add(name, thing)
+        if said is not None:
+            self.journal.append("note", step=self.step_count, text=said)
+            self.progress.say(f"{said}.")
+
     def validate(self, values: Mapping[str, float] | float, problems: Sequence[str] = ()) -> None:
         """Take note of this epoch's validation: named values, or the loss alone. Names get `val/` before them.
 
@@ -319,13 +404,24 @@ class Guard:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         if self._button is not None:
-            self._button.__exit__()
-        if self.status == "new":
-            return
-        if error is None:
-            finish(self)
-        else:
-            save_after(self, error)
+            self._button.close()
+        saved = False
+        try:
+            if self.status == "new":
+                pass
+            elif error is None:
+                saved = finish(self)
+            else:
+                save_after(self, error)
+        finally:
+            note_left(self)
+            self.turn.end()
+            if self._button is not None:
+                self._button.__exit__()
+            self._end_signal.__exit__()
+            self._end_signal.pass_on()
+        if self.release_runtime and error is None:
+            release_runtime(self, saved=saved)
 
     # --- for the parts of the loop --------------------------------------------------------------------------------
 
@@ -334,16 +430,25 @@ class Guard:
         if id(loader) not in self._sources:
             setup.check_source(loader, "train")
             source = guard_loader(loader, self.seed, self.quarantine, guarded=self.policy.may("quarantine"))
-            self.keeper.check_data(loader, fingerprint(source))
+            if not self._sources and loader is not self._expected:
+                meet_data(self, data_of(loader))
             self._sources[id(loader)] = source
             self.train, self.train_source = loader, source
             self.follow_controls()
+            self.turn.look_at_deaths(self, source)
             self._loaders.append(loader)  # keeps the id taken
             self._samples = source.samples or 0
             if self.status == "running" and not self.history.facts.get("components"):
                 self.history.facts |= facts_of(self, self.epochs_asked, loader, **self.known)
+            elif self.status == "running" and not self._loaders[:-1]:
+                renew_plan(self, self.epochs_asked, loader)
             note_prepared(self, self.model, self.optimizer, loader)
         return self._sources[id(loader)]
+
+    def expect(self, loader: Any) -> None:
+        """Look at the training data before the run is opened, so that all differences are told at once."""
+        self.identity |= data_of(loader)
+        self._expected = loader
 
     def note_prepared(self, *objects: Any) -> None:
         """Write down what was changed of these objects before the training, such as by `preflight(...).apply()`."""
@@ -538,6 +643,7 @@ class Guard:
     def _take_step(self, attempt: Attempt, objective: Any, began: float, data: Any = None) -> Measured:
         """Let the optimizer step, record the step, and now and then hand over, look, snapshot and save."""
         rate = self.stepper.rate(self.step_count)
+        self._hold_the_button()
         clipped = self._update(attempt)
         measured = left_behind(
             self.step_count,
@@ -551,12 +657,13 @@ class Guard:
         )
         measured.look = self.close_look.end(self.step_count)
         self.recorder.add(measured)
+        self._let_the_button_go()
         if len(attempt.parts) > 1 and data is not None and part_gradients.is_due(self.step_count):
             self._look_at_parts(objective, data)
         self.progress.step(self.position, measured.loss)
         if self.step_count % EVERY == 0:
             self._hand_over()
-        elif self.keeper.asked_every and self.step_count % self.keeper.asked_every == 0:
+        elif self.keeper.is_overdue or (self.keeper.asked_every and self.step_count % self.keeper.asked_every == 0):
             self.read_back()
             self.keeper.save_if_due(self)
         return measured
@@ -667,6 +774,7 @@ class Guard:
     def _close_epoch(self) -> None:
         self.read_back()
         self.trouble.judge_held()
+        self._hold_the_button()
         row = {"epoch": self.epoch + 1, "step": self.step_count} | self.sums.row() | self._row
         row |= {"lr": self.stepper.rate(), "quarantined": len(self.quarantine)}
         if self.goal in row:
@@ -682,6 +790,7 @@ class Guard:
         self.sums.clear()
         self._row = {}
         self.epoch, self.position = self.epoch + 1, 0
+        self._let_the_button_go()
         self.policy.look(self, "step", self.step_count)
         self.policy.look(self, "epoch", self.step_count)
         if self.epoch >= self.epochs_planned and self.controls.stop is None:
@@ -701,6 +810,30 @@ class Guard:
         except TypeError:
             batches = None
         self.progress.begin(self.epoch + 1, self.epochs_planned, batches, self.position)
+
+    def _look_for_the_end(self) -> None:
+        """Between two batches: is there a reason to end early, and a sign of life to be given."""
+        if self.controls.stop is not None:
+            return
+        reason = self.turn.reason_to_stop(self.journal)
+        if reason is not None:
+            self.controls.stop = reason
+            self.progress.say(f"Stopping and saving: {reason}.")
+
+    def _hold_the_button(self) -> None:
+        if self._button is not None:
+            self._button.hold()
+
+    def _let_the_button_go(self) -> None:
+        if self._button is not None:
+            self._button.let_go()
+
+    def _on_end_signal(self) -> None:
+        self.controls.stop = "the system asked the process to end (SIGTERM)"
+        self.progress.say("SIGTERM: stopping after this step and saving.")
+
+    def _on_late_stop_button(self) -> None:
+        self.progress.say("The run is being saved; the cell ends right after. Press stop again to break that off.")
 
     def _on_stop_button(self) -> None:
         self.controls.stop = "the stop button was pressed"

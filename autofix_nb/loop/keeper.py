@@ -2,67 +2,66 @@
 
 import json
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-import torch
-
-from autofix_nb.checkpoints import Store, copied, portable_or_dropped, random_state, set_random_state, write_atomically
-from autofix_nb.errors import ConfigurationError, ResumeError, StoreError
-from autofix_nb.history import History
+from autofix_nb.checkpoints import (
+    Checkpoint,
+    Copies,
+    Outcome,
+    Store,
+    Writer,
+    portable,
+    write_atomically,
+)
+from autofix_nb.checkpoints.stores import Home
+from autofix_nb.errors import ConfigurationError, StoreError
 from autofix_nb.journal import Journal, plain
-from autofix_nb.loop.first_state import FirstState
+from autofix_nb.loop.accepting import agree
+from autofix_nb.loop.best import Best
+from autofix_nb.loop.kept import Kept
+from autofix_nb.loop.mirroring import Mirroring
+from autofix_nb.loop.pieces import Written, beside_of, put_beside_back, write
+from autofix_nb.loop.whole_state import put_back, state_of
 
 if TYPE_CHECKING:
     from autofix_nb.loop.guard import Guard
 
-SHARE_OF_TIME = 0.005
-"""Saving takes at most this share of the run's time (the last save and those at a stop aside)."""
+SHARE_OF_TIME = 0.01
+"""Copying and writing together take at most this share of the run's time (the last save and those at a stop aside)."""
 
 LEAST_SECONDS = 1.0
 """Two saves lie at least this far apart."""
 
+LEAST_STEPS = 50
+"""Two saves lie at least so many steps apart, unless more were asked for."""
+
+MOST_SECONDS = 600.0
+"""Two saves lie at most this far apart, whatever they cost: more than that nobody should lose."""
+
+RETRY_SECONDS = 30.0
+"""After a save that failed, the next is tried so much later."""
+
+PATIENCE = 120.0
+"""Seconds that are waited for a save under way, at the end and before one that was asked for."""
+
 TABLES_SECONDS = 10.0
 """The tables for other programs (epochs, signals) are renewed this often; the checkpoint holds the same."""
-
-
-class Best:
-    """The weights of the epoch with the best goal so far, on the CPU."""
-
-    def __init__(self) -> None:
-        self.epoch = 0
-        """Counted from 1; 0 where no epoch had a goal yet."""
-
-        self.value = float("nan")
-        self.weights: dict[str, torch.Tensor] | None = None
-        self.written = 0
-        """Epoch whose weights lie in `best.pt`."""
-
-        self.standing: list[int] = []
-        """Numbers of the changes in force then: these weights fit a model with them, and with no others."""
-
-    def forget(self) -> None:
-        """Begin anew: what was measured before cannot be compared with what comes."""
-        self.epoch, self.value, self.weights = 0, float("nan"), None
-
-    def offer(
-        self, value: float, epoch: int, higher_is_better: bool, model: torch.nn.Module, standing: Iterable[int] = ()
-    ) -> bool:
-        """Take the weights of this epoch if they are better than all before; returns whether they were."""
-        if value != value or (self.epoch and not (value > self.value if higher_is_better else value < self.value)):
-            return False
-        self.epoch, self.value, self.standing = epoch, value, list(standing)
-        self.weights = copied(model.state_dict())
-        return True
 
 
 class Keeper:
     """One run's folder: opened or made, saved into, read back."""
 
     def __init__(
-        self, folder: Path, *, resume: Any, save_every: Any, clock: Callable[[], float] = time.monotonic
+        self,
+        folder: Path,
+        *,
+        resume: Any,
+        save_every: Any,
+        home: Home | None = None,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         if resume not in ("auto", True, False):
             raise ConfigurationError(f"`resume` must be 'auto', True or False, got {resume!r}")
@@ -72,162 +71,197 @@ class Keeper:
         self.moved_to: Path | None = None
         if resume is False and (folder / "checkpoints").exists():
             self.moved_to = _move_aside(folder)
+        self.mirror: Mirroring | None = None
+        """What copies the checkpoints elsewhere; None where the run is kept in a plain folder."""
+
+        if home is not None and home.place is not None:  # what it fetches must be here before anything is opened
+            self.mirror = Mirroring(home.place, folder, fetch=resume is not False, flush=home.flush)
         self.store = Store(folder / "checkpoints")
         self.journal = Journal(folder / "journal.jsonl")
         self.best = Best()
+        self.kept = Kept()
+        self.writer = Writer(clock)
+        self._copies = Copies()
+        self.patience = PATIENCE
         self.last_saved_step = -1
+        """Step of the newest checkpoint that was written and read back."""
+
+        self.newest: Checkpoint | None = None
+        """That checkpoint."""
+
+        self.resumed_after: int | None = None
+        """Number of the last journal entry that the checkpoint knew which the run went on from."""
+
         self.problems: list[str] = []
         self._resume = resume
         self.asked_every = 0 if save_every == "auto" else int(save_every)
         """Steps between two saves, on request; 0 saves as often as it costs next to nothing."""
 
         self._clock = clock
+        self._taken_step = 0
+        """Step of the newest copy that was handed to the writer."""
+
+        self._taken_at = clock()
         self._next_save = clock() + LEAST_SECONDS
         self._next_tables = 0.0
-        self._dropped_said = False
+        self._dropped_said = self._hangs = False
         self._failed = 0
         self._last_good: float | None = None
-        self._first_written: dict[str, Any] | None = None
-        """The first weights that lie in `first.pt`."""
+        self._written: Written = {}
 
     @property
     def can_resume(self) -> bool:
         """Whether there is something to go on from."""
-        last = self.journal.last("save")
-        trained = last is None or last.get("step") != 0  # a run that failed before its first step holds nothing
-        return self._resume is not False and self.store.has("last") and trained
+        if self._resume is False or self.store.is_empty:
+            return False
+        found = self.store.checkpoints()
+        return not found or any(one.step for one in found)  # a run that failed before its first step holds nothing
+
+    @property
+    def is_overdue(self) -> bool:
+        """Whether a save must not wait for the next look any more. Asked after each step."""
+        return self._clock() - self._taken_at >= MOST_SECONDS
 
     def save_if_due(self, guard: "Guard") -> None:
-        """Save when enough time (or, on request, enough steps) went by."""
+        """Save when enough time (or, on request, enough steps) went by, and say what came of the save before."""
+        self.look(guard)
+        if self.mirror is not None:
+            self.mirror.look(guard)
+        since = guard.step_count - self._taken_step
         if self.asked_every:
-            if guard.step_count - self.last_saved_step >= self.asked_every:
-                self.save(guard)
-        elif self._clock() >= self._next_save:
-            self.save(guard)
+            if since >= self.asked_every and not (self._hangs and self.writer.is_busy):
+                self.save(guard, wait=False)
+        elif self.writer.is_busy:
+            return  # one copy in memory is enough
+        elif self.is_overdue or (since >= LEAST_STEPS and self._clock() >= self._next_save):
+            self.save(guard, wait=False)
 
-    def save(self, guard: "Guard") -> bool:
-        """Save everything now. A disk that refuses is a finding and not the end of the training."""
-        began = self._clock()
-        try:
-            self.store.save("last", self._state(guard))
-            if self.best.weights is not None and self.best.written != self.best.epoch:
-                self.store.save(
-                    "best",
-                    {
-                        "model": self.best.weights,
-                        "epoch": self.best.epoch,
-                        "value": self.best.value,
-                        "standing": self.best.standing,
-                    },
-                )
-                self.best.written = self.best.epoch
-            if guard.first is not None and self._first_written is not guard.first.weights:
-                self.store.save("first", guard.first.state())
-                self._first_written = guard.first.weights
-            if guard.status != "running" or began >= self._next_tables:
-                self._write_tables(guard.history)
-                self._next_tables = began + TABLES_SECONDS
-        except (OSError, RuntimeError) as error:  # torch reports a full disk as a RuntimeError
-            if isinstance(error, StoreError):
-                raise
-            said = f"saving failed at step {guard.step_count}: {error}"
-            if not self.problems:
-                self.journal.append("save failed", step=guard.step_count, why=str(error))
-            self.problems.append(said)
-            self._failed += 1
-            guard.history.record(guard.step_count, save_failed=self._failed)
-            if self._last_good is not None:
-                guard.history.record(guard.step_count, saved_seconds_ago=self._clock() - self._last_good)
-            self._next_save = self._clock() + 30.0
+    def save(self, guard: "Guard", *, wait: bool = True) -> bool:
+        """Copy everything now and have it written; `wait` until it is. Returns whether all went well so far.
+
+        A disk that refuses, or hangs, is a finding and not the end of the training.
+
+        Raises:
+            StoreError: when the state holds what only a pickle could hold.
+        """
+        if not self._is_free(guard):
             return False
-        seconds = self._clock() - began
-        self.last_saved_step = guard.step_count
-        self._last_good = self._clock()
-        if self._failed:  # a run that was never in trouble has nothing of this in its history
-            guard.history.record(guard.step_count, saved_seconds_ago=0.0)
-        self._next_save = self._clock() + max(LEAST_SECONDS, seconds / SHARE_OF_TIME)
-        self.journal.append(
-            "save", step=guard.step_count, epoch=guard.epoch, position=guard.position, seconds=round(seconds, 4)
-        )
+        failed = self._failed
+        began = self._clock()
+        state, dropped = state_of(guard)
+        state["kept"] = self.kept.state()
+        state["good_step"] = None if guard.snapshot is None else guard.snapshot.step
+        state = self._copies.make(portable(state))
+        stall = self._clock() - began
+        self._taken_step, self._taken_at = guard.step_count, began
+        if dropped and not self._dropped_said:
+            self._dropped_said = True
+            self.journal.append("note", text=f"not saved, as only a pickle could hold them: {', '.join(dropped)}")
+        about = {
+            "step": guard.step_count,
+            "epoch": guard.epoch,
+            "position": guard.position,
+            "status": guard.status,
+            "goal": self.best.value if self.best.epoch else None,
+        }
+        beside = beside_of(guard, self.best)
+        tables = guard.status != "running" or began >= self._next_tables
+        if tables:
+            self._next_tables = began + TABLES_SECONDS
+        said = about | {"journal": state["journal"], "stall": stall, "began": began}
+        job = partial(write, self.store, self._written, state, beside, about, self.folder if tables else None)
+        self.writer.start(job, said)
+        del state, beside, job  # once written, nothing holds the copy
+        if not wait:
+            return True
+        free = self._is_free(guard)
+        if free and guard.status != "running":
+            self._copies.release()
+        return free and failed == self._failed
+
+    def look(self, guard: "Guard") -> None:
+        """Take note of what came of a save that was under way."""
+        outcome = self.writer.taken()
+        if outcome is None:
+            return
+        self._hangs = False
+        checkpoint, written, problem = outcome.result or (None, {}, outcome.error)
+        if checkpoint is not None:
+            self._note_saved(outcome, checkpoint, written)
+            if self._failed:  # a run that was never in trouble has nothing of this in its history
+                guard.history.record(guard.step_count, saved_seconds_ago=0.0)
+        if problem is not None:
+            self._note_failed(guard, outcome.about["step"], problem)
+
+    def settle(self, guard: "Guard") -> None:
+        """Wait for a save that is under way: the run ends, and nothing newer will be saved."""
+        if not (self._hangs and self.writer.is_busy):
+            self._is_free(guard)
+
+    def _is_free(self, guard: "Guard") -> bool:
+        """Wait until nothing is being written; returns False, and says so, when the disk hangs."""
+        if not self.writer.wait(self.patience):
+            self._hangs = True
+            why = TimeoutError(f"the save before is still being written after {self.patience:.0f} s")
+            self._note_failed(guard, guard.step_count, why)
+            return False
+        self.look(guard)
         return True
 
-    def resume(self, guard: "Guard", identity: dict[str, Any]) -> dict[str, Any]:
-        """Put everything back as it was at the last save, and return the saved state.
+    def _note_saved(self, outcome: Outcome, checkpoint: Checkpoint, written: Written) -> None:
+        about = outcome.about
+        self.newest, self._written = checkpoint, written
+        self.last_saved_step = about["step"]
+        self._last_good = self._clock()
+        cost = (about["stall"] + outcome.seconds) / SHARE_OF_TIME
+        self._next_save = about["began"] + max(LEAST_SECONDS, cost)
+        self.journal.append(
+            "save",
+            step=about["step"],
+            epoch=about["epoch"],
+            position=about["position"],
+            after=about["journal"],
+            stall_seconds=round(about["stall"], 5),
+            seconds=round(outcome.seconds, 4),
+        )
+        if self.mirror is not None:  # after the journal, which is copied, too
+            self.mirror.offer(checkpoint)
+
+    def _note_failed(self, guard: "Guard", step: int, why: Exception) -> None:
+        if not self.problems:
+            self.journal.append("save failed", step=step, why=str(why))
+        self.problems.append(f"saving failed at step {step}: {why}")
+        self._failed += 1
+        guard.history.record(guard.step_count, save_failed=self._failed)
+        if self._last_good is not None:
+            guard.history.record(guard.step_count, saved_seconds_ago=self._clock() - self._last_good)
+        self._taken_step, self._taken_at = self.last_saved_step, self._clock()
+        self._next_save = self._clock() + RETRY_SECONDS
+
+    def resume(self, guard: "Guard") -> dict[str, Any]:
+        """Put everything back as it was at the newest whole checkpoint, and return the saved state.
 
         Raises:
             ResumeError: when the saved run is another training; the message lists the differences.
             StoreError: when no whole checkpoint is left.
         """
-        differences = self._differences(identity)
-        # The very model of the earlier turn, in the same kernel, has the changes made to it already.
-        state = self.store.load("last") if self._has_changed_structure() or not differences else None
-        if differences and state is not None and _is_as_saved(guard, state):
-            differences = [said for said in differences if not said.startswith(STRUCTURAL)]
-        self._refuse(differences)
-        if state is None:
-            raise StoreError(f"`{self.folder}` holds no checkpoint to resume from; begin anew with `resume=False`")
-        guard.controls.restore(state["controls"])
-        guard.policy.restore(state["policy"])
-        guard.policy.replay(guard)
-        guard.found_before = [one for one in guard.policy.findings if one.step == 0 and one.code[0] in "EBD"]
-        guard.follow_controls()
-        guard.model.load_state_dict(state["model"])
-        guard.optimizer.load_state_dict(state["optimizer"])
-        if state.get("users_optimizer") is not None:
-            guard.stepper.users_optimizer.load_state_dict(state["users_optimizer"])
-        guard.stepper.restore(state.get("stepper", guard.stepper.state()))
-        if self.store.has("first"):
-            guard.first = FirstState.from_state(self.store.load("first"))
-            self._first_written = guard.first.weights
-        if guard.scheduler is not None and state["scheduler"] is not None:
-            guard.scheduler.load_state_dict(guard.scheduler.state_dict() | state["scheduler"])
-        if guard.stepper.scaler is not None and state["scaler"] is not None:
-            guard.stepper.scaler.load_state_dict(state["scaler"])
-        guard.history = History.from_state(state["history"])
-        guard.recorder.history = guard.history
-        guard.quarantine.restore(state["quarantine"])
-        guard.trouble.restore(state["trouble"])
-        guard.epoch, guard.position, guard.step_count = state["epoch"], state["position"], state["step"]
-        guard.seed, guard.seconds, guard.status = state["seed"], state["seconds"], state["status"]
-        guard.sums.restore(state["epoch_sums"])
-        best = self.store.load("best") if self.store.has("best") else None
-        if best is not None:
-            self.best.epoch, self.best.value = int(best["epoch"]), float(best["value"])
-            self.best.weights = best["model"]
-            self.best.standing = list(best.get("standing", ()))
-            self.best.written = self.best.epoch
-        set_random_state(state["random"])
-        self.last_saved_step = int(state["step"])
+        checkpoint = self.store.whole()
+        passed_over = list(self.store.problems)
+        pieces = {name: self.store.load(checkpoint, name) for name in checkpoint.pieces}
+        state = pieces["state"]
+        agree(guard, state)
+        put_back(guard, state)
+        self._written = put_beside_back(guard, self.best, checkpoint, pieces)
+        for text in self.kept.restore(state["kept"]):
+            self.journal.append("note", step=state["step"], text=text)
+            guard.progress.say(f"{text}.")
+        for problem in passed_over:
+            self.journal.append("passed over", step=state["step"], why=problem)
+            guard.progress.say(f"Passed over a damaged checkpoint: {problem}.")
+        self.newest, self.last_saved_step = checkpoint, int(state["step"])
+        self._taken_step = self.last_saved_step
+        self.resumed_after = int(state["journal"])
         return state
-
-    def check_data(self, loader: Any, data: str | None) -> None:
-        """Note size, batch size and fingerprint of the training data, or compare them with what was noted.
-
-        Raises:
-            ResumeError: when the run was begun on other data.
-        """
-        dataset = getattr(loader, "dataset", None)
-        known = {
-            "samples": len(dataset) if hasattr(dataset, "__len__") else None,
-            "batch size": getattr(loader, "batch_size", None),
-            "data": data,
-        }
-        settings = self.settings()
-        self._refuse(self._differences(known))
-        settings["identity"] = settings.get("identity", {}) | known
-        self.write_settings(settings)
-
-    def _refuse(self, differences: list[str]) -> None:
-        if differences:
-            prepared = sorted({entry["fix"] for entry in self.journal.entries("prepared")})
-            again = (
-                f"Before it {', '.join(prepared)} was applied: apply that again. Else begin" if prepared else "Begin"
-            )
-            raise ResumeError(
-                f"`name`: the run in {str(self.folder)!r} is another training: {'; '.join(differences)}. {again} anew "
-                "with "
-                "`resume=False` (the old run is kept under another name), or give another `name=`"
-            )
 
     def write_settings(self, settings: dict[str, Any]) -> None:
         """Write `run.json`: what was asked for, on what, with which versions."""
@@ -248,108 +282,6 @@ class Keeper:
             )
         except OSError as error:
             self.problems.append(f"`summary.json` could not be written: {error}")
-
-    def _state(self, guard: "Guard") -> dict[str, Any]:
-        scheduler = None
-        if guard.scheduler is not None:
-            scheduler, dropped = portable_or_dropped(guard.scheduler.state_dict(), "scheduler")
-            if dropped and not self._dropped_said:
-                self._dropped_said = True
-                self.journal.append("note", text=f"not saved, as only a pickle could hold them: {', '.join(dropped)}")
-        return {
-            "model": guard.model.state_dict(),
-            "optimizer": guard.optimizer.state_dict(),
-            "users_optimizer": guard.stepper.users_optimizer.state_dict()
-            if guard.stepper.users_optimizer is not guard.optimizer
-            else None,
-            "stepper": guard.stepper.state(),
-            "scheduler": scheduler,
-            "scaler": guard.stepper.scaler.state_dict() if guard.stepper.scaler is not None else None,
-            "controls": guard.controls.state(),
-            "random": random_state(),
-            "epoch": guard.epoch,
-            "position": guard.position,
-            "step": guard.step_count,
-            "status": guard.status,
-            "epochs": guard.epochs_asked,
-            "seed": guard.seed,
-            "seconds": guard.seconds,
-            "epoch_sums": guard.sums.state(),
-            "history": guard.history.state(),
-            "quarantine": guard.quarantine.state(),
-            "policy": guard.policy.state(),
-            "trouble": guard.trouble.state(),
-        }
-
-    def _write_tables(self, history: History) -> None:
-        rows = "".join(json.dumps(plain(row), ensure_ascii=False) + "\n" for row in history.epochs)
-        write_atomically(self.folder / "history.jsonl", rows)
-        known = {"since": history.since, "facts": history.facts}
-        write_atomically(self.folder / "facts.json", json.dumps(plain(known), indent=2, ensure_ascii=False) + "\n")
-        signals = self.folder / "signals.npz"
-        new = self.folder / "signals.new.npz"
-        np.savez_compressed(new, **dict(history.to_arrays()))
-        new.replace(signals)
-
-    def _has_changed_structure(self) -> bool:
-        return any(entry.get("touches") == "model" for entry in self.journal.entries("change"))
-
-    def _differences(self, identity: dict[str, Any]) -> list[str]:
-        before = self.settings().get("identity", {})
-        return [
-            f"{name} was {_short(before[name])}, now {_short(value)}"
-            for name, value in plain(identity).items()
-            if before.get(name) not in (None, "") and value not in (None, "") and before[name] != value
-        ]
-
-
-STRUCTURAL = ("model was ", "weights was ", "optimizer parameters was ")
-"""How differences begin that a change to the model's structure makes."""
-
-
-def _is_as_saved(guard: "Guard", state: dict[str, Any]) -> bool:
-    """Tell whether the model has the very parts that a checkpoint holds."""
-    now, saved = guard.model.state_dict(), state["model"]
-    return {name: getattr(part, "shape", None) for name, part in now.items()} == {
-        name: getattr(part, "shape", None) for name, part in saved.items()
-    }
-
-
-MOVED_BY_SCHEDULERS = ("lr", "momentum", "betas", "initial_lr", "max_lr", "min_lr", "max_momentum", "base_momentum")
-
-
-def identity_of(
-    model: torch.nn.Module, optimizer: torch.optim.Optimizer, loss: str, *, scheduled: bool = False
-) -> dict[str, Any]:
-    """Return what must be the same for a training to be the same one, besides the data: shapes, optimizer, loss.
-
-    `scheduled` leaves out what a scheduler moves: an optimizer used before has other values of it.
-    """
-    shapes = {name: list(part.shape) for name, part in model.state_dict().items() if isinstance(part, torch.Tensor)}
-    groups = [
-        {name: value for name, value in group.items() if isinstance(value, int | float | bool | str | tuple)}
-        for group in optimizer.state_dict()["param_groups"]
-    ]
-    for group in groups:
-        if scheduled:
-            for name in MOVED_BY_SCHEDULERS:
-                group.pop(name, None)
-            continue
-        # The scheduler moves these; what the user asked for is under `initial_lr` then.
-        group["lr"] = group.pop("initial_lr", group.get("lr"))
-    return {
-        "model": type(model).__name__,
-        "weights": shapes,
-        "optimizer": type(optimizer).__name__,
-        "hyperparameters": groups,
-        "optimizer parameters": [len(group["params"]) for group in optimizer.param_groups],
-        "loss": loss,
-    }
-
-
-def _short(value: Any) -> str:
-    text = json.dumps(value, ensure_ascii=False)
-    return text if len(text) <= 160 else text[:157] + "..."
 
 
 def _move_aside(folder: Path) -> Path:

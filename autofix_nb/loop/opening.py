@@ -5,11 +5,13 @@ from typing import TYPE_CHECKING, Any
 
 from autofix_nb.checkpoints import Snapshot
 from autofix_nb.environment import snapshot as environment
-from autofix_nb.errors import ModelError
+from autofix_nb.errors import ModelError, ResumeError
 from autofix_nb.finding import Finding, Severity
 from autofix_nb.fixes.prepared import changes_of
+from autofix_nb.loop.accepting import Accepted
+from autofix_nb.loop.agreement import differences, let_through
 from autofix_nb.loop.first_state import FirstState
-from autofix_nb.loop.keeper import identity_of
+from autofix_nb.loop.identity import identity_of
 from autofix_nb.loop.locate import first_bad_weight
 
 if TYPE_CHECKING:
@@ -24,27 +26,56 @@ def begin_or_resume(guard: "Guard", loss: str, epochs: int) -> None:
         ResumeError: when the folder holds another training.
         StoreError: when it holds no whole checkpoint any more.
     """
-    identity = identity_of(guard.model, guard.optimizer, loss, scheduled=guard.scheduler is not None)
+    guard.turn.take_note(guard)
+    guard.identity |= identity_of(guard, loss)
     asked = 0
     if guard.keeper.can_resume:
-        state = guard.keeper.resume(guard, identity)
+        state = guard.keeper.resume(guard)
         asked = state["epochs"]
+    if guard.home.says:
+        guard.progress.say(guard.home.says)
+    if guard.keeper.mirror is not None:
+        guard.keeper.mirror.begin(guard)
     guard.run.attach(guard)
     if guard.status == "finished" and (guard.epoch >= epochs or epochs <= asked):
         return
-    if guard.status == "new":
+    resumed = guard.status != "new"
+    if not resumed:
         guard.quarantine.restore([])  # what a run before this one had set aside
         _check_weights(guard)
-        _write_settings(guard, identity)
+        _write_settings(guard)
         guard.journal.append("start", name=guard.name, seed=guard.seed, epochs=epochs)
     else:
         _say_resumed(guard)
+        if guard.accepted is not None:
+            guard.accepted.apply(guard)
+        _renew_settings(guard, epochs)
     if guard.keeper.moved_to is not None:
         guard.progress.say(f"The earlier run of this name is kept in {guard.keeper.moved_to}.")
     guard.status = "running"
-    guard.snapshot = Snapshot(guard.step_count, guard.model, guard.optimizer)
+    if not resumed:  # a run that goes on has the very snapshot that it had, or none
+        guard.snapshot = Snapshot(guard.step_count, guard.model, guard.optimizer)
     if guard.first is None and guard.step_count == 0 and guard.policy.mode == "auto":
         guard.first = FirstState.of(guard)
+
+
+def meet_data(guard: "Guard", data: dict[str, Any]) -> None:
+    """Note what the first training data of this turn are, or compare them with what the run had.
+
+    Raises:
+        ResumeError: when the run was begun on other data. It stays as it was.
+    """
+    before = dict(guard.identity)
+    try:
+        found = let_through(guard, differences(before, data))
+    except ResumeError as error:
+        guard.journal.append("error", step=guard.step_count, error=f"ResumeError: {error}")
+        guard.status = "new"  # nothing was trained, and nothing is saved over the run
+        raise
+    guard.identity |= {name: value for name, value in data.items() if value is not None}
+    Accepted(guard, found, before).apply(guard)
+    settings = guard.keeper.settings()
+    guard.keeper.write_settings(settings | {"identity": guard.identity})
 
 
 def note_prepared(guard: "Guard", *objects: Any) -> None:
@@ -99,13 +130,13 @@ def _check_weights(guard: "Guard") -> None:
         )
 
 
-def _write_settings(guard: "Guard", identity: dict) -> None:
+def _write_settings(guard: "Guard") -> None:
     guard.keeper.write_settings(
         guard.settings
         | {
             "name": guard.name,
             "seed": guard.seed,
-            "identity": identity,
+            "identity": guard.identity,
             "environment": environment().to_dict(),
             "autofix": guard.policy.mode,
             "allow": sorted(guard.policy.allow),
@@ -116,9 +147,22 @@ def _write_settings(guard: "Guard", identity: dict) -> None:
     )
 
 
+def _renew_settings(guard: "Guard", epochs: int) -> None:
+    """A resumed run may have more epochs, and what was accepted; the weights beside it say the same of themselves."""
+    settings = guard.keeper.settings()
+    if settings:
+        guard.keeper.write_settings(settings | {"epochs": epochs or settings.get("epochs"), "identity": guard.identity})
+
+
 def _say_resumed(guard: "Guard") -> None:
     where = f"epoch {guard.epoch + 1}" + (f", batch {guard.position}" if guard.position else "")
-    guard.journal.append("resume", step=guard.step_count, epoch=guard.epoch, position=guard.position)
+    guard.journal.append(
+        "resume",
+        step=guard.step_count,
+        epoch=guard.epoch,
+        position=guard.position,
+        after=guard.keeper.resumed_after,
+    )
     finding = Finding(
         code="R05",
         title="Resumed",

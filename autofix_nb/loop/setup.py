@@ -3,7 +3,6 @@
 import re
 from collections.abc import Callable, Mapping
 from contextlib import nullcontext
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -11,6 +10,7 @@ from torch import nn
 from torch.optim import lr_scheduler
 
 from autofix_nb.errors import ConfigurationError, DataError, ModelError
+from autofix_nb.loop.names import check_name, tidied
 
 DEFAULT_LR = 1e-3
 """Rate of the optimizer made when none is given: what AdamW's paper and most tutorials start from."""
@@ -271,28 +271,8 @@ def choose_name(name: str | None, model: nn.Module, train: Any = None) -> str:
         dataset = getattr(train, "dataset", train)
         size = f"-{len(dataset)}" if hasattr(dataset, "__len__") else ""
         name = type(model).__name__ + ("" if train is None else f"-{type(dataset).__name__}{size}")
-    if not isinstance(name, str) or not name.strip() or name in (".", "..") or re.search(r'[/\\:*?"<>|\0]', name):
-        raise ConfigurationError(
-            f'`name` must be the name of one folder, without any of / \\ : * ? " < > |, got {name!r}'
-        )
-    return name
-
-
-def choose_folder(store: Any, name: str) -> Path:
-    """Return the run's folder inside `store`, which is `./runs` unless given.
-
-    Raises:
-        ConfigurationError: for the stores that do not exist yet.
-    """
-    if store is None:
-        store = "runs"
-    if isinstance(store, str) and (store == "drive" or "://" in store):
-        raise ConfigurationError(
-            f"`store={store!r}`: this version keeps runs in folders only; give a folder, on a mounted Drive for "
-            "instance "
-            "'/content/drive/MyDrive/runs'"
-        )
-    return Path(store).expanduser() / name
+        return tidied(name) or "run"
+    return check_name(name)
 
 
 def check_loss(loss: Any, step: Any) -> None:

@@ -110,7 +110,7 @@ def test_what_would_be_another_training_is_refused_and_says_the_way_out(fit, own
     go(fit, owned)
     fix.undo(change, owned)
 
-    with pytest.raises(ResumeError, match=f"Before it {name} was applied: apply that again. Else begin anew"):
+    with pytest.raises(ResumeError, match=f"before that run {name} was applied: apply that again"):
         go(fit, owned, 2)
 
 

@@ -177,11 +177,11 @@ def test_more_epochs_go_on_and_a_finished_run_returns_at_once(fit):
 @pytest.mark.parametrize(
     ("change", "text"),
     [
-        pytest.param({"lr": 0.01}, r'hyperparameters was .*"lr": 0.001.*now.*"lr": 0.01', id="rate"),
-        pytest.param({"model": lambda: mlp()}, r"model was \"ConvNet\", now \"Sequential\"", id="model"),
-        pytest.param({"batch_size": 16}, r"batch size was 32, now 16", id="batch-size"),
-        pytest.param({"optimizer": torch.optim.SGD}, r"optimizer was \"Adam\", now \"SGD\"", id="optimizer"),
-        pytest.param({"loss": nn.functional.multi_margin_loss}, r"loss was \"cross_entropy\"", id="loss"),
+        pytest.param({"lr": 0.01}, r"`lr` was 0.001, now 0.01\n", id="rate"),
+        pytest.param({"model": lambda: mlp()}, r"`model` was \"ConvNet\", now \"Sequential\"", id="model"),
+        pytest.param({"batch_size": 16}, r"`batch_size` was 32, now 16", id="batch-size"),
+        pytest.param({"optimizer": torch.optim.SGD}, r"`optimizer` was \"Adam\", now \"SGD\"", id="optimizer"),
+        pytest.param({"loss": nn.functional.multi_margin_loss}, r"`loss: kind` was \"cross_entropy\"", id="loss"),
     ],
 )
 def test_another_training_in_the_same_folder_is_refused_with_the_differences(fit, change, text):
@@ -224,11 +224,11 @@ def test_resume_false_begins_anew_and_keeps_the_old_run(fit, tmp_path):
 
 
 def test_a_damaged_last_checkpoint_falls_back_to_the_one_before(fit, tmp_path):
-    """One flipped byte: the manifest does not agree, the older file is used."""
+    """One flipped byte: the manifest does not agree, the older checkpoint is used, and that is said."""
     train, _ = digits_loaders()
     model, optimizer = build()
     fit(model, train, epochs=2, optimizer=optimizer, save_every=10)
-    last = tmp_path / "run" / "checkpoints" / "last.pt"
+    (last,) = (tmp_path / "run" / "checkpoints").glob("state-00000088-*.pt")
     raw = bytearray(last.read_bytes())
     raw[len(raw) // 2] ^= 1
     last.write_bytes(raw)
@@ -238,8 +238,10 @@ def test_a_damaged_last_checkpoint_falls_back_to_the_one_before(fit, tmp_path):
 
     assert "finished" == run.status
     assert 88 == run.history.step("loss")
+    assert 80 == run.journal.last("resume")["step"]
+    assert "has another SHA-256 than its manifest says" in run.journal.last("passed over")["why"]
 
-    for file in (tmp_path / "run" / "checkpoints").glob("last*.pt"):
+    for file in (tmp_path / "run" / "checkpoints").glob("state-*.pt"):
         file.write_bytes(b"nothing")
     with pytest.raises(StoreError, match=r"no whole checkpoint.*resume=False"):
         fit(model, train, epochs=3, optimizer=optimizer)
@@ -251,11 +253,11 @@ def test_a_full_disk_does_not_stop_the_training(fit, monkeypatch):
 
     real, calls = Store.save, []
 
-    def failing(self, name, state):
-        calls.append(name)
+    def failing(self, pieces, about):
+        calls.append(about)
         if len(calls) > 2:
             raise OSError(28, "No space left on device")
-        return real(self, name, state)
+        return real(self, pieces, about)
 
     monkeypatch.setattr(Store, "save", failing)
     train, val = digits_loaders()
@@ -277,8 +279,9 @@ def test_checkpoints_hold_no_pickles(fit, tmp_path):
     scheduler = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda epoch: 0.9**epoch)
     run = fit(model, train, val, epochs=2, optimizer=optimizer, scheduler=scheduler)
 
-    last = torch.load(tmp_path / "run" / "checkpoints" / "last.pt", weights_only=True)
-    best = torch.load(tmp_path / "run" / "checkpoints" / "best.pt", weights_only=True)
+    folder = tmp_path / "run" / "checkpoints"
+    last = torch.load(next(folder.glob("state-00000088-*.pt")), weights_only=True)
+    best = torch.load(max(folder.glob("best-*.pt")), weights_only=True)
 
     assert 88 == last["step"]
     assert same_weights(run.best_weights, best["model"])
@@ -300,11 +303,9 @@ def test_the_folder_holds_what_it_should(fit, tmp_path):
         "summary.json",
         "report.html",
         "quarantine/samples.jsonl",
-        "checkpoints/last.pt",
-        "checkpoints/last.json",
-        "checkpoints/best.pt",
-        "checkpoints/best.json",
     } <= names
+    kinds = {name.partition("/")[2].partition("-")[0] for name in names if name.startswith("checkpoints/")}
+    assert {"step", "state", "best", "first", "good"} == kinds
     assert not any(name.endswith(".new") for name in names)
     assert "val/accuracy" in json.loads((tmp_path / "run" / "history.jsonl").read_text().splitlines()[0])
 
@@ -386,7 +387,7 @@ def test_other_data_of_the_same_size_are_refused(fit):
     for epochs in (1, 2):
         fit(mlp(4, 3, 8), folds[0], epochs=epochs)
 
-    with pytest.raises(ResumeError, match=r"data was .* now"):
+    with pytest.raises(ResumeError, match=r"`data` was .* now"):
         fit(mlp(4, 3, 8), folds[1], epochs=2)
 
 

@@ -8,6 +8,7 @@ import torch
 from torch.optim import lr_scheduler
 from torch.optim.optimizer import register_optimizer_step_pre_hook
 
+from autofix_nb.checkpoints import Store
 from autofix_nb.fixes import FIXES
 from autofix_nb.policy import treating
 from tests.cases import digits_loaders, same_weights
@@ -118,7 +119,8 @@ def test_a_winner_that_does_not_keep_its_promise_is_undone(fit, won, monkeypatch
         str(part) for part in structure(run.model) if isinstance(part[1], type)
     ]
     assert Norm().state_dict().keys() == run.last_weights.keys()
-    settings = torch.load(run.folder / "checkpoints" / "last.pt", weights_only=True)["controls"]
+    store = Store(run.folder / "checkpoints", writable=False)
+    settings = store.load(store.whole(), "state")["controls"]
     assert (None, False, "") == (settings["optimizer"], settings["reshuffle"], settings["loss"])
 
 
