@@ -1,7 +1,28 @@
-"""What every test may count on: one thread; and, for those that ask, runs that draw no picture at their end."""
+"""What every test may count on: one thread, the longest files first; and for those that ask, runs without a picture."""
 
 import pytest
 import torch
+
+LONGEST = (
+    "test_notebooks",
+    "test_resume",
+    "test_look",
+    "test_planted",
+    "test_taken_over",
+    "test_cli",
+    "test_benchmark_overhead",
+    "test_benchmark_preflight",
+    "test_loader",
+    "test_readme",
+    "test_install",
+)
+"""Files whose tests take longest, begun first: in several processes the whole takes as long as what ends last."""
+
+
+def pytest_collection_modifyitems(items):
+    """Begin with the longest files; the rest keeps its order."""
+    places = {name: place for place, name in enumerate(LONGEST)}
+    items.sort(key=lambda item: places.get(item.path.stem, len(LONGEST)))
 
 
 @pytest.fixture(autouse=True)

@@ -21,8 +21,8 @@ class Detector(ABC):
 
     code: ClassVar[str]
     title: ClassVar[str]
-    when: ClassVar[Literal["step", "epoch"]]
-    """`step`: asked after every hand-over of signals; `epoch`: asked after every epoch."""
+    when: ClassVar[Literal["step", "epoch", "both"]]
+    """`step`: asked after every hand-over of signals; `epoch`: asked after every epoch; or both."""
 
     reads: ClassVar[tuple[str, ...]]
     """Signals or columns of the epoch table that it needs; the first one dates the finding."""

@@ -65,7 +65,10 @@ class LearningRateTooHigh(Detector):
     )
 
     soonest: int = 40
-    """Losses needed before anything is said."""
+    """Losses needed before anything is said, save that the weights were thrown."""
+
+    soonest_thrown: int = 10
+    """Losses needed before that is said."""
 
     diverged: float = 3.0
     """How many times its start (or chance) the loss must reach to count as diverging."""
@@ -104,14 +107,13 @@ class LearningRateTooHigh(Detector):
     """How many times more than those of the targets the shares of the predicted classes must change."""
 
     def check(self, history: History) -> Finding | None:
-        losses = self.finite(history, "loss", self.soonest)
+        losses = self.finite(history, "loss", self.soonest_thrown)
         with np.errstate(all="ignore"):
-            return (
-                self._diverging(history, losses)
-                or self._thrown(history, losses)
-                or self._not_learning(history, losses)
-                or self._near_chance(history)
-            )
+            thrown = self._thrown(history, losses)
+            if thrown is not None:
+                return thrown
+            losses = self.finite(history, "loss", self.soonest)
+            return self._diverging(history, losses) or self._not_learning(history, losses) or self._near_chance(history)
 
     def _diverging(self, history: History, losses: np.ndarray) -> Finding | None:
         first = _finite(history.now("loss"))[:NEWEST]

@@ -1,8 +1,12 @@
-"""Learning rate too low: at this pace the whole run will get nowhere.
+"""Learning rate too low: at this pace the whole run, or what is left of it, will get nowhere.
 
 Two things together: the steps planned can move the weights by a small share of their size only, and the loss,
 carried on at its present pace, covers a small part of its way by the end. A saddle (large steps, no progress) and
 fine-tuning (small steps, but the loss is low or falls well) each fail one of the two.
+
+Or a schedule that has brought a good rate to next to nothing far before the end: one made for epochs and stepped every
+step, or one too steep. A rate that is low for a moment, between two cycles or at the end of the run, is none, nor is
+one that fell when the loss was down already.
 
 Reference: TheDeepChecker, Ben Braiek and Khomh (2022), https://arxiv.org/abs/2204.00694, calls a step that changes less
 than 1e-4 of the weights untrained; how many such steps are to come matters as much, and is counted here
@@ -14,8 +18,9 @@ from typing import ClassVar
 import numpy as np
 
 from autofix_nb.detectors.base import Detector
-from autofix_nb.detectors.learning import gain_of
+from autofix_nb.detectors.learning import FIRST_LOSSES, gain_of
 from autofix_nb.detectors.life import TOO_LITTLE, median_of, movement, rate_rises, steps_at_rate
+from autofix_nb.detectors.schedule import fall_of
 from autofix_nb.finding import Finding, NotApplicable, Severity
 from autofix_nb.history import History
 
@@ -28,17 +33,18 @@ class LearningRateTooLow(Detector):
     title: ClassVar = "Learning rate too low"
     when: ClassVar = "step"
     reads: ClassVar = ("loss", "update_ratio", "lr", "gain", "mispaired")
-    fixes: ClassVar = ("scale_lr", "swap_optimizer")
+    fixes: ClassVar = ("scale_lr", "swap_optimizer", "hold_lr")
     why: ClassVar = "The run ends close to where it began: the time it took is lost."
     how: ClassVar = (
         "The share of the weights that a step changes, times the steps planned; and the fall of the loss so far, "
-        "carried on to the end of the run, as a share of its way to 0."
+        "carried on to the end of the run, as a share of its way to 0. Or the rate beside its height, with the steps "
+        "that are left, where the loss is not low and was still falling when the rate fell."
     )
 
-    soonest: int = 50
+    soonest: int = 25
     """Steps at the present rate before anything is said."""
 
-    soonest_share: float = 0.1
+    soonest_share: float = 0.08
     """Share of the planned steps before anything is said."""
 
     movement: float = TOO_LITTLE
@@ -50,9 +56,55 @@ class LearningRateTooLow(Detector):
     knows: float = 0.3
     """Share of the loss of wrongly paired targets from which the model has learnt already, as in fine-tuning."""
 
+    gone: float = 1e-3
+    """Share of its height below which a schedule has brought the rate to next to nothing."""
+
+    gone_left: float = 1 / 3
+    """Share of the planned steps that must be left for that to be too early."""
+
+    gone_steps: int = 10
+    """Steps for which the rate must have been so low."""
+
+    gone_share: float = 0.05
+    """The same as a share of the planned steps, where that is more: between two cycles it is lower for a moment."""
+
+    brief: float = 0.05
+    """Share of the planned steps at work below which a schedule was over before anything could be learnt."""
+
+    high_loss: float = 0.1
+    """Share of the loss of a constant answer, else of the run's start, below which nothing was missed."""
+
     def check(self, history: History) -> Finding | None:
         with np.errstate(all="ignore"):
-            return self._judge(history)
+            return self._gone(history) or self._judge(history)
+
+    def _gone(self, history: History) -> Finding | None:
+        """Return that a schedule has ended the training before its time."""
+        planned = history.facts.get("planned_steps")
+        fall = fall_of(history, self.gone) if planned else None
+        if fall is None or fall.steps < max(self.gone_steps, self.gone_share * planned):
+            return None
+        left = planned - history.step("lr")
+        losses = history.now("loss")
+        losses = losses[np.isfinite(losses)]
+        chance, level = history.last("chance"), median_of(losses[-2 * self.soonest :])
+        ceiling = chance if np.isfinite(chance) and chance > 0 else median_of(losses[:FIRST_LOSSES])
+        if left <= self.gone_left * planned or not level > self.high_loss * ceiling or not ceiling > 0:
+            return None
+        # Of several parameter groups only the first one's rate is recorded: nothing may move any more.
+        moved = history.now("update_ratio")
+        still = not len(moved) or moved[-1] < 0.1 * np.nanmax(moved)
+        if not still or not (fall.was_learning or fall.at_work < self.brief * planned):
+            return None
+        return self.found(
+            history,
+            f"the schedule has brought the learning rate from {fall.height:.3g} to {fall.rate:.2g} (limit "
+            f"{self.gone:g} of its height) with {left} of {planned} steps left, and the loss stays at {level:.4g}",
+            severity=Severity.WARNING,
+            measured=fall.rate / fall.height,
+            limit=self.gone,
+            fixes=("hold_lr",),
+        )
 
     def _judge(self, history: History) -> Finding | None:
         planned = history.facts.get("planned_steps")

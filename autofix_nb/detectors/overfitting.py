@@ -61,6 +61,8 @@ class Overfitting(Detector):
         if training is None:
             return None
         limit = max(self._limit(goals, best), goals.margin)
+        if self._validation_loss_still_falls(goals):
+            return None
         if best - now > limit and bool((best - goals.values[-self.worse :] > noise(goals.values)).all()):
             sign = 1 if goals.higher_is_better else -1
             return self.found(
@@ -73,6 +75,15 @@ class Overfitting(Detector):
                 step=goals.rows[-1]["step"],
             )
         return None if goals.is_loss else self._too_sure(history, goals, training)
+
+    def _validation_loss_still_falls(self, goals: Goals) -> bool:
+        """A share of few rows falls by chance while their loss is still at its lowest: nothing is learnt by heart."""
+        try:
+            losses = column(goals.rows, "val/loss")
+        except NotApplicable:
+            return False
+        newest = losses[-self.worse :]
+        return not goals.is_loss and float(newest[-1]) <= float(losses.min()) + noise(losses)
 
     def _best_and_now(self, values: np.ndarray) -> tuple[float, int, float]:
         """Return the best level, the epoch in its middle, and the level of the newest epochs; larger is better."""

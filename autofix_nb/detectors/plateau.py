@@ -4,6 +4,9 @@ A run that has converged ends on a plateau, and that is a note: time to stop. It
 is flat far above 0 and something says that the run is stuck: steps that throw the weights about, steps too small to
 leave, or a class that is never predicted. Label noise makes such a plateau too, without any of these.
 
+Of a run with few, long epochs the losses of the steps are asked instead: two halves of a long stretch, compared by the
+means of their pieces, since losses of small batches are far from Gaussian.
+
 Reference: Prechelt (1998), Early Stopping - But When?
 """
 
@@ -14,10 +17,13 @@ from typing import Any, ClassVar
 import numpy as np
 
 from autofix_nb.detectors.base import Detector
-from autofix_nb.detectors.learning import is_learning
-from autofix_nb.detectors.life import TREND, median_of, trend, update_ratio
+from autofix_nb.detectors.learning import FIRST_LOSSES, gain_of, is_learning
+from autofix_nb.detectors.life import TREND, median_of, steps_at_rate, trend, update_ratio
 from autofix_nb.finding import Finding, NotApplicable, Severity
 from autofix_nb.history import History
+
+PIECES = 10
+"""Pieces into which a stretch of losses is cut."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,13 +32,13 @@ class Plateau(Detector):
 
     code: ClassVar = "L03"
     title: ClassVar = "Plateau"
-    when: ClassVar = "epoch"
+    when: ClassVar = "both"
     reads: ClassVar = ("goal", "higher_is_better", "loss", "chance", "update_ratio")
     fixes: ClassVar = ("decay_lr", "scale_lr", "swap_optimizer", "early_stop")
     why: ClassVar = "Further epochs bring nothing as things are: either the run is done, or it is stuck."
     how: ClassVar = (
         "Epochs since the goal was last better; for a warning also the training loss against that of a constant "
-        "answer, its trend, and the share of the weights that a step changes."
+        "answer, its trend, and the share of the weights that a step changes. With few epochs, all of this by steps."
     )
 
     patience: int = 20
@@ -59,9 +65,62 @@ class Plateau(Detector):
     small_movement: float = 0.05
     """Share of the weights that all steps left can change, below which the rate is too low to get away."""
 
+    few_epochs: int = 15
+    """Planned epochs below which the steps are asked: they would be over before enough of them were seen."""
+
+    stretch: int = 200
+    """Steps without a lower loss before a run of few epochs may be called stuck."""
+
+    stretch_share: float = 0.2
+    """The same as a share of the planned steps, where that is more."""
+
+    flat: float = 0.03
+    """Share of the loss by which the second half of that stretch may be lower and count as flat."""
+
+    thrown: float = 0.4
+    """Share of the weights that a random walk of so many steps covers, from which they are too large to settle."""
+
+    nothing_learnt: float = 0.9
+    """Share of the loss of a constant answer above which such a run has learnt nothing: another illness."""
+
     def check(self, history: History) -> Finding | None:
         with np.errstate(all="ignore"):
-            return self._judge(history)
+            return self._by_steps(history) or self._judge(history)
+
+    def _by_steps(self, history: History) -> Finding | None:
+        """Return that a run of few, long epochs circles its best."""
+        epochs, planned = (history.facts.get(f"planned_{unit}") for unit in ("epochs", "steps"))
+        if not planned or not epochs or epochs >= self.few_epochs:
+            return None
+        steps = max(self.stretch, int(self.stretch_share * planned))
+        losses = history.now("loss", steps)
+        losses = losses[np.isfinite(losses)]
+        left = planned - history.step("loss")
+        if len(losses) < steps or steps_at_rate(history) < steps or left < self.left * planned:
+            return None
+        pieces = losses[len(losses) % PIECES :].reshape(PIECES, -1).mean(axis=1)
+        first, second = pieces[: PIECES // 2], pieces[PIECES // 2 :]
+        fall, level = float(first.mean() - second.mean()), float(second.mean())
+        chance = history.last("chance")
+        ceiling = chance if isfinite(chance) and chance > 0 else median_of(history.now("loss")[:FIRST_LOSSES])
+        if fall > self.flat * level or trend(losses) < -TREND / 2 or not level > self.high_loss * ceiling > 0:
+            return None
+        thrown = update_ratio(history, looks=5)
+        if not thrown * steps**0.5 > self.thrown or level > self.nothing_learnt * ceiling:
+            return None
+        # Without a gain, losses this noisy do not tell whether it learns: that they are below a constant's does.
+        if gain_of(history) is not None and is_learning(history) is False:
+            return None
+        return self.found(
+            history,
+            f"the training loss has not fallen for {steps} steps; it stays at {level:.4g}, {level / ceiling:.0%} of "
+            f"{ceiling:.4g}, and a step changes {thrown:.2g} of the weights: too much to settle",
+            severity=Severity.WARNING,
+            measured=thrown,
+            limit=self.thrown / steps**0.5,
+            step=history.step("loss"),
+            fixes=tuple(name for name in self.fixes if name != "early_stop"),  # it is stuck, not done
+        )
 
     def _judge(self, history: History) -> Finding | None:
         rows = [row for row in history.rows() if isfinite(float(row.get("goal", "nan")))]

@@ -27,6 +27,7 @@ from autofix_nb.detectors.life import (
     steps_at_rate,
     trend,
 )
+from autofix_nb.detectors.schedule import fall_of
 from autofix_nb.finding import Finding, NotApplicable, Severity
 from autofix_nb.history import History
 
@@ -74,6 +75,9 @@ class Underfitting(Detector):
     learns: float = 0.01
     """Share of the loss of wrongly paired targets from which a model learns a little; below, it is no underfitting."""
 
+    gone: float = 1e-3
+    """Share of its height below which a schedule has brought the rate to nothing: that is L02's."""
+
     too_high: float = 0.4
     """Share of the weights that one step changed, above which the learning rate is to blame."""
 
@@ -104,7 +108,7 @@ class Underfitting(Detector):
             or largest_update(history) > self.too_high
         ):
             return None  # what does not learn at all, or hardly moves, or was thrown about, is L01's and L02's
-        if grows(history.now("gain", 60)) or steps_at_rate(history) < self.soonest:
+        if grows(history.now("gain", 60)) or steps_at_rate(history) < self.soonest or fall_of(history, self.gone):
             return None
         half = len(losses) // 2
         if _was_lower(history, level - 0.1 * chance):

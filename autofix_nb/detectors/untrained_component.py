@@ -42,6 +42,9 @@ class UntrainedComponent(Detector):
     looks: int = 3
     """Close looks in which it must not have moved."""
 
+    looks_outside: int = 4
+    """The same for what no group of the optimizer holds: whether the rest learns without it must be known by then."""
+
     least_rate: float = 1e-6
     """Learning rate up to which a weight may stay the same because of rounding."""
 
@@ -58,7 +61,7 @@ class UntrainedComponent(Detector):
         if not ratios.any():
             return self._nothing_moves(history)
         found = [
-            *self._in_no_group(history),
+            *(self._in_no_group(history) if len(ratios) >= self.looks_outside else ()),
             *self._frozen_by_mistake(history),
             *self._without_gradient(history),
         ]

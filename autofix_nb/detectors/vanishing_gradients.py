@@ -6,6 +6,10 @@ rules take a ratio below 1e-3 together with a norm below 1e-4 (AUTOTRAINER), or 
 steps, so it must last for a while, must not be growing, and the run must not learn. A gradient of exactly 0 is
 another illness: dead units, or a part that is cut off.
 
+A recurrent layer hides it: its gradient norm is that of the newest steps of the sequence. Where most of its gates have
+stood at their bounds since the first step, next to nothing comes through from the steps before (Pascanu, Mikolov,
+Bengio 2013, https://arxiv.org/abs/1211.5063); in layers as they are usually drawn none do, and a twentieth later on.
+
 Reference: Zhang et al. (2021), AUTOTRAINER, https://doi.org/10.1109/ICSE43902.2021.00043; Glorot and Bengio (2010),
 https://proceedings.mlr.press/v9/glorot10a.html
 """
@@ -36,7 +40,8 @@ class VanishingGradients(Detector):
     )
     how: ClassVar = (
         "The run does not learn, and the gradient norm of the first layers is tiny in itself and beside that of the "
-        "last ones, and does not grow; or the whole gradient is."
+        "last ones, and does not grow; or the whole gradient is. Or most gates of a recurrent layer have stood at "
+        "their bounds since the first step, and the loss stays high."
     )
 
     newest: int = 10
@@ -66,7 +71,44 @@ class VanishingGradients(Detector):
     grows: float = 3.0
     """How many times its earlier size shows that a gradient comes to life."""
 
+    saturated: float = 0.5
+    """Share of a recurrent layer's gates at their bounds from which next to nothing comes through the sequence."""
+
+    looks: int = 3
+    """Close looks, the first one among them, in all of which it must be so."""
+
+    high_loss: float = 0.5
+    """Share of the loss of a constant answer, else of the run's start, that the loss must be above for that."""
+
     def check(self, history: History) -> Finding | None:
+        return self._shut_gates(history) or self._judge(history)
+
+    def _shut_gates(self, history: History) -> Finding | None:
+        """Return that a recurrent layer was drawn so that its gates stand at their bounds."""
+        shares = {name: history.now(f"saturated/{name}") for name in history.facts.get("recurrent", ())}
+        lowest = {name: float(own.min()) for name, own in shares.items() if len(own) >= self.looks}
+        shut = sorted((name for name in lowest if lowest[name] >= self.saturated), key=lambda name: -lowest[name])
+        losses = history.now("loss")
+        losses = losses[np.isfinite(losses)]
+        if not shut or not len(losses):
+            return None
+        chance, level = history.last("chance"), median(losses[-self.newest :])
+        ceiling = chance if np.isfinite(chance) and chance > 0 else median(losses[: self.newest])
+        if not level > self.high_loss * ceiling > 0:
+            return None
+        return self.found(
+            history,
+            f"{lowest[shut[0]]:.0%} of the gates of the recurrent layer `{shut[0]}` have stood at their bounds since "
+            f"the first step, limit {self.saturated:.0%}: next to no gradient comes through the sequence, and the loss "
+            f"is {level:.4g}",
+            severity=Severity.WARNING,
+            measured=lowest[shut[0]],
+            limit=self.saturated,
+            where=tuple(shut),
+            fixes=("reinitialise", "swap_optimizer"),
+        )
+
+    def _judge(self, history: History) -> Finding | None:
         total = median(self.finite(history, "grad_norm", self.newest))
         norms = _norms(history, self.newest)
         if total == 0:

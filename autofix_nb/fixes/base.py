@@ -27,6 +27,9 @@ class Controls(Treatment):
     warm_up: dict[str, int] | None = None
     """`{"from": step, "steps": count}`: the rate grows in a line from 0 at `from` to its full height `count` later."""
 
+    lr_floor: list[float] | None = None
+    """The rate below which a schedule does not bring each parameter group of the user's, before `lr_scale`."""
+
     weight_decay: float | None = None
     """Weight decay of every parameter group; None keeps the user's."""
 

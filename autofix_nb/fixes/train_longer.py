@@ -1,7 +1,7 @@
 """Train longer: a run that was mended late, and still gets better at its planned end, gets some of the time back.
 
-Whether it still gets better is judged by the goal, as Prechelt judges the opposite (1998, Early Stopping - But When?):
-the best of the newest fifth of the epochs against the best before.
+Whether it still gets better is judged by the goal or the validation loss, as Prechelt judges the opposite (1998, Early
+Stopping - But When?): the best of the newest fifth of the epochs against the best before.
 """
 
 from math import ceil
@@ -49,12 +49,17 @@ class TrainLonger(SettingFix):
 
 
 def _still_improves(rows: list[dict]) -> bool:
-    rows = [row for row in rows if row.get("goal", float("nan")) == row.get("goal", float("nan"))]
+    # A share of few rows jumps about while the loss tells that it goes on.
+    return any(_improves(rows, name) for name in ("goal", "val/loss"))
+
+
+def _improves(rows: list[dict], name: str) -> bool:
+    rows = [row for row in rows if row.get(name, float("nan")) == row.get(name, float("nan"))]
     newest = max(1, round(NEWEST * len(rows)))
     if len(rows) < 3 or len(rows) <= newest:
         return False
-    higher = bool(rows[-1]["higher_is_better"])
-    goals = [row["goal"] if higher else -row["goal"] for row in rows]
+    higher = name == "goal" and bool(rows[-1]["higher_is_better"])
+    goals = [row[name] if higher else -row[name] for row in rows]
     before, now = max(goals[:-newest]), max(goals[-newest:])
     bounded = higher and all(0 <= goal <= 1 for goal in goals)
     return now - before > (POINTS if bounded else SHARE * abs(before))

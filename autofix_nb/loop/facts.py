@@ -8,6 +8,7 @@ from torch import nn
 from autofix_nb.evidence.parameters import membership, size_of
 from autofix_nb.finding import Severity
 from autofix_nb.loop.initial import looks_initial
+from autofix_nb.loop.recurrent import RECURRENT
 from autofix_nb.signals import components_of
 
 if TYPE_CHECKING:
@@ -58,6 +59,9 @@ def of_model(model: nn.Module, optimizer: torch.optim.Optimizer) -> dict[str, An
         "frozen": frozen,
         "outside_optimizer": list(membership(model, optimizer).missing),
         "frozen_untrained": _untrained(model, set(frozen)),
+        "recurrent": [
+            name or type(module).__name__ for name, module in model.named_modules() if isinstance(module, RECURRENT)
+        ],
         "dropout": {
             name: float(module.p)
             for name, module in model.named_modules()

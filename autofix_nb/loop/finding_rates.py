@@ -26,7 +26,7 @@ def rates_tested(guard: "Guard", steps: int, *, fresh: bool) -> RangeTest | None
     try:
         if fresh:
             guard.to_first_weights()
-        guard.controls.lr_scale, guard.controls.warm_up = 1.0, None
+        guard.controls.lr_scale, guard.controls.warm_up, guard.controls.lr_floor = 1.0, None, None
         rates = [float(group["lr"]) for group in stepper.optimizer.param_groups]
         shares = [rate / rates[0] if rates[0] else 1.0 for rate in rates]
 

@@ -71,6 +71,10 @@ SNAPSHOT_STEPS = 100
 """Steps between two copies of the last good state in memory: 3 µs a step on a 64-128-10 network with Adam."""
 
 
+EARLY_LOOKS = frozenset({10, 25})
+"""Steps after which the detectors are asked besides every 50th: what is dead from the start is begun again at once."""
+
+
 class Guard:
     """Skips, mends, rolls back, records, saves and resumes, for a loop of the user's own.
 
@@ -517,15 +521,26 @@ class Guard:
 
     # --- for the policy and its fixes -----------------------------------------------------------------------------
 
-    def race(self, candidates: Sequence[Candidate], steps: int, most: int, *, fresh: bool) -> Race | None:
+    def race(
+        self,
+        candidates: Sequence[Candidate],
+        steps: int,
+        most: int,
+        *,
+        fresh: bool,
+        winner: Callable[[Race], int | None],
+    ) -> Race | None:
         """Try candidates on the side; everything is as before afterwards. None where nothing can be tried."""
         if self.window or (fresh and self.first is None) or not self._may_train_aside():
             return None
         self.close_look.forget()
-        return racing.race(self, candidates, steps, most, fresh=fresh)
+        return racing.race(self, candidates, steps, most, fresh=fresh, winner=winner)
 
-    def take_over(self, candidate: Candidate, race: Race) -> None:
-        """Make the winner's changes, and go on from where its training came to: a new chapter of the run."""
+    def take_over(self, candidate: Candidate, race: Race) -> int:
+        """Make the winner's changes, and go on from where its training came to: a new chapter of the run.
+
+        Returns how many of the planned steps its training stands for: the run ends so many steps earlier.
+        """
         steps = race.steps
         racing.take_over(self, candidate, race)
         self.history.since = self.step_count
@@ -533,8 +548,21 @@ class Guard:
             self.keeper.best.forget()  # by another loss than from here on
         if candidate.fresh:
             self.history.facts["lineage_from"] = self.step_count - steps
-            self.controls.extra_epochs = self._epochs_to_make_up(steps)
-            self.history.facts["ends_at"] = self.step_count - steps + int(self.history.facts.get("planned_steps") or 0)
+            self._end_at(self.step_count - steps + int(self.history.facts.get("planned_steps") or 0))
+        elif racing.counts_for_the_run(self):
+            facts = self.history.facts
+            facts["lineage_from"] = int(facts.get("lineage_from", 0)) - steps
+            self._end_at(int(facts.get("ends_at") or facts.get("planned_steps") or 0) - steps)
+        else:
+            steps = 0
+        self.trouble.calm_down()
+        self.snapshot = Snapshot(self.step_count, self.model, self.optimizer)
+        return steps
+
+    def adopt(self, candidate: Candidate) -> None:
+        """Make the changes of a candidate that was not raced, and go on from here: a new chapter of the run."""
+        racing.adopt(self, candidate)
+        self.history.since = self.step_count
         self.trouble.calm_down()
         self.snapshot = Snapshot(self.step_count, self.model, self.optimizer)
 
@@ -661,7 +689,7 @@ class Guard:
         if len(attempt.parts) > 1 and data is not None and part_gradients.is_due(self.step_count):
             self._look_at_parts(objective, data)
         self.progress.step(self.position, measured.loss)
-        if self.step_count % EVERY == 0:
+        if self.step_count % EVERY == 0 or self.step_count in EARLY_LOOKS:
             self._hand_over()
         elif self.keeper.is_overdue or (self.keeper.asked_every and self.step_count % self.keeper.asked_every == 0):
             self.read_back()
@@ -755,21 +783,24 @@ class Guard:
         if self._samples:
             self.history.record(self.step_count, quarantined_share=count / self._samples)
 
-    def _epochs_to_make_up(self, done: int) -> int:
-        """Return the epochs on top after a restart, so that the new training gets all its steps; `done` it has."""
-        facts = self.history.facts
-        planned, each = facts.get("planned_steps"), facts.get("steps_per_epoch")
-        if not planned or not each:
-            return self.controls.extra_epochs + self.epoch
-        left_here = max(0, int(each) - self.position) if self.position else int(each)
-        epochs = self.epoch + 1 + -(-max(0, int(planned) - done - left_here) // int(each))
-        return max(self.controls.extra_epochs, epochs - self.epochs_asked)
+    def _end_at(self, step: int) -> None:
+        """Let the run end with this step, with as many epochs as that takes; not before the epoch at hand is over."""
+        facts, each = self.history.facts, int(self.history.facts.get("steps_per_epoch") or 0)
+        facts["ends_at"] = step
+        if not each or not facts.get("planned_steps"):
+            self.controls.extra_epochs += self.epoch
+            return
+        left = step - self.step_count
+        begun = 0 if self.position == 0 and left <= 0 else 1  # the epoch at hand
+        epochs = self.epoch + begun + -(-max(0, left - (each - self.position)) // each)
+        self.controls.extra_epochs = epochs - self.epochs_asked
 
     def _has_all_its_steps(self) -> bool:
-        """Tell whether a run that began again has come to its planned end, in the middle of its last epoch."""
-        last = self.controls.extra_epochs and self.epoch + 1 >= self.epochs_planned
+        """Tell whether a run whose end was moved has come to it, in the middle of its last epoch."""
+        ends_at = self.history.facts.get("ends_at")
+        last = ends_at is not None and self.epoch + 1 >= self.epochs_planned
         in_mid_epoch = self.position > 0 and not self.window
-        return bool(last) and in_mid_epoch and self.step_count == self.history.facts.get("ends_at")
+        return bool(last) and in_mid_epoch and self.step_count >= ends_at
 
     def _close_epoch(self) -> None:
         self.read_back()

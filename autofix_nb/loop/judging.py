@@ -10,7 +10,9 @@ import torch
 from autofix_nb.data import structure
 from autofix_nb.data.seeding import LoadingRandomness
 from autofix_nb.objective import evaluating, total_loss
+from autofix_nb.objective.treatment import Treatment, treated
 from autofix_nb.policy import Score
+from autofix_nb.signals import Pairing
 
 if TYPE_CHECKING:
     from autofix_nb.loop.guard import Guard
@@ -20,6 +22,9 @@ BATCHES = 16
 
 ROWS = 2048
 """Rows in them, at most; the batch that passes this number is the last."""
+
+PIECES = 10
+"""Pieces of the rows in which is asked what the outputs know of the targets."""
 
 
 class Judge:
@@ -57,14 +62,42 @@ class Judge:
         except Exception as error:  # noqa: BLE001 - a change that does not fit the model is no better than no change
             return Score(failed=f"{type(error).__name__}: {error}")
         loss = float(np.average(losses, weights=sizes)) if losses else math.nan
+        gains, mispaired = _gains(objective, outputs, targets)
         return Score(
             loss=loss,
             losses=tuple(losses),
+            gains=gains,
+            mispaired=mispaired,
             goal=_goal(guard.metrics, guard.goal, outputs, targets),
             higher_is_better=guard.higher_is_better,
             rows=sum(sizes),
             failed="" if math.isfinite(loss) else f"the loss is {loss}",
         )
+
+
+def _gains(objective: Any, outputs: list[torch.Tensor], targets: list[Any]) -> tuple[tuple[float, ...], float]:
+    """Return how far the loss lies below that with targets of other rows, in pieces of the rows, and that loss.
+
+    Nothing where rows and targets do not go together, or the loss may not be asked twice.
+    """
+    task = getattr(objective, "task", None)
+    pairs_of = zip(outputs, targets, strict=False)
+    fit = outputs and all(isinstance(one, torch.Tensor) and len(one) == len(its) for its, one in pairs_of)
+    if task is None or not fit or any(one.shape[1:] != outputs[0].shape[1:] for one in outputs):
+        return (), math.nan
+    loss = treated(task, Treatment(loss=objective.treatment.loss))
+    every, wanted, pairing, pairs = torch.cat(outputs), torch.cat(targets), Pairing(), []
+    with pairing.asking(loss) as may:
+        # Rows far apart make a piece: validation data may be sorted.
+        for piece in range(PIECES if may else 0):
+            pair = pairing.pair(loss, every[piece::PIECES], wanted[piece::PIECES])
+            if pair is None or not bool(torch.isfinite(pair).all()):
+                return (), math.nan
+            pairs.append(pair.tolist())
+    if not pairs:
+        return (), math.nan
+    right, wrong = np.array(pairs).T
+    return tuple((wrong - right).tolist()), float(wrong.mean())
 
 
 def _goal(metrics: Mapping[str, Any], goal: str, outputs: list[Any], targets: list[Any]) -> float:

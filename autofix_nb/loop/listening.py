@@ -3,6 +3,7 @@
 A unit is dead when its output is the same for all rows (zero with ReLU): nothing flows back through it (Lu et al.,
 "Dying ReLU and Initialization", 2019). A sigmoid or tanh within 1 % of its bounds is saturated: its slope is next to
 nothing there (Glorot and Bengio, "Understanding the difficulty of training deep feedforward neural networks", 2010).
+Of recurrent layers the gates are counted, which `recurrent.py` recomputes.
 Modules are listened to by hooks, functions (`torch.relu`, `F.gelu`, ...) by a mode of torch that sees every call; both
 are there for that one pass only.
 """
@@ -13,8 +14,10 @@ from typing import Any
 import torch
 from torch import nn
 from torch.nn import functional
+from torch.nn.utils.rnn import PackedSequence
 from torch.overrides import TorchFunctionMode
 
+from autofix_nb.loop.recurrent import RECURRENT, saturated_share
 from autofix_nb.objective import hookable
 
 MOST_MODULES = 24
@@ -29,6 +32,9 @@ SAME = 1e-6
 
 NEAR = 0.01
 """Distance from a bound, in parts of it, below which an output is saturated."""
+
+MOST_CALLS = 16
+"""Calls of one recurrent layer or cell in a pass that are listened to."""
 
 DEEPEST = 40
 """Frames searched for the module that calls a function."""
@@ -76,6 +82,7 @@ class Listening:
         named = list(hookable(model)) if can_listen(model) else []
         self._name_of = {id(module): name for name, module in named}
         self._modules = _evenly([(name, module) for name, module in named if is_activation(module)])
+        self._recurrent = _evenly([(name, module) for name, module in named if isinstance(module, RECURRENT)])
         self._in_rows = not any(isinstance(module, nn.Conv1d | nn.BatchNorm1d) for _, module in named)
         whole = len(named) == sum(1 for _ in model.modules())
         self._mode = _Functions(self) if named and whole else None
@@ -85,6 +92,9 @@ class Listening:
     def __enter__(self) -> "Listening":
         self._calls = {}
         self._handles = [module.register_forward_hook(self._hook(name)) for name, module in self._modules]
+        self._handles += [
+            module.register_forward_hook(self._gates_hook(name), with_kwargs=True) for name, module in self._recurrent
+        ]
         if self._mode is not None:
             self._mode.__enter__()
         return self
@@ -110,6 +120,20 @@ class Listening:
             if isinstance(module, nn.Hardtanh):
                 bounds = (module.min_val, module.max_val)
             self._hear(name or type(module).__name__, output, bounds)
+
+        return hook
+
+    def _gates_hook(self, name: str) -> Any:
+        def hook(module: nn.Module, inputs: Any, named: Any, output: Any) -> None:
+            states = output[0] if isinstance(output, tuple) and not isinstance(output, PackedSequence) else output
+            states = states.data if isinstance(states, PackedSequence) else states
+            own = name or type(module).__name__
+            calls = len(self.heard.get(own, ()))
+            if calls < MOST_CALLS:
+                self._hear(own, states.reshape(-1, states.shape[-1]), None)
+            if len(self.heard.get(own, ())) > calls:
+                share = saturated_share(module, inputs, named)
+                self.heard[own][-1] |= {} if share is None else {"saturated": share}
 
         return hook
 

@@ -2,7 +2,7 @@
 
 import copy
 import itertools
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
@@ -29,6 +29,9 @@ LEAST_ROWS = 8
 MOST_NUMBERS = 20_000_000
 """Weights of all candidates together up to which what each trained to is kept; else what the best one did."""
 
+SINGLES = 2
+"""Candidates that come to their turn before steps are kept for a last resort."""
+
 FAR_BEHIND = 0.15
 """Share of the best one's loss by which another is far behind it after a third of the steps."""
 
@@ -36,12 +39,21 @@ BAD_STEPS = 3
 """Steps whose numbers may be bad before a candidate is given up."""
 
 
-def race(guard: "Guard", candidates: Sequence[Candidate], steps: int, most: int, *, fresh: bool) -> Race | None:
+def race(
+    guard: "Guard",
+    candidates: Sequence[Candidate],
+    steps: int,
+    most: int,
+    *,
+    fresh: bool,
+    winner: Callable[[Race], int | None],
+) -> Race | None:
     """Try candidates on the side for `steps` steps each, beside a control that goes on as it is, `most` in all.
 
     Afterwards everything is as it was, bit for bit. `fresh` candidates begin at the first weights; the control of
     those has had its steps already, unless it took fewer. A candidate that is far behind the best one after a third of
-    its steps is given up. Returns None where nothing can be tried: no batches that can be had again, or no objective
+    its steps is given up. The last resorts have steps kept for one of them, and come to their turn where `winner` finds
+    none among the others. Returns None where nothing can be tried: no batches that can be had again, or no objective
     that can be called on the side.
     """
     rows = judging_batches(guard)
@@ -49,11 +61,11 @@ def race(guard: "Guard", candidates: Sequence[Candidate], steps: int, most: int,
         return None
     now = TrainingState(guard)
     judge = Judge(guard, rows)
-    scores: list[Score] = []
-    controls: list[Score] = []
-    best, pace = -1, None
-    trained: dict[int, TrainingState] = {}
     keeps_all = sum(part.numel() for part in guard.model.parameters()) * len(candidates) <= MOST_NUMBERS
+    enough = most >= (SINGLES + 2) * steps
+    kept_back = steps if enough and any(one.resort for one in candidates) else 0
+    credit = steps if fresh or counts_for_the_run(guard) else 0
+    pace = None
     try:
         if fresh:
             guard.to_first_weights()
@@ -61,35 +73,38 @@ def race(guard: "Guard", candidates: Sequence[Candidate], steps: int, most: int,
         now.restore(guard)
         had = guard.step_count - int(guard.history.facts.get("lineage_from", 0)) if fresh else 0
         ahead = _Heat(guard, judge, max(0, steps - had)).run(None)
-        control, taken = ahead.score, ahead.taken
+        found = Race(start=start, control=ahead.score, steps=steps, taken=ahead.taken)
         by_loss = _by_loss(guard, judge, candidates)
-        for place, candidate in enumerate(candidates):
-            # The winner's steps are no extra ones where the run begins again with them.
-            if place and taken + steps > most + (steps if fresh and best >= 0 else 0):
+        for candidate in candidates:
+            # The winner's steps are no extra ones where they are steps of the run.
+            won = bool(found.raced) and winner(found) is not None
+            if candidate.resort and won:
                 break
+            left = most - found.taken + (credit if won else 0) - (0 if candidate.resort else kept_back)
+            if found.raced and left < steps:
+                continue
             now.restore(guard)
             heat = _Heat(guard, judge, steps, candidate).run(pace)
-            beside = by_loss.get(candidate.loss, control)
-            scores.append(heat.score if beside is control else in_units_of(control, heat.score, beside))
-            controls.append(beside)
-            taken += heat.taken
-            leads = heat.score.is_sound and best_of(scores) == place
+            beside = by_loss.get(candidate.loss, found.control)
+            is_own = beside is found.control
+            found.raced.append(candidate)
+            found.scores.append(heat.score if is_own else in_units_of(found.control, heat.score, beside))
+            found.controls.append(beside)
+            found.taken += heat.taken
+            place = len(found.raced) - 1
+            leads = heat.score.is_sound and best_of(found.scores) == place
             if heat.after is not None and (leads or keeps_all):
-                trained = (trained if keeps_all else {}) | {place: heat.after}
+                found.trained = (found.trained if keeps_all else {}) | {place: heat.after}
             if leads:
-                best = place
-                pace = heat.early if beside is control else None  # paces by another loss cannot be compared
+                pace = heat.early if is_own else None  # paces by another loss cannot be compared
     finally:
         now.restore(guard)
-    return Race(
-        start=start,
-        control=control,
-        scores=scores,
-        controls=controls,
-        steps=steps,
-        taken=taken,
-        trained=trained,
-    )
+    return found
+
+
+def counts_for_the_run(guard: "Guard") -> bool:
+    """Tell whether a winner's steps are the run's own: it ends so much earlier, if no schedule is cut off by it."""
+    return guard.scheduler is None and bool(guard.history.facts.get("steps_per_epoch"))
 
 
 def take_over(guard: "Guard", candidate: Candidate, race: Race) -> None:
@@ -116,6 +131,15 @@ def take_over(guard: "Guard", candidate: Candidate, race: Race) -> None:
         # The epoch at hand has its order already.
         guard.history.facts["reshuffled_from"] = guard.epoch + bool(guard.position)
     guard.follow_controls()
+
+
+def adopt(guard: "Guard", candidate: Candidate) -> None:
+    """Make the changes of a candidate at the present weights, save those that it draws anew."""
+    candidate.apply(guard)
+    guard.follow_controls()
+    guard.optimizer.zero_grad(set_to_none=True)
+    if guard.first is not None:
+        guard.first.take_in(guard, fresh=candidate.fresh)
 
 
 def _settings(group: dict[str, Any]) -> dict[str, Any]:

@@ -95,7 +95,7 @@ class Stepper:
             return
         else:
             now = take_the_place_of(self.users_optimizer, wanted)
-            self.users_rate = float(self.users_optimizer.param_groups[0]["lr"])
+            self.users_rate = self._held(0, float(self.users_optimizer.param_groups[0]["lr"]))
         self.put_to_work(now)
 
     def put_to_work(self, optimizer: torch.optim.Optimizer) -> None:
@@ -160,11 +160,14 @@ class Stepper:
     def _lend_settings(self, step: int) -> list[tuple[dict[str, Any], dict[str, Any]]]:
         """Set rate and weight decay of the coming step; returns each group with what it had."""
         scale, decay = self._scale(step), self.controls.weight_decay
-        if scale == 1.0 and decay is None:
+        held = self.controls.lr_floor is not None and self.optimizer is self.users_optimizer
+        if scale == 1.0 and decay is None and not held:
             return []
         lent = []
-        for group in self.optimizer.param_groups:
+        for place, group in enumerate(self.optimizer.param_groups):
             lent.append((group, {name: group[name] for name in ("lr", "weight_decay") if name in group}))
+            if held:
+                group["lr"] = self._held(place, group["lr"])
             if scale != 1.0:
                 group["lr"] = group["lr"] * scale
             if decay is not None and "weight_decay" in group:
@@ -175,11 +178,18 @@ class Stepper:
         """Return what the rate of the optimizer at work is multiplied by in the step after `step` steps."""
         scale = self.controls.lr_scale
         if self.optimizer is not self.users_optimizer and self.users_rate:
-            scale *= float(self.users_optimizer.param_groups[0]["lr"]) / self.users_rate
+            now = float(self.users_optimizer.param_groups[0]["lr"])
+            # Ours got its rate when the user's stood at `users_rate`: holding that one must not raise ours above it.
+            scale *= max(now, min(self._held(0, now), self.users_rate)) / self.users_rate
         warm_up = self.controls.warm_up
         if warm_up is not None:
             scale *= min(1.0, max(1, step - warm_up["from"] + 1) / warm_up["steps"])
         return scale
+
+    def _held(self, place: int, rate: Any) -> Any:
+        """Return the rate of one of the user's parameter groups, held against its schedule where that was asked for."""
+        floors = self.controls.lr_floor
+        return rate if not floors else max(rate, floors[min(place, len(floors) - 1)])
 
     def _step(self, attempt: Attempt) -> bool:
         if self.scaler is not None:
@@ -223,7 +233,8 @@ class Stepper:
 
     def rate(self, step: int = 1 << 62) -> float:
         """Return the learning rate of the first parameter group as the optimizer gets it after `step` steps."""
-        return float(self.optimizer.param_groups[0]["lr"]) * self._scale(step)
+        rate = float(self.optimizer.param_groups[0]["lr"])
+        return (self._held(0, rate) if self.optimizer is self.users_optimizer else rate) * self._scale(step)
 
     def to_device(self, data: Any) -> Any:
         """Return a batch on the device of the model."""

@@ -1,5 +1,6 @@
 """Which fix for which finding, gentlest first, what the user allowed, and whether it helped."""
 
+from autofix_nb.policy.candidates import Candidate, Offers
 from autofix_nb.policy.policy import (
     ALLOWED,
     HORIZON_STEPS,
@@ -12,7 +13,7 @@ from autofix_nb.policy.policy import (
     Policy,
     usual_loss,
 )
-from autofix_nb.policy.races import Candidate, Races
+from autofix_nb.policy.races import Race, Races
 from autofix_nb.policy.treating import treat, treat_before, wants_race
 from autofix_nb.policy.verdict import Score, best_of, is_decisively_better, is_worse
 
@@ -26,7 +27,9 @@ __all__ = [
     "SAMPLES_SAID",
     "Candidate",
     "Mode",
+    "Offers",
     "Policy",
+    "Race",
     "Races",
     "Score",
     "best_of",

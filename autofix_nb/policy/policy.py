@@ -19,9 +19,11 @@ from autofix_nb.finding import Finding, Severity
 from autofix_nb.fixes import FIXES, Change, Fix, Trainee
 from autofix_nb.history import History
 from autofix_nb.journal import Journal, plain
-from autofix_nb.policy.races import RACED, Candidate, Race, Races
+from autofix_nb.policy.candidates import Candidate
+from autofix_nb.policy.daring import dare, is_at_a_dead_end
+from autofix_nb.policy.races import FROM_THE_FIRST, RACED, Race, Races
 from autofix_nb.policy.treating import outcome_of, treat, wants_race
-from autofix_nb.policy.verdict import Score, is_worse
+from autofix_nb.policy.verdict import Score, has_gained, is_worse
 
 Mode = Literal["auto", "suggest", "off"]
 ALLOWED = frozenset({"loop", "data", "model"})
@@ -66,6 +68,9 @@ class Trial:
 
     number: int = -1
     """Place of the change among the run's."""
+
+    must_gain: bool = False
+    """Whether it stays only if the run has learnt something by then; else it stays unless the run has lost."""
 
 
 class Policy:
@@ -114,6 +119,9 @@ class Policy:
         self.alarmed = False
         """Whether a detector that looks at steps saw something worse than a note when it was asked last."""
 
+        self._waiting: set[str] = set()
+        """Codes of findings that came while the winner of a race was watched: they are raced after that."""
+
         self._silent: set[str] = set()
         """Codes of detectors that were asked since they last fired, and had nothing to say."""
 
@@ -130,6 +138,7 @@ class Policy:
                     "loss_before": trial.loss_before,
                     "beside": None if trial.beside is None else asdict(trial.beside),
                     "number": trial.number,
+                    "must_gain": trial.must_gain,
                 }
                 for trial in self.trials
             ],
@@ -137,6 +146,7 @@ class Policy:
             "standing": [number for number, _ in self.standing],
             "fired": [[code, step, int(severity)] for code, (step, severity) in self._fired.items()],
             "silent": sorted(self._silent),
+            "waiting": sorted(self._waiting),
         }
 
     def restore(self, state: Mapping[str, Any]) -> None:
@@ -154,6 +164,7 @@ class Policy:
                 loss_before=trial["loss_before"],
                 beside=_score(trial.get("beside")),
                 number=trial.get("number", -1),
+                must_gain=trial.get("must_gain", False),
             )
             for trial in state["trials"]
         ]
@@ -161,6 +172,7 @@ class Policy:
             self.races.restore(state["races"])
         self._fired = {code: (int(step), Severity(severity)) for code, step, severity in state["fired"]}
         self._silent = set(state["silent"])
+        self._waiting = set(state["waiting"])
 
     def may(self, fix: str, change: Change | None = None) -> bool:
         """Tell whether a fix, or one change that it would make, may be made without asking."""
@@ -171,7 +183,7 @@ class Policy:
         """Ask the detectors, act on what they say, and judge the trials that are due."""
         alarmed = False
         for detector in self.detectors:
-            if detector.when != when or detector.code in self.ignore | LOOP_CODES:
+            if detector.when not in (when, "both") or detector.code in self.ignore | LOOP_CODES:
                 continue
             try:
                 finding = detector.check(run.history)
@@ -182,6 +194,8 @@ class Policy:
                 self._silent.add(detector.code)
             elif self._is_new(finding):
                 self.answer(finding, run)
+            elif finding.code in self._waiting and wants_race(self, finding, run):
+                treat(self, finding, run)
         if when == "step":
             self.alarmed = alarmed
         self._judge(run, step)
@@ -198,7 +212,12 @@ class Policy:
         if wants_race(self, finding, run):
             self.note(finding)
             return treat(self, finding, run)
+        if finding.code in FROM_THE_FIRST & RACED and is_at_a_dead_end(self, finding, run):
+            self.note(finding)
+            return dare(self, finding, run)
         raced = finding.code in RACED and self.mode == "auto" and hasattr(run, "race")
+        if any(trial.beside is not None for trial in self.trials):
+            self._waiting.add(finding.code)
         if raced and any(self.may(name) for name in finding.fixes if name not in SERVICES):
             # What only a race could prove is not done without one.
             return self.act(finding, run, [name for name in finding.fixes if name in SERVICES])
@@ -230,6 +249,7 @@ class Policy:
             return
         each = int(run.history.facts["steps_per_epoch"])
         self.races.spent += each * (change.after["extra_epochs"] - change.before["extra_epochs"])
+        run.history.facts.pop("ends_at", None)  # those epochs are whole ones
         self.note(finding)
         self._apply(fix, change, finding, run)
 
@@ -240,15 +260,30 @@ class Policy:
             if fix.is_built_in(change):  # settings are saved with the controls, samples set aside with the quarantine
                 fix.replay(change, run)
 
-    def take_note(self, chosen: Candidate, finding: Finding, race: Race, run: Trainee) -> None:
+    def take_note(self, chosen: Candidate, finding: Finding, race: Race) -> None:
         """The winner of a race was taken over: write it down, and watch whether it keeps what it promised."""
-        says = outcome_of(race)
+        until = finding.step + max(HORIZON_STEPS, race.steps)
+        self.watch(chosen, finding, until, race.controls[race.best], outcome_of(race))
+
+    def watch(
+        self,
+        chosen: Candidate,
+        finding: Finding,
+        until: int,
+        beside: Score | None,
+        says: str,
+        *,
+        must_gain: bool = False,
+    ) -> None:
+        """Write down the changes of a candidate that was put to work; they are judged at step `until`, by a score."""
         for fix, change in chosen.fixes:
             number = self._keep_book(change, finding, fix)
-            until = finding.step + max(HORIZON_STEPS, race.steps)
-            self.trials.append(Trial(change, fix, finding, until, float("nan"), race.controls[race.best], number))
+            self.trials.append(
+                Trial(change, fix, finding, until, float("nan"), beside, number=number, must_gain=must_gain)
+            )
         self._fired.clear()
         self._silent.clear()
+        self._waiting.clear()
         self._say(f"{finding.code} at step {finding.step}: {finding.says}. Done: {chosen.says} ({says}).")
 
     @property
@@ -379,6 +414,8 @@ class Policy:
         now: Score | None = run.judge()
         before = together[0].beside
         kept = now is None or before is None or not is_worse(now, before)
+        if together[0].must_gain:
+            kept = now is not None and has_gained(now, before)
         for trial in together:
             self.trials.remove(trial)
             self.journal.append(
@@ -519,7 +556,7 @@ def usual_loss(history: History, stretches: int = 3) -> float:
 def _score(plain_score: Mapping[str, Any] | None) -> Score | None:
     if plain_score is None:
         return None
-    return Score(**{**plain_score, "losses": tuple(plain_score["losses"])})
+    return Score(**{**plain_score, "losses": tuple(plain_score["losses"]), "gains": tuple(plain_score["gains"])})
 
 
 def _as_set(names: Collection[str]) -> frozenset[str]:

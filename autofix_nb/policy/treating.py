@@ -1,11 +1,11 @@
 """A finding is answered by a race: its candidates, its winner, and what is said and written of it."""
 
-from collections.abc import Callable
 from dataclasses import replace
-from math import nan
 from typing import TYPE_CHECKING, Any
 
 from autofix_nb.finding import Finding, Severity
+from autofix_nb.policy.candidates import Candidate, Offers
+from autofix_nb.policy.daring import dare_after, is_at_a_dead_end
 from autofix_nb.policy.races import (
     FROM_THE_FIRST,
     LEAST_PAUSE,
@@ -14,13 +14,12 @@ from autofix_nb.policy.races import (
     PAUSE_SHARE,
     RACED,
     UNLEARNT,
-    Candidate,
     Race,
     has_learnt,
     score_of,
     wasted,
 )
-from autofix_nb.policy.verdict import Score, best_of, is_decisively_better
+from autofix_nb.policy.winning import winner_of
 
 if TYPE_CHECKING:
     from autofix_nb.policy.policy import Policy
@@ -31,13 +30,6 @@ RACES_BEFORE = 3
 
 MENDED_AT_ONCE = frozenset({"B06"})
 """Findings of numbers that are not finite: over as soon as something won, since that trained with finite ones."""
-
-QUICKER = 10.0
-"""How many times as fast as the control a candidate must come down to win by its pace: a few steps show no more, where
-nothing was learnt yet."""
-
-AHEAD = 3.0
-"""How many times as far a start that was watched may be thought on, to tell a slow one from none."""
 
 CURES = {
     "standardise": ("D02", "Features on very different scales"),
@@ -71,8 +63,9 @@ def treat(policy: "Policy", finding: Finding, run: Any) -> bool:
     affordable = _is_affordable(policy, run)
     fresh = not learnt and finding.code in FROM_THE_FIRST and affordable
     run.starts_fresh = fresh
-    candidates = policy.races.candidates(finding, run, policy.may, fresh=fresh, fresh_is_affordable=affordable)
-    return _race(policy, finding, run, candidates, learnt=learnt)
+    tried = set(policy.races.tried)
+    offers = Offers(run=run, may=policy.may, seen=tried, fresh=fresh, fresh_is_affordable=affordable)
+    return _race(policy, finding, run, offers.against(finding, learnt=learnt), learnt=learnt)
 
 
 def treat_before(policy: "Policy", run: Any) -> None:
@@ -85,10 +78,8 @@ def treat_before(policy: "Policy", run: Any) -> None:
     for number in range(RACES_BEFORE):
         if policy.mode != "auto" or policy.races.left(run.history) < LEAST_BEFORE:
             return
-        candidates = policy.races.candidates_against(found, run, policy.may, again=number > 0)
-        if number:
-            # A rate that was right for the data, loss or weights as they were need not be for what they are now.
-            candidates += policy.races.higher_rates(run, policy.may, found[0].code if found else "")
+        offers = Offers(run=run, may=policy.may, seen=set(policy.races.tried))
+        candidates = offers.against_found(found, again=number > 0)
         if not candidates:
             return
         first = next((one for one in run.found_before if one.code == candidates[0].code), run.found_before[0])
@@ -109,30 +100,34 @@ def _race(
     any_fresh = any(one.fresh for one in candidates)
     steps, most = policy.races.steps_each(run.history, len(candidates), fresh=any_fresh, step=run.step_count)
     steps = min(steps, max(longest, LEAST_STEPS))
-    fresh = bool(candidates) and candidates[0].fresh
-    race = run.race(candidates, steps, most, fresh=fresh) if candidates and steps else None
+    if not candidates or not steps:
+        return False
+    left = float(run.history.facts.get("planned_steps") or 0) - run.step_count
+
+    def winner(race: Race) -> int | None:
+        return winner_of(race, learnt=learnt, begun=run.step_count > 0, left=left)
+
+    race = run.race(candidates, steps, most, fresh=candidates[0].fresh, winner=winner)
     if race is None:
         return False
-    candidates = candidates[: len(race.scores)]
-    winner = _winner(race, learnt=learnt)
-    if winner is None and not learnt:
-        left = float(run.history.facts.get("planned_steps") or 0) - run.step_count
-        winner = _quickest(race, left)
-    race.best = -1 if winner is None else winner
-    policy.races.note(finding, candidates, race, won=winner is not None)
-    _write_down(policy, finding, candidates, race, winner)
-    if winner is None:
+    won = winner(race)
+    race.best = -1 if won is None else won
+    policy.races.note(finding, race, won=won is not None)
+    _write_down(policy, finding, race)
+    if won is None:
+        if is_at_a_dead_end(policy, finding, run) and dare_after(policy, finding, run, race):
+            return True
         if run.step_count:
-            _say_nothing_helps(policy, finding, run, candidates, race)
+            _say_nothing_helps(policy, finding, run, race)
         return False
-    chosen = candidates[winner]
-    if chosen.fresh:
-        # The steps of the winner are the first of the planned ones; those of the run so far are lost.
-        policy.races.spent += wasted(run.history, run.step_count) - race.steps
-    run.take_over(chosen, race)
+    chosen = race.raced[won]
+    policy.races.spent += wasted(run.history, run.step_count) if chosen.fresh else 0
+    # Of the planned steps these are some; what a run that begins again did before is lost.
+    policy.races.spent -= run.take_over(chosen, race)
     cause = next((one for one in run.found_before if one.code == chosen.code), finding)
-    policy.take_note(chosen, replace(cause, step=run.step_count), race, run)
+    policy.take_note(chosen, replace(cause, step=run.step_count), race)
     _name_by_what_helped(policy, chosen, race, run)
+    _name_by_what_the_control_did(policy, race, run)
     return True
 
 
@@ -160,54 +155,31 @@ def _name_by_what_helped(policy: "Policy", chosen: Candidate, race: Race, run: A
         )
 
 
+def _name_by_what_the_control_did(policy: "Policy", race: Race, run: Any) -> None:
+    """Note that the run as it was came to numbers that are not finite, where no step of its own could show that."""
+    control = race.controls[race.best]
+    said = policy.ignore | {finding.code for finding in policy.findings}
+    if "numbers went bad" not in control.failed or "G03" in said:
+        return
+    policy.note(
+        Finding(
+            code="G03",
+            title="NaN or Inf",
+            severity=Severity.WARNING,
+            step=run.step_count,
+            measured=float("nan"),
+            limit=0.0,
+            says=f"on the side, as it was, {control.failed}; what was changed trains on finite ones",
+        )
+    )
+
+
 def _is_affordable(policy: "Policy", run: Any) -> bool:
     """Tell whether beginning again leaves steps to try something with."""
     return policy.races.left(run.history) - wasted(run.history, run.step_count) >= 40
 
 
-def _winner(race: Race, *, learnt: bool) -> int | None:
-    """Return the best of those that came out decisively better than going on; None where nobody did."""
-
-    def wins(one: Score) -> bool:
-        if not is_decisively_better(one, race.control, learnt=learnt):
-            return False
-        # Better than a control that fell apart is not enough: it must learn something, however slowly it starts.
-        return learnt or is_decisively_better(one, race.start, learnt=False) or _gets_better(one, race.start, AHEAD)
-
-    return _best(race, wins)
-
-
-def _quickest(race: Race, left: float) -> int | None:
-    """Return the best of those so much faster than the control that the steps left make them decisively better."""
-    control, start = race.control, race.start
-    if not (control.is_sound and start.is_sound):
-        return None
-
-    def wins(one: Score) -> bool:
-        faster = start.loss - one.loss > QUICKER * max(0.0, start.loss - control.loss)
-        return faster and _gets_better(one, control, left / race.steps)
-
-    return _best(race, wins)
-
-
-def _best(race: Race, wins: Callable[[Score], bool]) -> int | None:
-    """Return the best of the candidates that win and can be gone on with."""
-    places = [place for place in sorted(race.trained) if race.scores[place].is_sound and wins(race.scores[place])]
-    return places[best_of([race.scores[place] for place in places])] if places else None
-
-
-def _gets_better(one: Score, than: Score, times: float) -> bool:
-    """Tell whether one comes out decisively better by its loss when it goes so many times as far ahead."""
-    times = max(1.0, times)
-    pairs = zip(one.losses, than.losses, strict=False)
-    losses = tuple(its - times * (its - mine) for mine, its in pairs)
-    ahead = replace(one, goal=nan, loss=than.loss - times * (than.loss - one.loss), losses=losses)
-    return is_decisively_better(ahead, replace(than, goal=nan), learnt=False)
-
-
-def _write_down(
-    policy: "Policy", finding: Finding, candidates: list[Candidate], race: Race, winner: int | None
-) -> None:
+def _write_down(policy: "Policy", finding: Finding, race: Race) -> None:
     policy.journal.append(
         "race",
         code=finding.code,
@@ -222,19 +194,19 @@ def _write_down(
                 "fresh": one.fresh,
                 "says": one.says,
                 **score.to_dict(),
-                "won": place == winner,
+                "won": place == race.best,
             }
-            for place, (one, score) in enumerate(zip(candidates, race.scores, strict=True))
+            for place, (one, score) in enumerate(zip(race.raced, race.scores, strict=True))
         ],
     )
 
 
-def _say_nothing_helps(policy: "Policy", finding: Finding, run: Any, candidates: list[Candidate], race: Race) -> None:
+def _say_nothing_helps(policy: "Policy", finding: Finding, run: Any, race: Race) -> None:
     planned = int(run.history.facts.get("planned_steps") or 0)
     policy.races.not_before[finding.code] = finding.step + max(LEAST_PAUSE, int(PAUSE_SHARE * planned))
-    tried = ", ".join(dict.fromkeys(change.fix for one in candidates for _, change in one.fixes))
+    tried = ", ".join(dict.fromkeys(change.fix for one in race.raced for _, change in one.fixes))
     text = (
-        f"{finding.code} {finding.title.lower()}: {len(candidates)} changes were tried for {race.steps} steps each "
+        f"{finding.code} {finding.title.lower()}: {len(race.raced)} changes were tried for {race.steps} steps each "
         f"({tried}), and none was decisively better than going on ({score_of(race.control)}); nothing was changed"
     )
     policy.journal.append("note", step=finding.step, code=finding.code, text=text)

@@ -5,7 +5,7 @@ be compared in pairs. A difference counts when it is large enough to matter and 
 """
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from math import isfinite, nan, sqrt
 from typing import Any
 
@@ -23,6 +23,12 @@ SHARE_OF_LOSS_LEARNT = 0.25
 ERRORS = 3.0
 """Standard errors that a difference must be away from none: with up to ten tries, chance brings it in under 2 %."""
 
+ERRORS_KNOWN = 4.0
+"""Standard errors above 0 from which outputs surely know of the targets: with few pieces and ten tries, 3 happen."""
+
+KNOWN = 0.005
+"""Share of the loss that outputs must explain to count as beginning to learn."""
+
 FEW_BATCHES = 4
 """With fewer batches to compare in pairs, the difference must be twice as large instead."""
 
@@ -39,6 +45,12 @@ class Score:
     """The goal, or NaN where it is the loss or cannot be measured."""
 
     higher_is_better: bool = True
+    gains: tuple[float, ...] = ()
+    """How far the loss of pieces of the rows lies below that with targets of other rows; empty where unknown."""
+
+    mispaired: float = nan
+    """The loss with targets of other rows."""
+
     rows: int = 0
     """Rows that judge."""
 
@@ -50,9 +62,17 @@ class Score:
         """Whether there is a finite loss."""
         return not self.failed and isfinite(self.loss)
 
+    @property
+    def known(self) -> float:
+        """Share of the loss of wrongly paired targets that the outputs surely explain; 0 where they surely do not."""
+        if len(self.gains) < FEW_BATCHES or not self.mispaired > 0:
+            return 0.0
+        mean, error = float(np.mean(self.gains)), float(np.std(self.gains, ddof=1)) / sqrt(len(self.gains))
+        return mean / self.mispaired if mean > ERRORS_KNOWN * error else 0.0
+
     def to_dict(self) -> dict[str, Any]:
         """Return plain values for the journal."""
-        return {name: value for name, value in asdict(self).items() if name in ("loss", "goal", "failed")}
+        return {"loss": self.loss, "goal": self.goal, "known": self.known, "failed": self.failed}
 
 
 def is_decisively_better(one: Score, other: Score, *, learnt: bool) -> bool:
@@ -76,6 +96,24 @@ def is_decisively_better(one: Score, other: Score, *, learnt: bool) -> bool:
     return _loss_is_lower(one, other, SHARE_OF_LOSS_LEARNT if learnt else SHARE_OF_LOSS)
 
 
+def knows_more(one: Score, control: Score, start: Score) -> bool:
+    """Tell whether `one` has begun to tell the rows apart where the control has not, at a loss that is hardly higher.
+
+    For trainings that have not learnt anything: the loss first moves to the level of chance, whatever is learnt.
+    """
+    sound = one.is_sound and control.is_sound and start.is_sound
+    if not sound or one.known < KNOWN or control.known > one.known / 3:
+        return False
+    # What is known may be hidden by an offset of all outputs alike, as long as that costs less than it gains.
+    level = min(start.loss, control.loss)
+    return one.loss <= level + one.known * abs(level) and np.mean(control.gains) < np.mean(one.gains) / 3
+
+
+def has_gained(now: Score, before: Score | None) -> bool:
+    """Tell whether a training that was dead has begun to learn."""
+    return now.is_sound and (now.known >= KNOWN or before is None or is_decisively_better(now, before, learnt=False))
+
+
 def in_units_of(control: Score, one: Score, beside: Score) -> Score:
     """Return a score by another loss as if by that of `control`: in shares of `beside`, the control by that loss."""
     if not (one.is_sound and control.is_sound and beside.is_sound) or control.loss <= 0 or beside.loss <= 0:
@@ -93,7 +131,9 @@ def is_worse(one: Score, other: Score) -> bool:
         return False
     gain = _gain(one, other)
     if _is_bounded(one, other):
-        return gain < -max(POINTS / 2, ERRORS * _error(one, other))
+        behind = gain < -max(POINTS / 2, ERRORS * _error(one, other))
+        # Right by one class alone is easily lost on the way to a loss that is lower by much.
+        return behind and not _loss_is_lower(one, other, SHARE_OF_LOSS)
     return _loss_is_lower(other, one, SHARE_OF_LOSS)
 
 

@@ -11,6 +11,7 @@ from autofix_nb.signals.components import MOST_COMPONENTS, components_of, parame
 from autofix_nb.signals.measured import EVERY, SAMPLED, Measured
 from autofix_nb.signals.memory import memory_bytes
 from autofix_nb.signals.norms import GradientNorms
+from autofix_nb.signals.pairing import Pairing
 from autofix_nb.signals.recorder import Recorder
 
 __all__ = [
@@ -21,6 +22,7 @@ __all__ = [
     "Answers",
     "GradientNorms",
     "Measured",
+    "Pairing",
     "Recorder",
     "components_of",
     "memory_bytes",

@@ -108,3 +108,43 @@ def test_a_high_flat_loss_is_a_warning_with_a_reason(run, says):
 
     assert (Severity.WARNING if says else None) == (finding and finding.severity)
     assert says is None or says in finding.says
+
+
+NOISY = 0.3 * np.random.default_rng(0).exponential(size=300)
+
+
+def circling(loss=0.4, planned=900, epochs_planned=3, **series):
+    """Return 300 noisy steps of a long epoch that lead nowhere, thrown about by large steps."""
+    run = epochs([0.5])
+    usual = {"loss": loss - 0.3 + NOISY, "lr": [0.1] * 300, "update_ratio": [0.06] * 6, "chance": [1.0]}
+    for name, values in (usual | series).items():
+        run.extend(name, np.arange(len(values)), np.array(values, dtype=float))
+    run.facts.update(planned_epochs=epochs_planned, planned_steps=planned)
+    return run
+
+
+@pytest.mark.parametrize(
+    ("run", "fires"),
+    [
+        pytest.param(circling(), True, id="circles"),
+        pytest.param(circling(update_ratio=[0.001] * 6), False, id="label-noise"),
+        pytest.param(circling(loss=np.linspace(0.9, 0.4, 300)), False, id="still-falls"),
+        pytest.param(circling(chance=[10.0]), False, id="converged"),
+        pytest.param(circling(chance=[0.42]), False, id="nothing-learnt-is-another-illness"),
+        pytest.param(circling(gain=[0.01, -0.01] * 30, mispaired=[1.0] * 60), False, id="by-its-gain-nothing-learnt"),
+        pytest.param(circling(lr=np.linspace(0, 0.1, 300)), False, id="warm-up"),
+        pytest.param(circling(planned=350), False, id="nearly-over"),
+        pytest.param(circling(planned=2000), False, id="too-short-a-stretch"),
+        pytest.param(circling(epochs_planned=40), False, id="epochs-enough-to-be-asked"),
+        pytest.param(circling(chance=[-1.0], loss=np.r_[[2.0] * 20, [0.6] * 280]), True, id="beside-its-start"),
+    ],
+)
+def test_a_run_of_few_long_epochs_is_asked_by_its_steps(run, fires):
+    """High, flat for long, and thrown about; it is not stopped for that, since it is stuck and not done."""
+    try:
+        finding = Plateau().check(run)
+    except NotApplicable:
+        finding = None
+
+    assert (Severity.WARNING if fires else None) == (finding and finding.severity)
+    assert not fires or "early_stop" not in finding.fixes

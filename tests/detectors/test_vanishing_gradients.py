@@ -106,3 +106,24 @@ def test_too_short_to_judge(steps):
     """Ten norms are needed."""
     with pytest.raises(NotApplicable, match=f"`grad_norm`: {steps} of 10"):
         DETECTOR.check(history(grad_norm=[1.0] * steps))
+
+
+@pytest.mark.parametrize(
+    ("shares", "losses", "facts", "fires"),
+    [
+        pytest.param([0.7, 0.8, 0.8], [2.3, 2.2] * 25, {}, True, id="shut-from-the-first-step"),
+        pytest.param([0.7, 0.8], [2.3, 2.2] * 25, {}, False, id="too-few-looks"),
+        pytest.param([0.0, 0.8, 0.8], [2.3, 2.2] * 25, {}, False, id="shut-later-is-the-rates-doing"),
+        pytest.param([0.02, 0.03, 0.05], [2.3, 2.2] * 25, {}, False, id="as-usual"),
+        pytest.param([0.7, 0.8, 0.8], [2.3] * 25 + [0.3] * 25, {}, False, id="the-loss-is-low"),
+        pytest.param([0.7, 0.8, 0.8], [2.3, 2.2] * 25, {"recurrent": []}, False, id="other-layers-are-not-asked"),
+    ],
+)
+def test_a_recurrent_layer_whose_gates_were_shut_from_the_start(shares, losses, facts, fires):
+    """Its gradient norm looks well: that of the newest steps of the sequence."""
+    one = history(loss=losses, grad_norm=[2.0] * 50, gain=KNOWN, mispaired=[2.3] * 10, **{"saturated/body": shares})
+    one.facts.update({"recurrent": ["body"]} | facts)
+    finding = DETECTOR.check(one)
+
+    assert fires == (finding is not None)
+    assert not fires or (("body",), "reinitialise") == (finding.where, finding.fixes[0])

@@ -12,7 +12,7 @@ from autofix_nb.detectors import Detector
 from autofix_nb.finding import Severity
 from autofix_nb.fixes import FIXES
 from autofix_nb.fixes.base import Change, Fix
-from autofix_nb.policy import Candidate, Score, races, treating
+from autofix_nb.policy import Candidate, Score, candidates, races, treating
 from tests.runs import finding
 
 CLOCKS = frozenset(
@@ -59,6 +59,7 @@ KINDS = {
     "settings": [("scale_lr", {"lr_scale": 0.5}), ("regularise", {"weight_decay": 0.1})],
     "blow-up": [("scale_lr", {"lr_scale": 1e30})],
     "warm-up": [("warm_up", {"warm_up": {"from": 0, "steps": 200}})],
+    "held": [("hold_lr", {"lr_floor": [0.05]})],
     "clipped": [("clip_gradients", {"clip_norm": 1e-3})],
     "optimizer": [("swap_optimizer", {"optimizer": {"kind": "SGD", "lr": 0.01, "momentum": 0.9}})],
     "another": [("swap_optimizer", {"optimizer": {"kind": "RMSprop", "lr": 0.001}})],
@@ -106,10 +107,9 @@ class Booked:
         """Take the place of who plans candidates and decides."""
         monkeypatch.setattr(treating, "wants_race", lambda policy, finding, run: policy.mode == "auto")
         monkeypatch.setattr("autofix_nb.policy.policy.wants_race", lambda policy, finding, run: policy.mode == "auto")
-        monkeypatch.setattr(races.Races, "candidates", lambda book, finding, run, *_, **__: self.of(run))
+        monkeypatch.setattr(candidates.Offers, "against", lambda offers, *_, **__: self.of(offers.run))
         monkeypatch.setattr(races.Races, "steps_each", lambda *_, **__: (self.steps, 10_000))
-        monkeypatch.setattr(treating, "_winner", lambda race, **_: self.choose(race))
-        monkeypatch.setattr(treating, "_quickest", lambda *_: None)
+        monkeypatch.setattr(treating, "winner_of", lambda race, **_: self.choose(race))
         return self
 
     def of(self, run: Any) -> list[Candidate]:
@@ -118,6 +118,8 @@ class Booked:
 
     def choose(self, race: Any) -> int | None:
         """Return the winner, if its training was kept."""
+        if self.scores and self.scores[-1][0] is race.control:  # asked again, with more candidates
+            self.scores.pop()
         self.scores.append([race.control, *race.scores])
         return self.winner if self.winner in race.trained else None
 

@@ -55,6 +55,7 @@ def test_facts_are_plain_values():
         "frozen": ["0.bias"],
         "outside_optimizer": ["2.bias"],
         "frozen_untrained": [],
+        "recurrent": [],
         "dropout": {"1": 0.3},
         "found_before": ["B01"],
         "equal_weights": [],

@@ -1,0 +1,215 @@
+"""What may be done against a finding: each change by itself, what answers several findings at once, and other rates.
+
+Order matters, as the steps of a race may not last for all: what changes least comes first, then one of each kind.
+"""
+
+import json
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from autofix_nb.finding import Finding
+from autofix_nb.fixes import FIXES, Change, Fix
+from autofix_nb.journal import plain
+
+MOST_CANDIDATES = 10
+
+AGAINST = {
+    "B03": ("scale_pixels", "standardise"),
+    "B05": ("mend_loss",),
+    "B07": ("join_optimizer", "unfreeze"),
+    "B08": ("mend_loss", "mend_output", "scale_targets"),
+    "D02": ("standardise",),
+    "D03": ("drop_outliers", "mend_loss"),
+    "D09": ("shuffle",),
+}
+"""What may be done while it trains about what the look before training found, besides that finding's own fixes."""
+
+NO_CANDIDATES = frozenset({"early_stop", "tune_threshold", "quarantine", "skip_batch", "rollback", "restart"})
+"""Fixes that are no other way to train: they end, leave out or go back."""
+
+OF_THE_RATE = frozenset({"scale_lr", "swap_optimizer", "hold_lr", "warm_up", "clip_gradients"})
+"""Fixes of how far a step goes; all others change what is computed."""
+
+UNASKED = ("swap_activations", "insert_norm")
+"""What is computed otherwise beside a usual rate, where the finding itself blames the rate alone."""
+
+HIGHER = (10.0,)
+"""Rates that are tried, in multiples of the present one, after something else was mended before the first step."""
+
+MOST_TOGETHER = 2
+"""Ways to compute otherwise that are tried beside a usual rate."""
+
+
+@dataclass(kw_only=True)
+class Candidate:
+    """What may be done: one or several changes together, each with its fix, from the first weights or the present."""
+
+    fixes: list[tuple[Fix, Change]]
+    fresh: bool = False
+    code: str = ""
+    """Of the finding that it answers, where that is not the one that is raced."""
+
+    resort: bool = False
+    """Whether it is tried only where nothing simpler has won."""
+
+    @property
+    def says(self) -> str:
+        """The changes in one sentence."""
+        what = ", and ".join(change.says for _, change in self.fixes)
+        return f"from the first weights, {what}" if self.fresh else what
+
+    @property
+    def loss(self) -> str | None:
+        """Name of the loss that it puts in the place of the present one; None where it leaves that alone."""
+        return next((change.after["loss"] for _, change in self.fixes if "loss" in change.after), None)
+
+    def apply(self, run: Any) -> None:
+        """Make all changes."""
+        for fix, change in self.fixes:
+            fix.apply(change, run)
+
+    def undo(self, run: Any) -> None:
+        """Take all changes back."""
+        for fix, change in reversed(self.fixes):
+            fix.undo(change, run)
+
+
+@dataclass(kw_only=True)
+class Offers:
+    """Makes the candidates of one race."""
+
+    run: Any
+    may: Callable[..., bool]
+    """Tells whether a fix, by its name, is allowed."""
+
+    seen: set[str]
+    """Candidates that were tried already, as `named` calls them; those that are made join them."""
+
+    fresh: bool = False
+    """Whether all of them begin at the first weights."""
+
+    fresh_is_affordable: bool = False
+    """Whether there are steps enough to begin again at all."""
+
+    def against(self, finding: Finding, *, learnt: bool) -> list[Candidate]:
+        """Return what could be done against a finding, gentlest first; first what the look before training blamed.
+
+        A run that has not `learnt` anything is offered more: something else computed, at a usual rate.
+        """
+        by_fix = [
+            self._of_fix(name, before, code=before.code)
+            for before in self.run.found_before
+            for name in dict.fromkeys((*AGAINST.get(before.code, ()), *before.fixes))
+        ]
+        by_fix += [self._of_fix(name, finding) for name in dict.fromkeys(finding.fixes)]
+        if self.run.history.facts.get("equal_weights"):
+            # Units that begin alike stay alike: whatever else ails the run, nothing helps before they differ.
+            by_fix.sort(key=lambda found: not (found and found[0].fixes[0][1].fix == "reinitialise"))
+        others = [] if learnt else self._at_a_usual_rate(by_fix or [[]], finding)
+        return [*_interleaved(by_fix)[: MOST_CANDIDATES - len(others)], *others]
+
+    def against_found(self, found: Sequence[Finding], *, again: bool = False) -> list[Candidate]:
+        """Return what could be done about findings of the look before training: about each, and about all at once.
+
+        `again` takes what was tried already, too: beside what has been mended since, it may help.
+        """
+        tried = set(self.seen)
+        if again:
+            self.seen.clear()
+        by_finding = [
+            _interleaved(
+                [
+                    self._of_fix(name, before, code=before.code)
+                    for name in dict.fromkeys((*AGAINST.get(before.code, ()), *before.fixes))
+                ]
+            )
+            for before in found
+        ]
+        # The steps may not last for all: what is most likely comes to its turn before the second thoughts.
+        firsts, others = [own[0] for own in by_finding if own], [one for own in by_finding for one in own[1:]]
+        together = [one for one in _together(by_finding) if named(one) not in tried]
+        singles = [*firsts[:1], *together[:1], *firsts[1:], *together[1:], *others]
+        return [*singles, *([] if again else self._at_a_usual_rate([[*firsts, *others]]))]
+
+    def other_rates(self, code: str) -> list[Candidate]:
+        """Return a usual rate and higher ones than the present, without a test that would cost steps."""
+        found = []
+        if self.may("swap_optimizer") and (change := FIXES["swap_optimizer"]().usual(self.run)) is not None:
+            found.append(Candidate(fixes=[(FIXES["swap_optimizer"](), change)], code=code))
+        if self.may("scale_lr"):
+            changes = [FIXES["scale_lr"]().times(factor, self.run) for factor in HIGHER]
+            found += [Candidate(fixes=[(FIXES["scale_lr"](), change)], code=code) for change in changes]
+        return found
+
+    def _at_a_usual_rate(self, by_fix: Sequence[list[Candidate]], finding: Finding | None = None) -> list[Candidate]:
+        """Return what computes something else, beside a usual optimizer and rate: one fault hides the other.
+
+        At a rate that is too low nothing shows what a better model would learn, and at the usual rate a model whose
+        gradients vanish learns no more than before.
+        """
+        change = FIXES["swap_optimizer"]().usual(self.run) if self.may("swap_optimizer") else None
+        if change is None:
+            return []
+        ways = [one for own in by_fix for one in own if one.fixes[0][1].fix not in OF_THE_RATE]
+        if finding is not None and not ways:
+            ways = [one for name in UNASKED for one in self._of_fix(name, finding)]
+        # New weights come first: those that led nowhere are no better at another rate.
+        ways.sort(key=lambda one: not any(made.after.get("fresh") for _, made in one.fixes))
+        return [
+            Candidate(
+                fixes=[*one.fixes, (FIXES["swap_optimizer"](), change)], fresh=one.fresh, code=one.code, resort=True
+            )
+            for one in ways[:MOST_TOGETHER]
+        ]
+
+    def _of_fix(self, name: str, finding: Finding, code: str = "") -> list[Candidate]:
+        """Return what one fix could do, without what was seen already."""
+        if name in NO_CANDIDATES or name not in FIXES or not self.may(name):
+            return []
+        run, found = self.run, []
+        # Of a training that begins, or is under way: what is done to the user's own loader before it is no race.
+        for change in FIXES[name]().plans(replace(finding, step=max(1, run.step_count)), run):
+            # Before the first step there is nothing to go back from: the present weights are the first ones.
+            new = bool(change.after.get("fresh")) and run.step_count > 0
+            one = Candidate(fixes=[(FIXES[name](), change)], fresh=self.fresh or new, code=code)
+            if named(one) not in self.seen and (self.fresh_is_affordable or not one.fresh):
+                self.seen.add(named(one))
+                found.append(one)
+        return found
+
+
+def named(candidate: Candidate) -> str:
+    """Return a text by which the same candidate is known again."""
+    changes = [[change.fix, plain(change.after)] for _, change in candidate.fixes]
+    return json.dumps([candidate.fresh, changes], sort_keys=True, default=str)
+
+
+def _interleaved(by_fix: Iterable[list[Candidate]]) -> list[Candidate]:
+    """Return two of the first fix, then one of each, then one more of each, and so on: few steps try many ways."""
+    rest = [list(found) for found in by_fix if found]
+    order = [rest[0].pop(0)] if rest else []
+    while any(rest):
+        order += [found.pop(0) for found in rest if found]
+    return order
+
+
+def _together(by_finding: Sequence[list[Candidate]]) -> list[Candidate]:
+    """Return the first, and the second, of what could be done about each finding, all at once.
+
+    One fault hides what mending another gives: an output that is cut off learns from no features.
+    """
+    rows = [own for own in by_finding if own]
+    if len(rows) < 2:
+        return []
+    found: dict[str, Candidate] = {}
+    for place in range(2):
+        fixes: dict[str, tuple[Fix, Change]] = {}
+        for own in rows:
+            one = own[min(place, len(own) - 1)]
+            # Each with a fix of its own: what one candidate's fix did is not for another's to undo.
+            fixes |= {change.fix: (FIXES[change.fix](), change) for _, change in one.fixes if change.fix not in fixes}
+        if len(fixes) > 1:
+            both = Candidate(fixes=list(fixes.values()), code=rows[0][0].code)
+            found.setdefault(named(both), both)
+    return list(found.values())

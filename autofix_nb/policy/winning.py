@@ -1,0 +1,102 @@
+"""Who wins a race: who came out decisively better than going on, or surely will; beyond chance, in pairs of batches.
+
+What speaks against the run decides how much is asked. One that learns must be beaten by much. One that has not learnt
+anything may be beaten by pace, or by having begun to tell the rows apart. Before the first step nothing speaks against
+it but the look before training.
+"""
+
+from collections.abc import Callable
+from dataclasses import replace
+from math import nan
+
+from autofix_nb.policy.races import Race
+from autofix_nb.policy.verdict import Score, best_of, is_decisively_better, knows_more
+
+QUICKER = 10.0
+"""How many times as fast as the control a candidate must come down to win by its pace: a few steps show no more, where
+nothing was learnt yet."""
+
+STANDS = 1e-4
+"""Share of its loss by which a control has changed at least, where its steps do anything."""
+
+FARTHER = 3.0
+"""How many times as far as the control a candidate must bring the loss down before the first step of the run, where
+nothing but the look before training speaks against it."""
+
+AHEAD = 3.0
+"""How many times as far a start that was watched may be thought on, to tell a slow one from none."""
+
+
+def winner_of(race: Race, *, learnt: bool, begun: bool, left: float) -> int | None:
+    """Return the place of the winner; None where going on as it is may be as good.
+
+    `learnt` tells whether the run has learnt anything that a change could lose, `begun` whether it has taken a step,
+    and `left` is how many of its planned steps are left.
+    """
+    # A training that stands has nothing to lose by a change, however well it learnt before.
+    first = _winner(race, learnt=learnt and not (begun and _stands(race)))
+    if first is not None or (learnt and begun):
+        return first
+    if learnt:
+        return _far_faster(race)
+    quickest = _quickest(race, left)
+    return _best(race, lambda one: knows_more(one, race.control, race.start)) if quickest is None else quickest
+
+
+def _winner(race: Race, *, learnt: bool) -> int | None:
+    """Return the best of those that came out decisively better than going on; None where nobody did."""
+
+    def wins(one: Score) -> bool:
+        if not is_decisively_better(one, race.control, learnt=learnt):
+            return False
+        # Better than a control that fell apart is not enough: it must learn something, however slowly it starts.
+        return learnt or is_decisively_better(one, race.start, learnt=False) or _gets_better(one, race.start, AHEAD)
+
+    return _best(race, wins)
+
+
+def _stands(race: Race) -> bool:
+    """Tell whether the control is where it began: its steps change nothing."""
+    start, control = race.start, race.control
+    return start.is_sound and control.is_sound and abs(control.loss - start.loss) < STANDS * abs(start.loss)
+
+
+def _quickest(race: Race, left: float) -> int | None:
+    """Return the best of those so much faster than the control that the steps left make them decisively better."""
+    control, start = race.control, race.start
+    if not (control.is_sound and start.is_sound):
+        return None
+
+    def wins(one: Score) -> bool:
+        faster = start.loss - one.loss > QUICKER * max(0.0, start.loss - control.loss)
+        return faster and _gets_better(one, control, left / race.steps)
+
+    return _best(race, wins)
+
+
+def _far_faster(race: Race) -> int | None:
+    """Return the best of those whose first steps bring the loss down so much farther than the control's."""
+    control, start = race.control, race.start
+    if not (control.is_sound and start.is_sound):
+        return None
+
+    def wins(one: Score) -> bool:
+        farther = start.loss - one.loss > FARTHER * max(0.0, start.loss - control.loss)
+        return farther and is_decisively_better(one, control, learnt=False)
+
+    return _best(race, wins)
+
+
+def _best(race: Race, wins: Callable[[Score], bool]) -> int | None:
+    """Return the best of the candidates that win and can be gone on with."""
+    places = [place for place in sorted(race.trained) if race.scores[place].is_sound and wins(race.scores[place])]
+    return places[best_of([race.scores[place] for place in places])] if places else None
+
+
+def _gets_better(one: Score, than: Score, times: float) -> bool:
+    """Tell whether one comes out decisively better by its loss when it goes so many times as far ahead."""
+    times = max(1.0, times)
+    pairs = zip(one.losses, than.losses, strict=False)
+    losses = tuple(its - times * (its - mine) for mine, its in pairs)
+    ahead = replace(one, goal=nan, loss=than.loss - times * (than.loss - one.loss), losses=losses)
+    return is_decisively_better(ahead, replace(than, goal=nan), learnt=False)
