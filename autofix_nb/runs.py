@@ -151,6 +151,7 @@ def _row(folder: Path, now: float) -> Row:
     journal = list(run.journal)
     done = [row for row in run.history.epochs if isinstance(row.get("epoch"), int)]
     best = _best(done)
+    saved = [entry.get("epoch") for entry in journal if entry["kind"] == "save"]  # the table of epochs lags behind
     asked = settings.get("epochs") or next(
         (one.get("epochs") for one in reversed(journal) if one["kind"] == "start"), 0
     )
@@ -158,7 +159,7 @@ def _row(folder: Path, now: float) -> Row:
     return Row(
         name=folder.name,
         state=_state(run, read_lease(folder)),
-        epoch=max((row["epoch"] for row in done), default=0),
+        epoch=max([row["epoch"] for row in done] + [epoch for epoch in saved if isinstance(epoch, int)], default=0),
         epochs=int(asked) + int(more) if asked else None,
         goal_name=str(best.get("goal_name", "")) if best else "",
         best=float(best["goal"]) if best else None,

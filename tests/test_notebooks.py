@@ -10,6 +10,7 @@ from typing import Any
 
 import nbformat
 import pytest
+import torch
 from jupyter_client import AsyncKernelManager
 from jupyter_client.kernelspec import KernelSpec
 from nbclient import NotebookClient
@@ -79,6 +80,19 @@ def test_quickstart_twice(ran: Callable[[Path], tuple[Path, list[str]]]) -> None
     assert max(row["val/accuracy"] for row in run.history.epochs) >= 0.95
     assert "Nothing was trained" in printed
     assert before == summary.read_text(encoding="utf-8")
+
+
+def test_the_killed_training_is_the_undisturbed_one(ran: Callable[[Path], tuple[Path, list[str]]]) -> None:
+    """A process was really killed, the next ones went on from its last save, and the weights are the same bits."""
+    folder, _ = ran(ROOT / "notebooks" / "03_resume_after_disconnect.ipynb")
+    killed, whole = (open_run(folder / "runs" / name) for name in ("killed", "undisturbed"))
+    died, resumed = killed.journal.entries("died"), killed.journal.entries("resume")
+
+    assert 1 == len(died)
+    assert 200 <= resumed[0]["step"] <= died[0]["step"]
+    assert all(torch.equal(part, killed.last_weights[name]) for name, part in whole.last_weights.items())
+    assert all(torch.equal(part, killed.best_weights[name]) for name, part in whole.best_weights.items())
+    assert "finished" == open_run(folder / "elsewhere" / "copied").status
 
 
 @each_notebook

@@ -48,7 +48,7 @@ def test_every_block_runs_and_prints_what_is_shown(executed: tuple[Path, list[tu
         if line not in _without_numbers(printed)
     ]
 
-    assert len(pairs) == 5
+    assert len(pairs) == 6
     assert [] == missing
 
 

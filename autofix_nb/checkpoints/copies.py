@@ -31,6 +31,9 @@ RUN_FILES = (
 )
 """What a fresh machine needs of a run besides its checkpoints, or people want to see at the place."""
 
+LEASE_FILE = "lease.json"
+"""Who trains: copied so that a kernel on another machine can be told, and never fetched, as it speaks of this one."""
+
 KEPT = 2
 """Checkpoints that stay at the place, with what they name."""
 
@@ -76,7 +79,7 @@ class Copies:
         missing = [piece for piece in checkpoint.pieces.values() if not self._is_there(piece, there)]
         self._make_room(sum(piece.bytes for piece in missing), there)
         done = sum(self._copy(self._path(FOLDER, one.file), pieces_in / one.file, one.sha256) for one in missing)
-        done += sum(self._copy_file(file) for file in RUN_FILES)
+        done += sum(self._copy_file(file) for file in (*RUN_FILES, LEASE_FILE))
         if checkpoint.file not in self.checkpoints():
             manifest = pieces_in / checkpoint.file
             done += self._copy(self._path(FOLDER, checkpoint.file), manifest, sha256_of(manifest))

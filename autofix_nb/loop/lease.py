@@ -71,11 +71,19 @@ class Holder:
 def read_lease(folder: Path) -> Holder | None:
     """Return who holds, or held, a run's folder; None where nobody does, or the file cannot be read as one."""
     try:
-        plain = json.loads((folder / LEASE_FILE).read_text(encoding="utf-8"))
+        return holder_of((folder / LEASE_FILE).read_bytes())
+    except OSError:
+        return None
+
+
+def holder_of(lease: bytes) -> Holder | None:
+    """Return who wrote these bytes of a lease file; None where they are none."""
+    try:
+        plain = json.loads(lease.decode())
         values = {name: plain[name] for name in Holder.__dataclass_fields__}
         kinds = {name: kind(values[name]) for name, kind in Holder.__annotations__.items()}
         return Holder(**kinds)
-    except (OSError, ValueError, TypeError, KeyError):
+    except (ValueError, TypeError, KeyError):
         return None
 
 
@@ -90,17 +98,17 @@ def refuse_if_held(folder: Path) -> None:
         raise _refusal(folder, holder, time.time())
 
 
-def said_of_mirror(folder: Path, now: float | None = None) -> str:
-    """Return a sentence when the copy of a run in a mirror looks as if another kernel trained it; else nothing.
+def said_of_mirror(lease: bytes | None, title: str, now: float | None = None) -> str:
+    """Return a sentence when the lease beside a run's copies looks as if another kernel trained it; else nothing.
 
-    A mirror brings signs of life late or not at all, so nobody is refused for it.
+    `title` is what people call the place. A mirror brings signs of life late or not at all: nobody is refused for it.
     """
-    holder = read_lease(folder)
+    holder = None if lease is None else holder_of(lease)
     if holder is None or _is_ours(holder) or not holder.is_alive(now):
         return ""
     return (
-        f"The copy in {str(folder)!r} may be another kernel's at this moment ({holder}): if it runs still, stop it, "
-        "or give another `name=`"
+        f"The copy in {title} may be another kernel's at this moment ({holder}): if it runs still, stop it, or give "
+        "another `name=`"
     )
 
 

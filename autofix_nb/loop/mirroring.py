@@ -3,16 +3,19 @@
 Everything here runs in the training's own thread; `checkpoints/mirror.py` has the other one.
 """
 
+import json
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from autofix_nb.checkpoints import Checkpoint
-from autofix_nb.checkpoints.copies import Copies
+from autofix_nb.checkpoints.copies import LEASE_FILE, Copies
 from autofix_nb.checkpoints.mirror import Event, Mirror
 from autofix_nb.checkpoints.newest import Newest, newest_of
 from autofix_nb.checkpoints.places import Place
+from autofix_nb.loop.lease import said_of_mirror
 
 if TYPE_CHECKING:
     from autofix_nb.loop.guard import Guard
@@ -46,6 +49,7 @@ class Mirroring:
             StoreError: when nothing whole is here and the place cannot be read.
         """
         copies = Copies(place, folder)
+        self._other_kernel = _said_of_another_kernel(copies)
         self.mirror = Mirror(copies, clock=clock)
         self.found = newest_of(copies) if fetch else Newest("nowhere")
         self._flush = flush
@@ -66,7 +70,10 @@ class Mirroring:
         return None if self.mirror.last_at is None else self._clock() - self.mirror.last_at
 
     def begin(self, guard: "Guard") -> None:
-        """Say which copy the run goes on from, and why."""
+        """Say which copy the run goes on from, and why; and who else may be training it."""
+        if self._other_kernel:
+            guard.journal.append("note", step=guard.step_count, text=self._other_kernel)
+            guard.progress.say(f"{self._other_kernel}.")
         if self.found.says:
             guard.journal.append("chosen", step=guard.step_count, where=self.found.where, says=self.found.says)
             guard.progress.say(f"{self.found.says[:1].upper()}{self.found.says[1:]}.")
@@ -153,3 +160,18 @@ class Mirroring:
         guard.journal.append(
             "mirrored", step=event.step, where=event.where, bytes=event.bytes, seconds=round(event.seconds, 4)
         )
+
+
+def _said_of_another_kernel(copies: Copies) -> str:
+    """Return a warning when another kernel seems to train the run at this moment; a run that ended is nobody's."""
+    with suppress(Exception):  # whether the place answers is for those to say who need it
+        said = said_of_mirror(copies.fetch_file(LEASE_FILE), copies.place.title)
+        if said and _is_under_way(copies.fetch_file("journal.jsonl") or b""):
+            return said
+    return ""
+
+
+def _is_under_way(journal: bytes) -> bool:
+    kinds = [json.loads(line)["kind"] for line in journal.splitlines()]
+    turns = [kind for kind in kinds if kind in ("start", "resume", "end", "error")]
+    return bool(turns) and turns[-1] in ("start", "resume")

@@ -241,14 +241,15 @@ def test_a_folder_that_disappears_stops_nobody(tmp_path):
 
 def test_a_mirror_only_warns(tmp_path, process):
     """Signs of life reach a mirror late: nobody is refused for them."""
-    assert "" == said_of_mirror(tmp_path)
-
     write(tmp_path, of_process(process))
-
-    assert "may be another kernel's" in said_of_mirror(tmp_path)
-
+    alive = (tmp_path / "lease.json").read_bytes()
     write(tmp_path, a_holder(host="elsewhere", machine="other boot", heartbeat=1000.0))
-    assert "" == said_of_mirror(tmp_path, now=1181.0)
+    silent = (tmp_path / "lease.json").read_bytes()
+
+    assert "The copy in Drive may be another kernel's" in said_of_mirror(alive, "Drive")
+    assert "'elsewhere'" in said_of_mirror(silent, "Drive", now=1180.0)
+    assert "" == said_of_mirror(silent, "Drive", now=1181.0)
+    assert ["", "", ""] == [said_of_mirror(other, "Drive") for other in (None, b"", b"[1]")]
 
 
 def race(folder, gate, answers):

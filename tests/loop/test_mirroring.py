@@ -1,7 +1,9 @@
 """A run with copies elsewhere: the machine may vanish, the place may fail, and nobody notices but the journal."""
 
 import errno
+import json
 import shutil
+import time
 
 import fsspec
 import pytest
@@ -90,6 +92,24 @@ def test_a_finished_run_is_finished_on_a_fresh_machine(train, tmp_path):
     assert "finished" == run.status
     assert same_weights(first.last_weights, run.last_weights)
     assert 1 == kinds(run).count("end")
+
+
+@pytest.mark.parametrize(("last", "warned"), [("resume", True), ("end", False)])
+def test_a_run_that_another_machine_may_be_training_is_said(train, tmp_path, last, warned):
+    """Its sign of life comes by the place, so nobody is refused; the lease of a run that ended says nothing."""
+    train(1, store=f"file://{tmp_path}/nas")
+    shutil.rmtree(tmp_path / "machine")
+    there = tmp_path / "nas" / "run"
+    lease = json.loads((there / "lease.json").read_text())
+    lease |= {"host": "elsewhere", "machine": "another boot", "heartbeat": time.time()}
+    (there / "lease.json").write_text(json.dumps(lease))
+    with (there / "journal.jsonl").open("a") as journal:
+        journal.write(json.dumps({"kind": last, "time": "2026-11-21T14:00:00+00:00", "step": 45}) + "\n")
+
+    run = train(2, store=f"file://{tmp_path}/nas")
+
+    assert "finished" == run.status
+    assert warned == any("may be another kernel's" in entry["text"] for entry in run.journal.entries("note"))
 
 
 def test_beginning_anew_keeps_the_old_run_at_the_place(train, tmp_path):
