@@ -16,7 +16,12 @@ class FirstState:
     """The state before the first step. The optimizer's moments are none, its settings what the user gave."""
 
     def __init__(
-        self, weights: dict[str, Any], beside: list[torch.Tensor], groups: list[dict[str, Any]], scheduler: Any
+        self,
+        weights: dict[str, Any],
+        beside: list[torch.Tensor],
+        groups: list[dict[str, Any]],
+        scheduler: Any,
+        kept: dict[str, Any] | None = None,
     ) -> None:
         self.weights = weights
         self.beside = beside
@@ -24,6 +29,8 @@ class FirstState:
 
         self.groups = groups
         self.scheduler = scheduler
+        self.kept = kept or {}
+        """States of what `keep` names, such as a moving average of the weights."""
 
     @classmethod
     def of(cls, guard: "Guard") -> "FirstState":
@@ -34,7 +41,8 @@ class FirstState:
         ]
         scheduler = None if guard.scheduler is None else copy.deepcopy(guard.scheduler.state_dict())
         beside = copied(parts_beside(guard.model, guard.stepper.users_optimizer))
-        return cls(copied(guard.model.state_dict()), beside, copy.deepcopy(groups), scheduler)
+        kept = guard.keeper.kept.copied()
+        return cls(copied(guard.model.state_dict()), beside, copy.deepcopy(groups), scheduler, kept)
 
     @torch.no_grad()
     def restore(self, guard: "Guard") -> None:
@@ -53,6 +61,7 @@ class FirstState:
             group.update(copy.deepcopy(settings))
         if guard.scheduler is not None and self.scheduler is not None:
             guard.scheduler.load_state_dict(guard.scheduler.state_dict() | copy.deepcopy(self.scheduler))
+        guard.keeper.kept.put_back(self.kept)
         guard.stepper.before.take()
 
     def take_in(self, guard: "Guard", *, fresh: bool) -> None:
@@ -68,12 +77,13 @@ class FirstState:
         """Return tensors and plain values for a file."""
         groups = [portable_or_dropped(group, "group")[0] for group in self.groups]
         scheduler = None if self.scheduler is None else portable_or_dropped(self.scheduler, "scheduler")[0]
-        return {"weights": self.weights, "beside": self.beside, "groups": groups, "scheduler": scheduler}
+        kept = {name: portable_or_dropped(state, name)[0] for name, state in self.kept.items()}
+        return {"weights": self.weights, "beside": self.beside, "groups": groups, "scheduler": scheduler, "kept": kept}
 
     @classmethod
     def from_state(cls, state: dict[str, Any]) -> "FirstState":
         """Rebuild it from `state`."""
-        return cls(state["weights"], state["beside"], state["groups"], state["scheduler"])
+        return cls(state["weights"], state["beside"], state["groups"], state["scheduler"], state.get("kept"))
 
 
 def _size(part: Any) -> Any:

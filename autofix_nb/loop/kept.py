@@ -1,5 +1,6 @@
 """Objects of the user's own that are saved with the run: whatever has `state_dict` and `load_state_dict`."""
 
+import copy
 from collections.abc import Mapping
 from typing import Any
 
@@ -59,6 +60,16 @@ class Kept:
     def state(self) -> dict[str, Any]:
         """Return the objects' states by name, and those that nobody asked for."""
         return self._waiting | {name: thing.state_dict() for name, thing in self._things.items()}
+
+    def copied(self) -> dict[str, Any]:
+        """Return copies of the objects' present states, to go back to after a training on the side."""
+        return {name: copy.deepcopy(thing.state_dict()) for name, thing in self._things.items()}
+
+    def put_back(self, states: Mapping[str, Any]) -> None:
+        """Give the objects what `copied` returned; those that were given later stay as they are."""
+        for name, state in states.items():
+            if name in self._things:
+                self._things[name].load_state_dict(copy.deepcopy(state))
 
     def restore(self, state: Mapping[str, Any]) -> list[str]:
         """Give each object what was saved for it. Returns sentences about names that are missing, or are new.

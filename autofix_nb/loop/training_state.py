@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 class TrainingState:
-    """Weights, buffers, optimizers, scheduler, scaler, controls and random streams of a guard, as they are now.
+    """Weights, buffers, optimizers, scheduler, scaler, controls, what `keep` names and random streams, as they are now.
 
     The structure of the model is not part of it: a change to that is undone by the fix that made it.
     """
@@ -30,6 +30,7 @@ class TrainingState:
         self._scaler = copy.deepcopy(_state_of(guard.stepper.scaler))
         self._controls = copy.deepcopy(guard.controls.state())
         self._stepper = guard.stepper.state()
+        self._kept = guard.keeper.kept.copied()
         self._random = random_state()
 
     @torch.no_grad()
@@ -52,6 +53,7 @@ class TrainingState:
             guard.scheduler.load_state_dict(copy.deepcopy(self._scheduler))
         if guard.stepper.scaler is not None:
             guard.stepper.scaler.load_state_dict(copy.deepcopy(self._scaler))
+        guard.keeper.kept.put_back(self._kept)
         if not taken_over:
             set_random_state(self._random)
         guard.stepper.before.take()
