@@ -206,7 +206,7 @@ class Moments:
         """From here on, in this process."""
         for where, function in ((os, "fsync"), (os, "replace"), (os, "unlink"), (os, "truncate")):
             setattr(where, function, self._around(getattr(where, function), function))
-        pieces._Hashing.write = self._around(pieces._Hashing.write, "write")  # noqa: SLF001 - the middle of a file
+        pieces._Hashing.write = self._around(pieces._Hashing.write, "write")
         shutil.copyfileobj = self._around(shutil.copyfileobj, "copy")
         step, replay = Guard.step, whole_state.make_again
 

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 from autofix_nb.loop.deaths import take_note_of_lost_device
 from autofix_nb.loop.label_guard import likely_cause
+from autofix_nb.loop.whole_state import is_ended
 from autofix_nb.objective import is_device_lost
 
 if TYPE_CHECKING:
@@ -22,7 +23,7 @@ def finish(guard: "Guard") -> bool:
         return True
     guard.read_back()
     why = guard.controls.stop
-    done = guard.epoch >= guard.epochs_planned or (why or "").startswith(("L03", "L04"))
+    done = guard.epoch >= guard.epochs_planned or is_ended(guard)
     guard.status = "finished" if done else "stopped"
     guard.seconds += time.monotonic() - guard.entered_at
     saved = guard.keeper.save(guard)

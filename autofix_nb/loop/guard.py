@@ -30,6 +30,7 @@ from autofix_nb.history import History
 from autofix_nb.loop import part_gradients, racing, setup
 from autofix_nb.loop.accepting import Accepted
 from autofix_nb.loop.agreement import check_accept
+from autofix_nb.loop.before_change import BeforeChange
 from autofix_nb.loop.close_look import CloseLook
 from autofix_nb.loop.closing import finish, save_after
 from autofix_nb.loop.deaths import left_out
@@ -52,6 +53,7 @@ from autofix_nb.loop.stepper import Attempt, Stepper, left_behind
 from autofix_nb.loop.sums import EpochSums
 from autofix_nb.loop.trouble import Trouble
 from autofix_nb.loop.turn import Turn
+from autofix_nb.loop.whole_state import is_ended
 from autofix_nb.loop.window import Window
 from autofix_nb.objective import split_batch
 from autofix_nb.objective.tasks import Task
@@ -207,6 +209,9 @@ class Guard:
         self.first: FirstState | None = None
         """Where the run began, to begin again from; None where nothing would be changed anyway."""
 
+        self.before_change: BeforeChange | None = None
+        """What undoing the change on trial puts back; None where no change of the model is on trial."""
+
         self.starts_fresh = False
         """Whether what is planned now would begin at the first weights."""
 
@@ -329,6 +334,8 @@ class Guard:
 
     def _step(self, batch: Batch, objective: Callable[[Any], Any]) -> Measured | None:
         began = time.perf_counter()
+        if self.objective is None:
+            self.objective = objective
         if not self.window:
             self.trouble.judge_held()
         if batch.retries:
@@ -339,7 +346,7 @@ class Guard:
         if batch.faults:
             self._take_note(batch)
         if batch.data is None:
-            self.policy.look(self, "step", self.step_count)
+            self._look_at_what_is_there()
             return None
         self.objective, self.at_hand = objective, batch
         if self.stepper.device.type != "cpu" and not leave_out_bad_labels(self, batch):
@@ -354,7 +361,7 @@ class Guard:
             if attempt is None:
                 self.close_look.forget()
                 self.sums.skipped += 1
-                self.policy.look(self, "step", self.step_count)
+                self._look_at_what_is_there()
                 return None
             data = structure.to_device(batch.data, self.stepper.device)  # some rows may be gone
         if attempt.fine:
@@ -743,6 +750,11 @@ class Guard:
                 self.trouble.look_back(*late[one.step], one.step)
         return waiting
 
+    def _look_at_what_is_there(self) -> None:
+        """A batch was left out: let the detectors look at all steps so far, whenever they were last handed over."""
+        self.read_back()
+        self.policy.look(self, "step", self.step_count)
+
     def _hand_over(self) -> None:
         waiting = self.read_back()
         self.policy.look(self, "step", self.step_count)
@@ -824,7 +836,7 @@ class Guard:
         self._let_the_button_go()
         self.policy.look(self, "step", self.step_count)
         self.policy.look(self, "epoch", self.step_count)
-        if self.epoch >= self.epochs_planned and self.controls.stop is None:
+        if self.epoch >= self.epochs_planned and not is_ended(self):  # a stop button does not take it away
             self.policy.at_the_end(self, self.step_count)
         self.progress.epoch(row, self.epochs_planned)
         self.keeper.save_if_due(self)

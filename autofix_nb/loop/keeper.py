@@ -20,6 +20,7 @@ from autofix_nb.checkpoints.stores import Home
 from autofix_nb.errors import ConfigurationError, StoreError
 from autofix_nb.journal import Journal, plain
 from autofix_nb.loop.accepting import agree
+from autofix_nb.loop.before_change import BeforeChange
 from autofix_nb.loop.best import Best
 from autofix_nb.loop.kept import Kept
 from autofix_nb.loop.mirroring import Mirroring
@@ -250,6 +251,7 @@ class Keeper:
         pieces = {name: self.store.load(checkpoint, name) for name in checkpoint.pieces}
         state = pieces["state"]
         agree(guard, state)
+        guard.before_change = BeforeChange.from_state(pieces["before"]) if "before" in pieces else None
         put_back(guard, state)
         self._written = put_beside_back(guard, self.best, checkpoint, pieces)
         for text in self.kept.restore(state["kept"]):

@@ -32,6 +32,8 @@ def begin_or_resume(guard: "Guard", loss: str, epochs: int) -> None:
     if guard.keeper.can_resume:
         state = guard.keeper.resume(guard)
         asked = state["epochs"]
+        if epochs > asked:
+            guard.controls.stop = None  # who asks for more epochs wants them, although it had stopped early
     if guard.home.says:
         guard.progress.say(guard.home.says)
     if guard.keeper.mirror is not None:

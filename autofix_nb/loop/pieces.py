@@ -26,6 +26,11 @@ def beside_of(guard: "Guard", best: Best) -> dict[str, tuple[Any, dict[str, Any]
     if guard.snapshot is not None:
         of_users = not guard.snapshot.is_of(guard.optimizer)
         beside["good"] = (guard.snapshot, guard.snapshot.state() | {"of_users": of_users})
+    if guard.before_change is not None:
+        if guard.before_change.is_needed(guard):
+            beside["before"] = (guard.before_change, guard.before_change.state())
+        else:
+            guard.before_change = None
     return beside
 
 
@@ -67,4 +72,6 @@ def put_beside_back(guard: "Guard", best: Best, checkpoint: Checkpoint, loaded: 
         optimizer = guard.stepper.users_optimizer if loaded["good"]["of_users"] else guard.optimizer
         guard.snapshot = Snapshot.from_state(loaded["good"], guard.model, optimizer)
         written["good"] = (guard.snapshot, checkpoint.pieces["good"])
+    if guard.before_change is not None:
+        written["before"] = (guard.before_change, checkpoint.pieces["before"])
     return written

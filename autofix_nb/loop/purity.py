@@ -30,6 +30,14 @@ class Purity:
 
         self._left = WATCHED_CALLS
 
+    def state(self) -> dict[str, Any]:
+        """Return plain values for a checkpoint."""
+        return {"trains_by_itself": self.trains_by_itself, "is_known": self.is_known, "_left": self._left}
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Put back what `state` returned."""
+        vars(self).update(state)
+
     def ask(self, call: Callable[[], Any]) -> None:
         """Call it once before the training does; an optimizer that would step inside of it is kept from that."""
 

@@ -10,6 +10,7 @@ from torch.utils.data import DataLoader
 
 from autofix_nb.data import GuardedLoader, Plan, structure
 from autofix_nb.errors import AutofixError
+from autofix_nb.loop.before_change import BeforeChange
 from autofix_nb.loop.judging import BATCHES, ROWS, Judge
 from autofix_nb.loop.stepper import Attempt
 from autofix_nb.loop.training_state import TrainingState
@@ -117,6 +118,7 @@ def take_over(guard: "Guard", candidate: Candidate, race: Race) -> None:
     settings = [_settings(group) for group in guard.stepper.users_optimizer.param_groups] if scheduled else []
     if candidate.fresh:
         guard.to_first_weights()
+    _remember(guard, candidate)
     candidate.apply(guard)
     guard.follow_controls()
     if guard.first is not None:
@@ -135,11 +137,17 @@ def take_over(guard: "Guard", candidate: Candidate, race: Race) -> None:
 
 def adopt(guard: "Guard", candidate: Candidate) -> None:
     """Make the changes of a candidate at the present weights, save those that it draws anew."""
+    _remember(guard, candidate)
     candidate.apply(guard)
     guard.follow_controls()
     guard.optimizer.zero_grad(set_to_none=True)
     if guard.first is not None:
         guard.first.take_in(guard, fresh=candidate.fresh)
+
+
+def _remember(guard: "Guard", candidate: Candidate) -> None:
+    if any(fix.is_built_in(change) for fix, change in candidate.fixes):
+        guard.before_change = BeforeChange.of(guard)
 
 
 def _settings(group: dict[str, Any]) -> dict[str, Any]:

@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from autofix_nb.checkpoints import WeightsOnLoan
+from autofix_nb.checkpoints import WeightsOnLoan, portable
 from autofix_nb.data import Batch, Fault, structure
 from autofix_nb.data.fetch import describe_error
 from autofix_nb.detectors.non_finite import NonFinite
-from autofix_nb.errors import DataError, TrainingFailed
+from autofix_nb.errors import DataError, StoreError, TrainingFailed
 from autofix_nb.finding import Finding, Severity
 from autofix_nb.fixes.split_batch import split_into
 from autofix_nb.loop.culprits import fill_up, find_culprits
@@ -62,7 +62,7 @@ class Trouble:
         self._good: list[Any] = []
         """Samples of a batch that passed, of the usual size."""
 
-        self._objective: Objective = lambda data: data
+        self._objective: Objective | None = None
         self.last_rollback = -1
         self._said_non_finite = False
 
@@ -73,10 +73,19 @@ class Trouble:
             "failed_in_a_row": self.failed_in_a_row,
             "rollbacks_in_a_row": self.rollbacks_in_a_row,
             "last_rollback": self.last_rollback,
+            "said_non_finite": self._said_non_finite,
+            "good": _kept(self._good),
+            "held": [held for held in (_kept_batch(batch, faults) for batch, faults in self._held) if held is not None],
         }
 
     def restore(self, state: dict[str, Any]) -> None:
         """Put back what `state` returned."""
+        state = dict(state)
+        self._said_non_finite, self._good = bool(state.pop("said_non_finite")), list(state.pop("good") or ())
+        self._held = [
+            (Batch(None, one["indices"], one["epoch"], one["position"]), [Fault(*fault) for fault in one["faults"]])
+            for one in state.pop("held")
+        ]
         vars(self).update(state)
 
     def calm_down(self) -> None:
@@ -94,10 +103,12 @@ class Trouble:
 
     def judge_held(self) -> None:
         """Between two steps: judge the samples of batches that failed as a whole beside good ones, if there are any."""
-        if self._held and self._good:
+        objective = self._objective or self._guard.objective  # a resumed run has batches from before its first step
+        if self._held and self._good and objective is not None:
             held, self._held = self._held, []
             for failed, faults in held:
-                self._judge_beside_good_ones(failed, faults, self._objective)
+                failed.source = failed.source or self._guard.train_source
+                self._judge_beside_good_ones(failed, faults, objective)
 
     def _judge_beside_good_ones(self, failed: Batch, faults: list[Fault], objective: Objective) -> None:
         """Set aside those rows of a failed batch that fail beside good ones too; the others failed for its size."""
@@ -132,6 +143,8 @@ class Trouble:
         guard = self._guard
         if guard.policy.mode != "auto":
             return self._only_watch(batch, objective, attempt)
+        if not guard.stepper.deferred:  # what is decided must not depend on when the steps before were handed over
+            guard.read_back()
         if attempt.error is not None and is_device_lost(attempt.error):
             raise attempt.error
         self._refresh(batch)
@@ -498,6 +511,23 @@ class Trouble:
         if batch.indices is not None:
             return batch.reload([batch.indices[row] for row in rest])
         return replace(batch, data=structure.take(batch.data, rest, len(self._rows(batch))))
+
+
+def _kept(indices: list[Any]) -> list[Any] | None:
+    """Return indices as a checkpoint can hold them; None where it cannot."""
+    try:
+        return portable(list(indices), "indices")
+    except StoreError:
+        return None
+
+
+def _kept_batch(batch: Batch, faults: list[Fault]) -> dict[str, Any] | None:
+    """Return a batch whose samples wait to be judged as plain values; None where a checkpoint cannot hold them."""
+    indices, names = _kept(batch.indices or []), _kept([fault.index for fault in faults])
+    if indices is None or names is None:
+        return None
+    said = [[name, fault.kind, fault.reason, fault.trace] for name, fault in zip(names, faults, strict=True)]
+    return {"indices": indices, "epoch": batch.epoch, "position": batch.position, "faults": said}
 
 
 def _place(faults: list[Fault]) -> str:

@@ -7,9 +7,14 @@ import torch
 from autofix_nb.checkpoints import portable_or_dropped, random_state, set_random_state
 from autofix_nb.checkpoints.snapshot import parts_beside
 from autofix_nb.history import History
+from autofix_nb.loop.before_change import make_again
 
 if TYPE_CHECKING:
     from autofix_nb.loop.guard import Guard
+
+
+ENDING = ("L03", "L04")
+"""Findings that may end a training early; every other reason to stop is this process's own."""
 
 
 def state_of(guard: "Guard") -> tuple[dict[str, Any], list[str]]:
@@ -44,16 +49,25 @@ def state_of(guard: "Guard") -> tuple[dict[str, Any], list[str]]:
         "quarantine": guard.quarantine.state(),
         "policy": guard.policy.state(),
         "trouble": guard.trouble.state(),
+        "recorder": guard.recorder.state(),
+        "purity": guard.purity.state(),
+        "problems": list(guard.problems),
+        "ended": guard.controls.stop if is_ended(guard) else None,
         "journal": guard.journal.position,
     }
     return state, dropped
+
+
+def is_ended(guard: "Guard") -> bool:
+    """Tell whether the training is over by a decision of its own, an early stop: that outlives the process."""
+    return (guard.controls.stop or "").startswith(ENDING)
 
 
 def put_back(guard: "Guard", state: dict[str, Any]) -> None:
     """Make a guard what it was when `state_of` was called; the model's changes are made again first."""
     guard.controls.restore(state["controls"])
     guard.policy.restore(state["policy"])
-    guard.policy.replay(guard)
+    make_again(guard)
     guard.found_before = [one for one in guard.policy.findings if one.step == 0 and one.code[0] in "EBD"]
     guard.follow_controls()
     guard.model.load_state_dict(state["model"])
@@ -74,6 +88,10 @@ def put_back(guard: "Guard", state: dict[str, Any]) -> None:
     guard.recorder.history = guard.history
     guard.quarantine.restore(state["quarantine"])
     guard.trouble.restore(state["trouble"])
+    guard.recorder.restore(state["recorder"])
+    guard.purity.restore(state["purity"])
+    guard.problems[:] = state["problems"]
+    guard.controls.stop = state["ended"]
     guard.epoch, guard.position, guard.step_count = state["epoch"], state["position"], state["step"]
     guard.seed, guard.seconds, guard.status = state["seed"], state["seconds"], state["status"]
     guard.sums.restore(state["epoch_sums"])

@@ -6,6 +6,7 @@ average (Karpathy, "A Recipe for Training Neural Networks", 2019: beat the basel
 """
 
 import functools
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -35,11 +36,26 @@ class ConstantAnswer:
         self._rows = 0.0
         self._sums: np.ndarray | None = None
         self._squares: np.ndarray | None = None
+        self._restored = ""
+        """Name of the loss that sums from a checkpoint are of; empty where they are not, or were met by their loss."""
+
+    def state(self) -> dict[str, Any]:
+        """Return plain values and arrays for a checkpoint."""
+        name = self._restored or ("" if self._loss is None else _name(self._loss))
+        return {"loss": name, "rows": self._rows, "sums": self._sums, "squares": self._squares}
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Put back what `state` returned; the sums wait for a loss of that name."""
+        self._loss, self._restored, self._rows = None, str(state["loss"]), float(state["rows"])
+        sums, squares = state["sums"], state["squares"]
+        self._sums, self._squares = (None if one is None else np.asarray(one) for one in (sums, squares))
 
     def add(self, task: Task, targets: torch.Tensor) -> None:
         """Take the targets (N, ...) of some rows."""
         if task.loss is not self._loss:
-            self._loss, self._rows, self._sums, self._squares = task.loss, 0.0, None, None
+            if self._loss is not None or self._restored != _name(task.loss):
+                self._rows, self._sums, self._squares = 0.0, None, None
+            self._loss, self._restored = task.loss, ""
         kind = _kind(task)
         if not kind:
             return
@@ -77,12 +93,16 @@ def _kind(task: Task) -> str:
     loss = task.loss
     if isinstance(loss, functools.partial) or getattr(loss, "reduction", "mean") != "mean":
         return ""
-    name = getattr(loss, "__name__", type(loss).__name__)
+    name = _name(loss)
     if name in _CLASSES and task.kind == "classification":
         return "classes"
     if name in _YES_OR_NO and getattr(loss, "weight", None) is None:
         return "yes or no"
     return "numbers" if name in _NUMBERS else ""
+
+
+def _name(loss: Any) -> str:
+    return getattr(loss, "__name__", type(loss).__name__)
 
 
 def _class_counts(task: Task, targets: torch.Tensor) -> np.ndarray | None:

@@ -7,7 +7,7 @@ Breiman, "Random Forests", 2001, §10), with the one shift that mixes a sorted b
 """
 
 import functools
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -27,11 +27,21 @@ class Pairing:
     def __init__(self) -> None:
         self._refused: set[int] = set()
         self._known: list[Any] = []  # keeps the ids taken
+        self._refused_before: set[str] = set()
+        """Names of the losses that were refused before a resume."""
+
+    def state(self) -> list[str]:
+        """Return the names of the losses that are not asked any more, for a checkpoint."""
+        return sorted(self._refused_before | {_name(loss) for loss in self._known})
+
+    def restore(self, state: Collection[str]) -> None:
+        """Put back what `state` returned."""
+        self._refused_before = set(state)
 
     @contextmanager
     def asking(self, loss: Any) -> Iterator[bool]:
         """Context to ask a loss in; gives whether it may be asked. What it draws or writes down is put back."""
-        if id(loss) in self._refused or _has_state(loss):
+        if self._is_refused(loss) or _has_state(loss):
             yield False
             return
         if _is_known(loss):
@@ -58,7 +68,7 @@ class Pairing:
 
         NaN where the exchange changes no target, None where the loss does not take them. Nothing is waited for.
         """
-        if len(outputs) < LEAST_ROWS or id(loss) in self._refused:
+        if len(outputs) < LEAST_ROWS or self._is_refused(loss):
             return None
         others = targets.roll(len(targets) // 2, 0)
         # A loss computed under autocast is computed in single precision.
@@ -70,9 +80,16 @@ class Pairing:
             return None
         return torch.where((targets == others).all(), float("nan"), both)
 
+    def _is_refused(self, loss: Any) -> bool:
+        return id(loss) in self._refused or (bool(self._refused_before) and _name(loss) in self._refused_before)
+
     def _refuse(self, loss: Any) -> None:
         self._refused.add(id(loss))
         self._known.append(loss)
+
+
+def _name(loss: Any) -> str:
+    return getattr(loss, "__qualname__", type(loss).__qualname__)
 
 
 def _is_known(loss: Any) -> bool:

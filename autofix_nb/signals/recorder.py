@@ -1,6 +1,6 @@
 """Collects what steps leave behind and writes it to the history, many steps at a time."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -10,7 +10,7 @@ from autofix_nb.history import History
 from autofix_nb.signals import answers as reading
 from autofix_nb.signals.answers import Answers
 from autofix_nb.signals.constant import ConstantAnswer
-from autofix_nb.signals.measured import Measured
+from autofix_nb.signals.measured import EVERY, Measured
 from autofix_nb.signals.memory import memory_bytes
 from autofix_nb.signals.pairing import Pairing
 
@@ -31,6 +31,15 @@ class Recorder:
         if measured.answers is not None:
             measured.answers = self._kept(measured.answers)
         self._waiting.append(measured)
+
+    def state(self) -> dict[str, Any]:
+        """Return what is remembered of losses and targets, for a checkpoint; what waits must have been flushed."""
+        return {"constant": self._constant.state(), "refused": self._pairing.state()}
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Put back what `state` returned."""
+        self._constant.restore(state["constant"])
+        self._pairing.restore(state["refused"])
 
     def follow(self, components: Sequence[str]) -> None:
         """The model's parts are others now: what comes from here on belongs to these."""
@@ -110,17 +119,18 @@ class Recorder:
                 found = [{} for _ in places]
             for place, row in zip(places, found, strict=True):
                 rows[place] = row
-            targets = [those for those in (answers[place].targets for place in places) if those is not None]
-            if targets:
-                self._constant.add(answers[places[0]].task, torch.cat(targets))
         pairs = _pairs(answers)
         for place, (loss, mispaired) in pairs.items():
             rows[place] |= {"gain": mispaired - loss, "mispaired": mispaired}
         for one, row in zip(having, rows, strict=True):
             one.accuracy = row.get("train/accuracy")
+        # Step by step, and at steps that only their number tells: a hand-over may come at any time, as a save does.
+        for one, answer, row in zip(having, answers, rows, strict=True):
+            if answer.targets is not None:
+                self._constant.add(answer.task, answer.targets)
+            if one.step <= EVERY or one.step % EVERY == 0:
+                row["chance"] = self._constant.loss(answer.task)
         self._write_sparsely([one.step for one in having], rows)
-        chance = self._constant.loss(answers[-1].task)
-        self._write_sparsely([having[-1].step], [{"chance": chance}])
         for one in having:
             one.answers = None
 

@@ -1,0 +1,214 @@
+"""Resumed from any step of any epoch, a run ends with the very bits of the run that nothing interrupted."""
+
+import itertools
+from dataclasses import dataclass
+from typing import ClassVar
+
+import pytest
+import torch
+from torch.optim import lr_scheduler
+from torch.utils.data import DataLoader, WeightedRandomSampler
+
+from autofix_nb.detectors import Detector
+from autofix_nb.finding import Severity
+from autofix_nb.fixes import FIXES
+from autofix_nb.policy import Policy
+from tests.loop import turns
+from tests.loop.sides import Alarm, Booked
+from tests.loop.turns import (
+    Augmented,
+    Average,
+    InGroups,
+    Plain,
+    Stream,
+    Turned,
+    differing,
+    in_turns,
+    left,
+    rows,
+    trained,
+)
+
+
+@pytest.fixture(autouse=True)
+def _often(monkeypatch):
+    """Let detectors, snapshots and close looks have their turns in a short run, too."""
+    monkeypatch.setattr("autofix_nb.loop.guard.EVERY", 7)
+    monkeypatch.setattr("autofix_nb.loop.guard.SNAPSHOT_STEPS", 7)
+
+
+CUTS = {"accumul": (11, 5, 8), "bad": (45, 38)}
+"""Calls of the loss in each turn: more where a step takes several, or else none would ever be done."""
+
+
+def both(store, cuts, **options):
+    """Return what a whole run left, and one that was cut into turns; the loader is made anew in each."""
+
+    def turn(name):
+        return lambda number, at: trained(store, name, number, at, **{
+            key: value(number) if key in ("train", "keep_train") else value for key, value in options.items()
+        })  # fmt: skip
+
+    whole = left(in_turns(turn("whole"), iter(())))
+    parts = left(in_turns(turn("parts"), cuts))
+    return whole, parts
+
+
+def ema(model, optimizer):
+    return {"ema": Average(model, optimizer)}
+
+
+def noisy(net, batch, loss):
+    """A step that draws from all three streams itself."""
+    import random
+
+    import numpy as np
+
+    inputs, targets = batch
+    return loss(net(inputs + 0.1 * np.random.randn() + 0.1 * random.random()), targets)
+
+
+WORKERS = [0, 2, 1]
+
+KINDS = {
+    "one-cycle, workers": {
+        "train": lambda number: DataLoader(Augmented(), batch_size=6, shuffle=True, num_workers=WORKERS[number % 3]),
+        "optimizer": lambda model: torch.optim.SGD(model.parameters(), lr=0.05, momentum=0.9),
+        "scheduler": lambda made: (lr_scheduler.OneCycleLR(made, 0.1, total_steps=24), "step"),
+    },
+    "weighted sampler, cosine by epochs": {
+        "train": lambda number: DataLoader(
+            Augmented(), batch_size=6, sampler=WeightedRandomSampler([1.0 + at % 3 for at in range(48)], 40)
+        ),
+        "scheduler": lambda made: (lr_scheduler.CosineAnnealingLR(made, 3), "epoch"),
+    },
+    "custom sampler, accumulation, average, plateau": {
+        "train": lambda number: DataLoader(Augmented(), batch_size=6, sampler=Turned()),
+        "optimizer": lambda model: torch.optim.AdamW(model.parameters(), lr=0.01, amsgrad=True),
+        "scheduler": lambda made: lr_scheduler.ReduceLROnPlateau(made, patience=0, factor=0.5),
+        "accumulate": 3,
+        "keep": ema,
+    },
+    "batch sampler": {
+        "train": lambda number: DataLoader(Augmented(), batch_sampler=InGroups()),
+        "scheduler": lambda made: (lr_scheduler.ExponentialLR(made, 0.97), "step"),
+    },
+    "stream": {"train": lambda number: DataLoader(Stream(), batch_size=6)},
+    "list of batches": {"train": lambda number: list(zip(*(part.split(6) for part in rows()), strict=True))},
+    "bad samples": {
+        "train": lambda number: DataLoader(Augmented(raising=(7, 30), nan=(11, 40)), batch_size=6, shuffle=True),
+    },
+    "own step that draws": {"step": noisy, "gently": True},
+    "chained schedulers": {
+        "scheduler": lambda made: (
+            lr_scheduler.SequentialLR(
+                made, [lr_scheduler.LinearLR(made, 0.1, total_iters=4), lr_scheduler.StepLR(made, 5, 0.7)], [4]
+            ),
+            "step",
+        ),
+        "optimizer": lambda model: torch.optim.RMSprop(model.parameters(), lr=0.01, momentum=0.5),
+    },
+}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_run_in_turns_ends_as_the_whole_one(tmp_path, fast_reports, kind):
+    """Each turn ends in mid-step, where it happens to be, with an exception or the stop button."""
+    cuts = next((cuts for word, cuts in CUTS.items() if word in kind), (3, 8, 6))
+    whole, parts = both(tmp_path, itertools.cycle(cuts), **KINDS[kind])
+
+    assert not differing(whole, parts)
+
+
+RACED = {
+    "settings, not the first": (("blow-up", "settings"), False, 1),
+    "optimizer": (("optimizer",), False, 0),
+    "structure": (("norm+activations",), False, 0),
+    "begun again": (("norm+drawn",), True, 0),
+    "no winner": (("clipped", "another"), False, None),
+    "held": (("held",), False, 0),
+}
+
+
+@pytest.mark.parametrize("kind", RACED)
+@pytest.mark.parametrize("must_gain", [False, True])
+def test_a_race_in_a_run_in_turns_ends_as_in_the_whole_one(tmp_path, fast_reports, monkeypatch, kind, must_gain):
+    """The race, the trial of what it chose, a restart behind it, the steps that it took over: all as in one turn."""
+    kinds, fresh, winner = RACED[kind]
+    Booked(kinds, fresh=fresh, winner=winner, steps=5).put(monkeypatch)
+    watch = Policy.watch
+    monkeypatch.setattr(Policy, "watch", lambda *given, **more: watch(*given, **(more | {"must_gain": must_gain})))
+    monkeypatch.setattr("autofix_nb.policy.policy.HORIZON_STEPS", 12)
+    options = {
+        "detectors": [Alarm(steps=(14,))],
+        "fixes": set(FIXES) - {"train_longer"},
+        "epochs": 5,
+        "gently": True,
+    }
+    if "structure" in kind or "begun" in kind:
+        options["model"] = Plain
+    else:
+        options["keep"] = ema
+    if not fresh and kind != "optimizer":
+        options["scheduler"] = lambda made: (lr_scheduler.ExponentialLR(made, 0.98), "step")
+    whole, parts = both(tmp_path, itertools.repeat(5), **options)
+
+    assert any(entry["kind"] == "race" for entry in whole["journal"])
+    assert not differing(whole, parts)
+
+
+@dataclass(frozen=True, kw_only=True)
+class StopsEarly(Detector):
+    """Ends the training after its second epoch."""
+
+    code: ClassVar = "L04"
+    title: ClassVar = "Plateau"
+    when: ClassVar = "epoch"
+    reads: ClassVar = ("loss",)
+    fixes: ClassVar = ("early_stop",)
+
+    def check(self, history):
+        return self.found(history, "told to", severity=Severity.NOTE) if len(history.epochs) == 2 else None
+
+
+def test_an_early_stop_outlives_the_process_that_decided_it(tmp_path, fast_reports, monkeypatch):
+    """A kill between the decision and the end: the run that goes on ends there, too, and trains no further epoch."""
+    stopping = [StopsEarly()]
+    whole = left(in_turns(lambda number, at: trained(tmp_path, "whole", number, at, detectors=stopping), iter(())))
+
+    def killed(guard):
+        raise turns.Cut
+
+    with monkeypatch.context() as patch:
+        patch.setattr("autofix_nb.loop.guard.finish", killed)
+        patch.setattr("autofix_nb.loop.guard.save_after", lambda *_: None)
+        turns.unlike_before(0)
+        with pytest.raises(turns.Cut):
+            trained(tmp_path, "parts", 0, 0, detectors=stopping, save_every=4)
+    turns.unlike_before(1)
+    parts = left(trained(tmp_path, "parts", 1, 0, detectors=stopping, save_every=4))
+
+    assert 2 == len(whole["epochs"])
+    assert not differing(whole, parts)
+
+    more = trained(tmp_path, "parts", 2, 0, detectors=stopping, epochs=5)
+
+    assert 5 == len(more.history.epochs), "who asks for more epochs gets them"
+
+
+def test_samples_of_a_batch_that_failed_as_a_whole_are_judged_after_a_resume(tmp_path, fast_reports):
+    """They wait for a batch that passes; the process may end before one comes."""
+    train = [DataLoader(Augmented(nan=tuple(range(3))), batch_size=3) for _ in range(9)]
+    options = {"train": lambda number: train[0]}
+    whole, parts = both(tmp_path, itertools.cycle((24, 31)), **options)
+
+    assert [0, 1, 2] == whole["quarantine"]
+    assert not differing(whole, parts)
+
+
+def test_what_a_recorder_remembers_of_targets_goes_on(tmp_path, fast_reports):
+    """`chance` is of all targets since the start, by whatever chunks they were handed over."""
+    whole, parts = both(tmp_path, itertools.repeat(3), **KINDS["list of batches"])
+
+    assert len(whole["series"]["chance"][0]) > 8
+    assert whole["series"]["chance"] == parts["series"]["chance"]
