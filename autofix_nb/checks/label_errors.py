@@ -5,26 +5,32 @@ hard problem contradicts its labels too, but among the rows of which the model i
 as often among the surest rows as among all. So the share of wrong labels is told by the surest third, and the check
 answers only where the models are good enough to judge.
 
-Reference: Northcutt, Jiang & Chuang (2021), Confident Learning: Estimating Uncertainty in Dataset Labels.
+The quick look asks the nearest rows instead (`evidence.votes`), of small sets: a few milliseconds, and blunt. It speaks
+where many labels are wrong, in all classes alike: with overlapping classes at most half as many labels are contradicted
+among the surest rows as among all, and by chance as many as it wants in 1 of 50 such sets.
+
+References: Northcutt, Jiang & Chuang (2021), Confident Learning: Estimating Uncertainty in Dataset Labels; Wilson
+(1972), Asymptotic Properties of Nearest Neighbor Rules Using Edited Data.
 """
 
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 
-from autofix_nb.checks.base import Answer, Check, Shown
+from autofix_nb.checks.base import Answer, Check
+from autofix_nb.checks.doubtful import MOST_NAMED, both_classes, judged_rows, lines_of, shown, to_look_at
 from autofix_nb.evidence import Scan, Subject
 from autofix_nb.evidence.classes import class_of_rows, task_or_none
 from autofix_nb.evidence.folds import Doubts, doubts
-from autofix_nb.evidence.neighbours import filled, some_rows
-from autofix_nb.finding import Finding, NotApplicable, Severity
-
-MOST_NAMED = 50
-"""Samples named in a finding."""
+from autofix_nb.evidence.votes import NEIGHBOURS, contradicted_classes, neighbours_doubts
+from autofix_nb.finding import NotApplicable, Severity
 
 THUMBNAIL = 16
 """Side of the small pictures that stand for images."""
+
+QUICK_THUMBNAIL = 8
+"""The same for the quick look."""
 
 SECONDS_A_ROW = 1.5e-3
 """What a row costs, roughly, on a slow machine."""
@@ -37,7 +43,6 @@ class LabelErrors(Check):
     code: ClassVar = "D10"
     title: ClassVar = "Labels that look wrong"
     needs: ClassVar = frozenset({"train"})
-    deep: ClassVar = True
     takes_time: ClassVar = True
 
     share: float = 0.02
@@ -67,12 +72,38 @@ class LabelErrors(Check):
     rows: int = 5_000
     """Rows that are judged at most."""
 
+    quick_rows: int = 2_000
+    """Rows that the quick look judges at most."""
+
+    quick_columns: int = 256
+    """Features up to which it looks."""
+
+    quick_fewest: int = 100
+    """Rows below which it says nothing."""
+
+    quick_skill: float = 0.5
+    """Skill of the nearest rows that is enough for it to speak."""
+
+    all_classes: float = 0.75
+    """Share of the classes that must have their part of the contradicted labels; both of two."""
+
+    overlap: float = 0.5
+    """Contradicted among the surest rows against among all, up to which it takes them for classes that overlap."""
+
+    quick_chance: float = 0.02
+    """Chance, with such classes, of as many contradicted among the surest rows, below which it warns."""
+
+    quick_chance_note: float = 0.05
+    """The same for a note."""
+
     def look(self, subject: Subject) -> Answer:
+        if not subject.deep:
+            return self._quick(subject)
         # scipy.stats takes half a second to import: only those who look pay.
         from scipy.stats import binom
 
         scan = subject.scan("train")
-        features, labels, numbers = self._judged(scan, class_of_rows(scan, task_or_none(subject)))
+        features, labels, numbers = self._rows(subject, self.rows, THUMBNAIL)
         subject.clock.need(SECONDS_A_ROW * len(labels) + 1, "asking models about labels they have not seen")
         found = doubts(features, labels, folds=self.folds)
         wrong, asked = found.sure_errors
@@ -102,101 +133,78 @@ class LabelErrors(Check):
             evidence=evidence,
         )
 
+    def _quick(self, subject: Subject) -> Answer:
+        """Ask the nearest rows: blunter, and quick."""
+        scan = subject.scan("train")
+        features, labels, numbers = self._rows(subject, self.quick_rows, QUICK_THUMBNAIL)
+        if len(labels) < max(self.quick_fewest, 2 * NEIGHBOURS) or features.shape[1] > self.quick_columns:
+            raise NotApplicable(
+                f"{len(labels):,} rows of {features.shape[1]:,} features, wanted {self.quick_fewest} rows of up to "
+                f"{self.quick_columns} features for a quick look"
+            )
+        from scipy.stats import binom
+
+        found = neighbours_doubts(features, labels)
+        wrong, asked = found.sure_errors
+        share, errors = wrong / max(1, asked), 1 - found.accuracy
+        evidence = [
+            f"{len(labels):,} of {len(scan.indices):,} rows judged by their {NEIGHBOURS} nearest; of {scan.share}",
+            f"contradicted: {wrong} of the {asked} surest rows ({share:.1%}), {errors:.1%} of all rows",
+        ]
+        if found.skill < self.quick_skill:
+            raise NotApplicable(
+                f"cannot judge quickly: the nearest rows are right about {found.accuracy:.1%} of the labels, always "
+                f"the commonest class about {found.majority:.1%}"
+            )
+        there, judged = contradicted_classes(found)
+        chance = float(binom.sf(wrong - 1, asked, self.overlap * errors))
+        everywhere = there >= max(2, self.all_classes * judged)
+        if share >= self.share and everywhere and chance <= self.quick_chance_note and len(found.suspected):
+            severity = Severity.WARNING if chance <= self.quick_chance else Severity.NOTE
+            return self._wrong(scan, found, numbers, share, severity, evidence)
+        return self.fine(
+            f"{len(labels):,} labels compared with those of the nearest rows: {wrong} of the {asked:,} surest are "
+            "contradicted; `deep=True` looks closer",
+            evidence=evidence,
+        )
+
+    def _rows(self, subject: Subject, most: int, side: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        scan = subject.scan("train")
+        given = class_of_rows(scan, task_or_none(subject))
+        return judged_rows(scan, given, most=most, fewest=self.fewest, of_a_class=self.folds, side=side)
+
     def _wrong(
         self, scan: Scan, found: Doubts, numbers: np.ndarray, share: float, severity: Severity, evidence: list[str]
     ) -> Answer:
         listed = found.suspected
-        finding = self.found(
+        says = (
             f"{len(listed)} of {len(numbers):,} labels ({len(listed) / len(numbers):.1%}) look wrong, most of all "
-            "sample "
-            f"{numbers[listed[0]]}, labelled {_given(found, listed[0])} and taken for {_predicted(found, listed[0])}; "
-            f"even where models are surest, {share:.1%} of the labels contradict them (limit {self.share:.0%})",
-            severity=severity,
-            measured=share,
-            limit=self.share,
-            where=[f"sample {number}" for number in numbers[listed[:MOST_NAMED]]],
-            evidence=[*evidence, *_lines(found, listed, numbers)],
-            to_type=_look(numbers[listed]),
+            f"sample {numbers[listed[0]]}, {both_classes(found, listed[0])}; even where models are surest, {share:.1%} "
+            f"of the labels contradict them (limit {self.share:.0%})"
         )
-        return self._shown(scan, finding, found, listed, numbers, evidence)
+        return self._listed(scan, found, listed, numbers, evidence, says=says, measured=share, severity=severity)
 
     def _few(self, scan: Scan, found: Doubts, numbers: np.ndarray, evidence: list[str]) -> Answer:
         order = np.argsort(found.confidence, kind="stable")
         listed = order[(found.surest & (found.given != found.predicted))[order]]
-        finding = self.found(
+        says = (
             f"{len(listed)} of {len(numbers):,} labels {'looks' if len(listed) == 1 else 'look'} wrong, most of all "
-            "sample "
-            f"{numbers[listed[0]]}, labelled {_given(found, listed[0])} and taken for {_predicted(found, listed[0])} "
-            "with "
-            f"a probability of {found.confidence[listed[0]]:.2g} for its label; from {self.share:.0%} of the surest "
-            "rows on "
-            "it is a warning",
-            severity=Severity.NOTE,
-            measured=len(listed) / max(1, int(found.surest.sum())),
+            f"sample {numbers[listed[0]]}, {both_classes(found, listed[0])} with a probability of "
+            f"{found.confidence[listed[0]]:.2g} for its label; from {self.share:.0%} of the surest rows on it is a "
+            "warning"
+        )
+        share = len(listed) / max(1, int(found.surest.sum()))
+        return self._listed(scan, found, listed, numbers, evidence, says=says, measured=share, severity=Severity.NOTE)
+
+    def _listed(
+        self, scan: Scan, found: Doubts, listed: np.ndarray, numbers: np.ndarray, evidence: list[str], **said: Any
+    ) -> Answer:
+        finding = self.found(
+            said.pop("says"),
             limit=self.share,
             where=[f"sample {number}" for number in numbers[listed[:MOST_NAMED]]],
-            evidence=[*evidence, *_lines(found, listed, numbers)],
-            to_type=_look(numbers[listed]),
+            evidence=[*evidence, *lines_of(found, listed, numbers)],
+            to_type=to_look_at(numbers[listed]),
+            **said,
         )
-        return self._shown(scan, finding, found, listed, numbers, evidence)
-
-    def _shown(
-        self, scan: Scan, finding: Finding, found: Doubts, listed: np.ndarray, numbers: np.ndarray, evidence: list[str]
-    ) -> Answer:
-        pictures = []
-        if scan.kind == "image":
-            captions = tuple(f"{_given(found, row)}, or {_predicted(found, row)}?" for row in listed[:24])
-            pictures = [
-                Shown(title="Labels that look wrong", indices=tuple(numbers[listed[:24]].tolist()), captions=captions)
-            ]
-        return self.bad(finding, evidence=evidence, pictures=pictures)
-
-    def _judged(self, scan: Scan, given: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Return features, labels and sample numbers of the rows that can be judged."""
-        if scan.features is None or not scan.features.size:
-            raise NotApplicable(f"the samples are no rows of numbers (kind `{scan.kind}`)")
-        counts = np.bincount(given[given >= 0], minlength=1)
-        usable = np.flatnonzero((given >= 0) & (counts[given] >= self.folds))
-        usable = usable[some_rows(len(usable), self.rows, np.random.default_rng(0))]
-        counts = np.bincount(given[usable], minlength=1)
-        usable = usable[counts[given[usable]] >= self.folds]
-        kinds = len(np.unique(given[usable]))
-        if len(usable) < self.fewest or kinds < 2:
-            raise NotApplicable(
-                f"{len(usable)} rows in {kinds} classes of at least {self.folds}, wanted {self.fewest} rows in 2 or "
-                "more"
-            )
-        features = filled(scan.features[usable])
-        if scan.thumbnails is not None:
-            features = np.column_stack([features, _small(scan.thumbnails[usable])])
-        return features, given[usable], scan.indices[scan.rows[usable]]
-
-
-def _small(thumbnails: np.ndarray) -> np.ndarray:
-    count, height, width = thumbnails.shape[:3]
-    parts = thumbnails.reshape(count, THUMBNAIL, height // THUMBNAIL, THUMBNAIL, width // THUMBNAIL, -1)
-    return parts.mean((2, 4), dtype=np.float32).reshape(count, -1).astype(np.float64)
-
-
-def _given(found: Doubts, row: int) -> str:
-    return f"{found.classes[found.given[row]]}"
-
-
-def _predicted(found: Doubts, row: int) -> str:
-    return f"{found.classes[found.predicted[row]]}"
-
-
-def _lines(found: Doubts, listed: np.ndarray, numbers: np.ndarray) -> list[str]:
-    return [
-        f"sample {numbers[row]}: labelled {_given(found, row)} (probability {found.confidence[row]:.2g}), taken for "
-        f"{_predicted(found, row)}"
-        for row in listed[:20]
-    ]
-
-
-def _look(numbers: np.ndarray) -> str:
-    return (
-        f"doubtful = {[int(number) for number in numbers[:MOST_NAMED]]}\n"
-        "for index in doubtful:\n"
-        "    print(index, dataset[index][1])  # look at each, and mend the label or leave the sample out"
-    )
+        return self.bad(finding, evidence=evidence, pictures=shown(scan, found, listed, numbers))

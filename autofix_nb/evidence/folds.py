@@ -68,6 +68,14 @@ def doubts(features: np.ndarray, labels: np.ndarray, *, folds: int = 5, seed: in
     """Return what a model asked in folds says of the labels; features (n, d), each class `folds` rows or more."""
     classes, given = np.unique(labels, return_inverse=True)
     probabilities = out_of_fold(features, given, folds=folds, seed=seed)
+    return doubts_of(probabilities, classes, given, sureness=probabilities.max(1))
+
+
+def doubts_of(probabilities: np.ndarray, classes: np.ndarray, given: np.ndarray, *, sureness: np.ndarray) -> Doubts:
+    """Return what probabilities (n, K), each made without the row's own label, say of the labels.
+
+    `sureness` (n,) tells which rows are the surest.
+    """
     rows = np.arange(len(given))
     predicted = probabilities.argmax(1)
     confidence = probabilities[rows, given]
@@ -82,7 +90,7 @@ def doubts(features: np.ndarray, labels: np.ndarray, *, folds: int = 5, seed: in
         predicted=np.where(suspected, rival, predicted),
         confidence=confidence,
         suspected=order[suspected[order]],
-        surest=_surest(probabilities.max(1), predicted),
+        surest=_surest(sureness, predicted),
     )
 
 
@@ -100,30 +108,31 @@ def out_of_fold(features: np.ndarray, given: np.ndarray, *, folds: int, seed: in
     )
     results = np.zeros((len(models), len(given), int(given.max()) + 1))
     for teach, ask in StratifiedKFold(folds, shuffle=True, random_state=seed).split(features, given):
-        scaled = _scaled(features, teach, seed)
+        values = scaled(features, teach, seed)
         for result, model in zip(results, models, strict=True):
             with warnings.catch_warnings():
                 # Weights that are nearly found do as well here.
                 warnings.simplefilter("ignore", ConvergenceWarning)
-                model.fit(scaled[teach], given[teach])
-            result[np.ix_(ask, model.classes_)] = model.predict_proba(scaled[ask])
+                model.fit(values[teach], given[teach])
+            result[np.ix_(ask, model.classes_)] = model.predict_proba(values[ask])
     right = (results.argmax(2) == given).mean(1)
     return results[int(right.argmax())]
 
 
-def _scaled(features: np.ndarray, teach: np.ndarray, seed: int) -> np.ndarray:
+def scaled(features: np.ndarray, teach: np.ndarray, seed: int) -> np.ndarray:
+    """Return all rows brought to the scale of those that teach; of many features, their principal components."""
     mean, deviation = features[teach].mean(0), features[teach].std(0)
     usable = deviation > 1e-9 * np.maximum(1.0, np.abs(mean))
     # A single value far out must not decide.
-    scaled = np.clip((features[:, usable] - mean[usable]) / deviation[usable], -10, 10)
-    if not scaled.shape[1]:
+    values = np.clip((features[:, usable] - mean[usable]) / deviation[usable], -10, 10)
+    if not values.shape[1]:
         return np.zeros((len(features), 1))
-    if scaled.shape[1] > 2 * MOST_COMPONENTS and len(teach) > MOST_COMPONENTS:
+    if values.shape[1] > 2 * MOST_COMPONENTS and len(teach) > MOST_COMPONENTS:
         from sklearn.decomposition import PCA
 
-        scaled = PCA(MOST_COMPONENTS, random_state=seed).fit(scaled[teach]).transform(scaled)
-        scaled /= max(1e-9, float(scaled[teach].std()))
-    return scaled
+        values = PCA(MOST_COMPONENTS, random_state=seed).fit(values[teach]).transform(values)
+        values /= max(1e-9, float(values[teach].std()))
+    return values
 
 
 def _surest(confidence: np.ndarray, predicted: np.ndarray) -> np.ndarray:

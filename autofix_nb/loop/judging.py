@@ -80,12 +80,12 @@ def _gains(objective: Any, outputs: list[torch.Tensor], targets: list[Any]) -> t
 
     Nothing where rows and targets do not go together, or the loss may not be asked twice.
     """
-    task = getattr(objective, "task", None)
+    task, treatment = getattr(objective, "task", None), getattr(objective, "treatment", None)
     pairs_of = zip(outputs, targets, strict=False)
     fit = outputs and all(isinstance(one, torch.Tensor) and len(one) == len(its) for its, one in pairs_of)
-    if task is None or not fit or any(one.shape[1:] != outputs[0].shape[1:] for one in outputs):
+    if task is None or not fit or not (_have_one_shape(outputs) and _have_one_shape(targets)):
         return (), math.nan
-    loss = treated(task, Treatment(loss=objective.treatment.loss))
+    loss = task.loss if treatment is None else treated(task, Treatment(loss=treatment.loss))
     every, wanted, pairing, pairs = torch.cat(outputs), torch.cat(targets), Pairing(), []
     with pairing.asking(loss) as may:
         # Rows far apart make a piece: validation data may be sorted.
@@ -98,6 +98,11 @@ def _gains(objective: Any, outputs: list[torch.Tensor], targets: list[Any]) -> t
         return (), math.nan
     right, wrong = np.array(pairs).T
     return tuple((wrong - right).tolist()), float(wrong.mean())
+
+
+def _have_one_shape(parts: Sequence[torch.Tensor]) -> bool:
+    """Tell whether these batches can lie in one table."""
+    return all(part.dim() and part.shape[1:] == parts[0].shape[1:] for part in parts)
 
 
 def _goal(metrics: Mapping[str, Any], goal: str, outputs: list[Any], targets: list[Any]) -> float:

@@ -54,7 +54,7 @@ def dare_after(policy: "Policy", finding: Finding, run: Any, race: Race) -> bool
 
 def dare(policy: "Policy", finding: Finding, run: Any) -> bool:
     """Make the most thorough changes where no steps are left to race them. Returns whether there were any."""
-    offers = Offers(run=run, may=policy.may, seen=set(), fresh_is_affordable=True)
+    offers = Offers(run=run, may=policy.may, seen=set(), fresh_is_affordable=policy.may("restart"))
     guesses = [one for one in offers.against(finding, learnt=False) if one.resort]
     if not guesses:
         return False

@@ -60,7 +60,7 @@ def wants_race(policy: "Policy", finding: Finding, run: Any) -> bool:
 def treat(policy: "Policy", finding: Finding, run: Any) -> bool:
     """Race what could help against a finding that was noted, and take over the winner. Returns whether one was."""
     learnt = has_learnt(run.history)
-    affordable = _is_affordable(policy, run)
+    affordable = policy.may("restart") and _is_affordable(policy, run)
     fresh = not learnt and finding.code in FROM_THE_FIRST and affordable
     run.starts_fresh = fresh
     tried = set(policy.races.tried)

@@ -69,7 +69,9 @@ def _quickest(race: Race, left: float) -> int | None:
 
     def wins(one: Score) -> bool:
         faster = start.loss - one.loss > QUICKER * max(0.0, start.loss - control.loss)
-        return faster and _gets_better(one, control, left / race.steps)
+        ahead = left / race.steps
+        # Faster than a control that goes up is not enough: by then it must have learnt something.
+        return faster and _gets_better(one, control, ahead) and _gets_better(one, start, ahead)
 
     return _best(race, wins)
 

@@ -48,7 +48,7 @@ def preflight(
     `step` mean the same as in `fit`. `optimizer`, where one was made already, is compared with the model.
 
     `deep=True` also lets a copy of the model learn one batch by heart, tries how large a batch fits into memory, and
-    looks for wrong labels. What does not fit into `budget_seconds` is answered by "no time left"; the data are gone
+    looks closer at labels. What does not fit into `budget_seconds` is answered by "no time left"; the data are gone
     over once at most. `preset="design"` takes the round thresholds that people know, `ignore` leaves out checks by
     code.
 

@@ -2,6 +2,8 @@
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from sklearn import datasets
 
 from autofix_nb.checks import ask
@@ -125,9 +127,111 @@ def test_not_applicable(labels, why):
     assert why in why_not(CHECK, deep(scan(values, labels)))
 
 
-def test_deep_only_and_within_the_time():
-    """It takes its time, so it is asked for."""
+def test_a_closer_look_is_asked_for_and_has_its_time():
+    """Models are asked with `deep=True` only."""
     values, labels = CLEAN["digits"]
 
-    assert "`deep=True` only" in why_not(CHECK, subject_of(scan(values, labels)))
+    assert "nearest rows" in answer_of(CHECK, subject_of(scan(values, labels))).says
+    assert "models" in answer_of(CHECK, deep(scan(values[:300], labels[:300]))).says
     assert "no time left" in why_not(CHECK, deep(scan(values, labels), seconds=1.0))
+
+
+# --- the quick look ---------------------------------------------------------------------------------------------------
+
+
+def quick(values, labels, **fields):
+    """Return what the quick look found, worst first; where it cannot judge, nothing."""
+    asked = ask(CHECK, subject_of(scan(values, labels, **fields)))
+    assert asked.broke is None, asked.why_not
+    return asked.findings
+
+
+def drawn_anew(labels, share, seed=0):
+    """Return labels of which a share was drawn anew."""
+    random = np.random.default_rng(seed)
+    chosen = random.random(len(labels)) < share
+    return np.where(chosen, random.integers(0, labels.max() + 1, len(labels)), labels)
+
+
+@pytest.mark.parametrize("name", CLEAN)
+def test_clean_labels_are_left_alone_at_a_glance(name):
+    """Whichever two thirds of the rows are there."""
+    values, labels = CLEAN[name]
+    for seed in range(5):
+        rows = np.random.default_rng(seed).permutation(len(labels))[: 2 * len(labels) // 3]
+
+        assert () == quick(values[rows], labels[rows])
+
+
+@pytest.mark.parametrize(("name", "share"), [("digits", 0.4), ("breast_cancer", 0.3)])
+def test_many_wrong_labels_are_seen_at_a_glance(name, share):
+    """With samples to look at, and nothing is to be done by itself."""
+    values, labels = CLEAN[name]
+    drawn = drawn_anew(labels, share)
+
+    (finding,) = quick(values, drawn)
+    named = [int(place.removeprefix("sample ")) for place in finding.where]
+
+    assert finding.severity == Severity.WARNING
+    assert () == finding.fixes
+    assert (drawn != labels)[named].mean() > 0.75
+    assert finding.measured >= finding.limit
+
+
+@pytest.mark.parametrize("count", [150, 600])
+@pytest.mark.parametrize("apart", [1.2, 1.6, 2.0, 3.0])
+def test_classes_that_overlap_are_not_accused_at_a_glance(apart, count):
+    """Their contradictions lie among the unsure rows."""
+    warned = 0
+    for seed in range(10):
+        random = np.random.default_rng(seed)
+        labels = random.integers(0, 2, count)
+        values = random.normal(size=(count, 4)) + apart * np.outer(labels, [1, 0, 0, 0])
+        warned += any(finding.severity > Severity.NOTE for finding in quick(values, labels))
+
+    assert 0 == warned
+
+
+@pytest.mark.parametrize("told_apart", [0.5, 0.8])
+def test_a_class_that_nothing_tells_from_another_is_not_accused_at_a_glance(told_apart):
+    """Then one class alone is contradicted: wrong labels lie in all of them."""
+    random = np.random.default_rng(0)
+    labels = (random.random(1200) < 0.2).astype(int)
+    shown = labels * (random.random(1200) < told_apart)
+    values = random.normal(size=(1200, 6)) + 4 * shown[:, None]
+
+    assert () == quick(values, labels)
+
+
+@given(st.integers(0, 50), st.sampled_from([2.0**-10, 3.0, 1e4]), st.floats(-100, 100))
+@settings(max_examples=10, deadline=None)
+def test_units_and_the_order_of_the_rows_do_not_show_at_a_glance(seed, unit, shift):
+    """Features are brought to one scale."""
+    values, labels = CLEAN["wine"]
+    wrong = drawn_anew(labels, 0.3)
+    order = np.random.default_rng(seed).permutation(len(labels))
+
+    plain, other = quick(values, wrong), quick(values[order] * unit + shift * unit, wrong[order])
+
+    assert [finding.severity for finding in plain] == [finding.severity for finding in other]
+
+
+def test_rows_that_lie_in_one_place():
+    """Each is judged by the others, not by itself, whichever of them comes first."""
+    values = np.repeat(np.eye(4), 60, axis=0)
+    labels = np.repeat(np.arange(4), 60)
+
+    assert () == quick(values, labels)
+    (finding,) = quick(values, drawn_anew(labels, 0.3))
+    assert finding.severity == Severity.WARNING
+
+
+@pytest.mark.parametrize(
+    ("shape", "why"), [((60, 3), "wanted 100 rows"), ((300, 400), "of up to 256 features"), ((300, 3), "cannot judge")]
+)
+def test_what_a_glance_does_not_tell(shape, why):
+    """Few rows, many features, and labels that have nothing to do with the features."""
+    random = np.random.default_rng(0)
+    looked_at = scan(random.normal(size=shape), random.integers(0, 2, shape[0]))
+
+    assert why in why_not(CHECK, subject_of(looked_at))

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from autofix_nb.detectors import NotApplicable
 from autofix_nb.detectors.learning_rate_too_high import LearningRateTooHigh
 from autofix_nb.finding import Severity
 from tests.runs import history
@@ -141,3 +142,22 @@ def test_a_loss_that_leapt_and_is_back_at_chance_is_said_at_once(more, fires):
     found = DETECTOR.check(run)
 
     assert fires == (found is not None and "the loss leapt" in found.says)
+
+
+@pytest.mark.parametrize(("steps", "fires"), [(9, None), (10, True), (25, True)])
+def test_weights_that_were_thrown_are_said_at_the_first_look(steps, fires):
+    """After ten losses, while there are steps to begin again with; a loss that only diverges waits for forty."""
+    thrown = np.r_[2.3, 60.0, 40.0, np.full(22, 20.0)][:steps]
+    samples = {"gain": [0.0] * 5, "mispaired": [2.3] * 5, "chance": [2.3]}
+    replaced = history(loss=thrown, update_ratio=[0.97, 0.06], **samples)
+    moved = history(loss=thrown, update_ratio=[0.03, 0.02], **samples)
+    for run in (replaced, moved):
+        run.facts.update(planned_steps=300, batch_size=32)
+
+    if fires:
+        assert "the loss leapt" in DETECTOR.check(replaced).says
+    else:
+        with pytest.raises(NotApplicable, match="of 10"):
+            DETECTOR.check(replaced)
+    with pytest.raises(NotApplicable):
+        DETECTOR.check(moved)

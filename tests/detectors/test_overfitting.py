@@ -80,6 +80,22 @@ def test_only_a_clear_and_lasting_fall_of_the_goal_is_a_warning(history, severit
     assert severity == (finding and finding.severity)
 
 
+@pytest.mark.parametrize(
+    ("val_losses", "fires"),
+    [
+        pytest.param(np.geomspace(1.0, 0.4, 11), False, id="still-falls"),
+        pytest.param([*np.geomspace(1.0, 0.4, 9), 0.4, 0.4], False, id="is-at-its-lowest"),
+        pytest.param([*np.geomspace(1.0, 0.4, 6), 0.5, 0.6, 0.7, 0.8, 0.9], True, id="rises"),
+        pytest.param(None, True, id="unknown"),
+    ],
+)
+def test_nothing_is_learnt_by_heart_while_the_validation_loss_falls(val_losses, fires):
+    """A share of few rows falls by chance."""
+    finding = Overfitting().check(run([*RISES, 0.8, 0.79, 0.78, 0.77, 0.76], val_losses=val_losses))
+
+    assert fires == (finding is not None and finding.severity == Severity.WARNING)
+
+
 def test_a_note_asks_for_nothing():
     """A model that grows too sure of itself is none that must be mended."""
     finding = Overfitting().check(run([0.9] * 11, val_losses=[0.5] * 5 + [0.7, 0.8, 0.9, 1.0, 1.1, 1.2]))

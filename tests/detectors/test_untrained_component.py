@@ -77,6 +77,24 @@ def test_a_large_front_that_only_the_optimizer_leaves_out_is_meant():
     assert W == DETECTOR.check(run(0, 0, **outside, signals=IDLE)).severity
 
 
+@pytest.mark.parametrize(("looks", "severity"), [(3, None), (4, W)])
+def test_what_no_group_holds_is_said_when_it_is_known_whether_the_rest_learns(looks, severity):
+    """A look later than what is frozen by mistake."""
+    outside, frozen = run(0, outside_optimizer=["stem.weight"]), run(0, frozen_untrained=["stem.weight"])
+    frozen.facts["frozen"] = ["stem.weight"]
+    for made in (outside, frozen):
+        for name in [name for name in made._series if name.startswith(("update_ratio", "lr"))]:
+            values = made.values(name)[:looks].tolist()
+            made._series.pop(name)
+            for step, value in enumerate(values):
+                made.record(step, **{name: value})
+
+    found, at_once = DETECTOR.check(outside), DETECTOR.check(frozen)
+
+    assert severity == (found and found.severity)
+    assert W == at_once.severity
+
+
 @pytest.mark.parametrize(
     ("signals", "more", "severity"),
     [

@@ -35,6 +35,25 @@ def test_only_where_the_newest_epochs_brought_something(goals, higher, left, mor
     assert (None if more is None else {"extra_epochs": more}) == (change and change.after)
 
 
+@pytest.mark.parametrize(
+    ("losses", "more"),
+    [
+        pytest.param([2.0 * 0.8**place for place in range(10)], 3, id="falls"),
+        pytest.param([2.0] * 10, None, id="stands"),
+        pytest.param([2.0 * 0.8**place for place in range(7)] + [0.6] * 3, None, id="has-stopped"),
+        pytest.param([float("nan")] * 10, None, id="unknown"),
+    ],
+)
+def test_a_validation_loss_that_falls_is_as_good_as_a_goal_that_rises(losses, more):
+    """A share of few rows jumps about while the loss tells that it goes on."""
+    run = run_of(FLAT)
+    for row, loss in zip(run.history.epochs, losses, strict=True):
+        row["val/loss"] = loss
+    change = TrainLonger().plan(finding(), run)
+
+    assert more == (change and change.after["extra_epochs"])
+
+
 def test_what_a_restart_took_away_stays():
     """More epochs come on top of those that were on top already."""
     run = run_of(RISING)

@@ -76,9 +76,9 @@ KINDS = {
 
 
 def candidate(run: Any, kind: str, *, fresh: bool = False) -> Candidate:
-    """Return a candidate of one kind, or of several joined by "+"."""
+    """Return a candidate of one kind, or of several joined by "+"; with a "!" at its end it is a last resort."""
     fixes = []
-    for one in kind.split("+"):
+    for one in kind.rstrip("!").split("+"):
         for name, after in KINDS[one]:
             if name == "raising":
                 fixes.append((Raising(), Change(fix="clip_gradients", touches="loop", says="raises")))
@@ -90,7 +90,7 @@ def candidate(run: Any, kind: str, *, fresh: bool = False) -> Candidate:
                 before = {setting: getattr(run.controls, setting) for setting in after}
                 change = Change(fix=name, touches=FIXES[name].touches, says=name, before=before, after=after)
             fixes.append((FIXES[name](), change))
-    return Candidate(fixes=fixes, fresh=fresh)
+    return Candidate(fixes=fixes, fresh=fresh, resort=kind.endswith("!"))
 
 
 @dataclass

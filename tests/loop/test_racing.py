@@ -1,16 +1,21 @@
 """A race leaves nothing behind where nobody wins; where somebody does, the run goes on from there."""
 
 import random
+from contextlib import contextmanager
 
 import numpy as np
 import pytest
 import torch
 from torch import nn
 from torch.optim import lr_scheduler
+from torch.optim.optimizer import register_optimizer_step_pre_hook
 from torch.utils.data import DataLoader, IterableDataset, TensorDataset
 
 import autofix_nb as af
+from autofix_nb.fixes import FIXES
 from autofix_nb.loop import racing
+from autofix_nb.policy import treating
+from autofix_nb.policy.races import Races
 from tests.cases import Lstm, digits, digits_loaders
 from tests.loop.sides import Alarm, Booked, Norm, left_behind, told
 
@@ -36,6 +41,17 @@ def trained(fit, model=Norm, make=adam, *, batch_size=28, epochs=2, alarms=(50,)
     return fit(model, loader if train is None else train, val, epochs=epochs, optimizer=optimizer, **options), optimizer
 
 
+@contextmanager
+def counted_steps():
+    """Count the steps of all optimizers."""
+    count = {"steps": 0}
+    hook = register_optimizer_step_pre_hook(lambda *_: count.update(steps=count["steps"] + 1))
+    try:
+        yield count
+    finally:
+        hook.remove()
+
+
 @pytest.mark.parametrize(
     ("kinds", "options"),
     [
@@ -46,6 +62,7 @@ def trained(fit, model=Norm, make=adam, *, batch_size=28, epochs=2, alarms=(50,)
         pytest.param(("optimizer", "norm"), {"make": momentum, "scheduler": "one-cycle"}, id="momentum-and-one-cycle"),
         pytest.param(("optimizer", "settings", "drawn"), {"model": Lstm}, id="lstm"),
         pytest.param(("optimizer", "norm", "reshuffle"), {"accumulate": 2, "alarms": (25, 50)}, id="accumulated"),
+        pytest.param(("settings", "drawn", "norm+optimizer!"), {"alarms": (10, 25)}, id="early-and-last-resort"),
     ],
 )
 @pytest.mark.parametrize("fresh", [False, True], ids=["present-weights", "first-weights"])
@@ -135,6 +152,87 @@ def test_a_run_that_begins_again_gets_its_planned_steps(fit, monkeypatch, alarm,
     assert run.history.facts["lineage_from"] == alarm - 20
     assert 3 + extra == len(run.history.epochs)
     assert "val/loss" in run.history.epochs[-1]
+
+
+@pytest.mark.parametrize(
+    ("kinds", "winner", "most", "raced"),
+    [
+        pytest.param(("settings", "clipped", "optimizer!", "another!"), None, 80, 3, id="kept-back-for-one"),
+        pytest.param(("settings", "clipped", "optimizer!", "another!"), 0, 100, 2, id="not-wanted-any-more"),
+        pytest.param(("settings", "clipped", "weights"), None, 80, 3, id="no-last-resort"),
+        pytest.param(("settings", "clipped", "weights"), None, 60, 2, id="no-steps-for-the-third"),
+        pytest.param(("settings", "clipped", "weights"), 0, 60, 3, id="the-winners-steps-are-the-runs"),
+        pytest.param(("settings", "clipped", "optimizer!"), None, 60, 2, id="too-few-to-keep-back"),
+    ],
+)
+def test_steps_are_kept_back_for_a_last_resort(fit, monkeypatch, kinds, winner, most, raced):
+    """Where there are enough of them, and as long as nobody else won; of 20 steps each, the control's among them."""
+    booked = Booked(kinds, winner=winner).put(monkeypatch)
+    monkeypatch.setattr(Races, "steps_each", lambda *_, **__: (20, most))
+    run, _ = trained(fit, epochs=3, alarms=(25,))
+    (entry,) = run.journal.entries("race")
+
+    assert raced == len(booked.scores[-1]) - 1 == len(entry["candidates"])
+    assert entry["taken"] <= most + (0 if winner is None else 20)
+
+
+@pytest.mark.parametrize(
+    ("scheduler", "counts"),
+    [
+        pytest.param(None, True, id="no-schedule"),
+        pytest.param(lambda made: (lr_scheduler.ExponentialLR(made, 0.99), "step"), False, id="schedule"),
+    ],
+)
+def test_a_winners_steps_are_the_runs_own(fit, monkeypatch, scheduler, counts):
+    """It ends so much earlier, if no schedule is cut off by it; in all it takes the control's steps more, or both."""
+    Booked(("settings",), winner=0).put(monkeypatch)
+    with counted_steps() as count:
+        run, _ = trained(fit, epochs=3, alarms=(25,), scheduler=scheduler, fixes=set(FIXES) - {"train_longer"})
+
+    assert 150 - 20 * counts == run.history.step("loss")
+    assert 150 + 20 * (1 if counts else 2) == count["steps"]
+    assert "finished" == run.status
+    assert "val/loss" in run.history.epochs[-1]
+
+
+@pytest.mark.parametrize(
+    ("kinds", "winner", "fresh"),
+    [
+        pytest.param(("settings", "clipped", "optimizer!", "norm+optimizer!"), None, False, id="nobody"),
+        pytest.param(("settings", "clipped", "optimizer!"), 1, False, id="second"),
+        pytest.param(("settings", "clipped", "optimizer!"), 2, False, id="last-resort"),
+        pytest.param(("settings", "clipped", "optimizer!"), 2, True, id="last-resort-from-the-first"),
+    ],
+)
+def test_whatever_wins_the_run_takes_half_as_many_steps_more_at_most(fit, monkeypatch, kinds, winner, fresh):
+    """Races one after another, at the first moment that they may."""
+    own = Races.steps_each
+    Booked(kinds, winner=winner, fresh=fresh).put(monkeypatch)
+    monkeypatch.setattr(Races, "steps_each", own)
+    wants = lambda policy, finding, run: not policy.trials and policy.races.may_race(finding, run.history)  # noqa: E731
+    monkeypatch.setattr(treating, "wants_race", wants)
+    monkeypatch.setattr("autofix_nb.policy.policy.wants_race", wants)
+    monkeypatch.setattr(Races, "may_race", lambda races, _, history: races.left(history) >= 40)
+    monkeypatch.setattr("autofix_nb.policy.policy.QUIET_STEPS", 0)
+    monkeypatch.setattr("autofix_nb.loop.guard.EVERY", 5)
+    with counted_steps() as count:
+        run, _ = trained(fit, epochs=4, alarms=(10, *range(25, 200, 10)))
+
+    assert run.journal.entries("race")
+    assert count["steps"] <= 300
+
+
+def test_the_first_looks_come_early(fit):
+    """After 10 and 25 steps, and then after every 50th; and with each epoch."""
+    asked = []
+
+    class Asked(Alarm):
+        def check(self, history):
+            asked.append(int(history.step("loss")))
+
+    trained(fit, epochs=3, batch_size=20, detectors=[Asked()])
+
+    assert [10, 25, 50, 70, 100, 140, 150, 200, 210] == sorted(set(asked))
 
 
 def test_streams_that_are_their_own_iterator_are_left_alone(fit):

@@ -1,6 +1,8 @@
 """A run whose race was won goes on from there: also after a kill, after an undone trial, and with its best weights."""
 
 from contextlib import suppress
+from dataclasses import dataclass, replace
+from typing import ClassVar
 
 import numpy as np
 import pytest
@@ -9,8 +11,9 @@ from torch.optim import lr_scheduler
 from torch.optim.optimizer import register_optimizer_step_pre_hook
 
 from autofix_nb.checkpoints import Store
+from autofix_nb.finding import Severity
 from autofix_nb.fixes import FIXES
-from autofix_nb.policy import treating
+from autofix_nb.policy import Policy, daring, treating
 from tests.cases import digits_loaders, same_weights
 from tests.loop.sides import Alarm, Booked, Norm
 from tests.loop.test_resume import StopAt, press_stop, raise_interrupt
@@ -26,6 +29,8 @@ MENDED = {
     "reshuffled": (("reshuffle",), False),
     "begun-again": (("settings",), True),
     "normed-and-swapped": (("norm+optimizer+reshuffle",), True),
+    "rate-held": (("held",), False),
+    "rate-held-from-the-first": (("held+clipped!",), True),
 }
 
 
@@ -87,6 +92,46 @@ def test_a_run_that_was_mended_goes_on_as_if_never_stopped(fit, won, kinds, fres
     assert same_weights(whole.last_weights, run.last_weights)
     assert [row.get("val/loss") for row in whole.history.epochs] == [row.get("val/loss") for row in run.history.epochs]
     assert whole.history.facts["planned_steps"] == run.history.facts["planned_steps"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Dead(Alarm):
+    """Says that the run is dead at the steps it was told."""
+
+    code: ClassVar = "L01"
+    title: ClassVar = "Learning rate too high"
+
+    def check(self, history):
+        said = super().check(history)
+        return said and replace(said, severity=Severity.CRITICAL)
+
+
+@pytest.mark.parametrize("gained", [True, False])
+@pytest.mark.parametrize("raced", [True, False])
+def test_a_dared_change_stays_only_if_something_is_learnt(fit, won, monkeypatch, raced, gained):
+    """After a race that nobody won, or where no steps are left for one; undone and said else, and never dared again."""
+    booked = won(("settings", "optimizer+clipped!"))
+    booked.winner = None
+    said = []
+    monkeypatch.setattr(daring, "has_learnt", lambda history: False)
+    monkeypatch.setattr(daring, "WORSE", 100.0)
+    monkeypatch.setattr("autofix_nb.policy.policy.has_gained", lambda now, before: gained)
+    if not raced:
+        monkeypatch.setattr("autofix_nb.policy.policy.wants_race", lambda *_: False)
+    own = Policy.__init__
+    monkeypatch.setattr(Policy, "__init__", lambda self, *a, **more: own(self, *a, **more | {"say": said.append}))
+
+    run = trained(fit, epochs=5, alarms=(), detectors=[Dead(steps=(45, 195))])
+    changes, outcomes = run.journal.entries("change"), run.journal.entries("outcome")
+
+    assert ["swap_optimizer", "clip_gradients"] == [entry["fix"] for entry in changes]
+    assert (2 if raced else 0) >= len(run.journal.entries("race")) >= raced
+    assert ["kept" if gained else "undone"] * 2 == [entry["verdict"] for entry in outcomes]
+    assert {145 - 145 % 15 + 15 * (145 % 15 > 0)} == {entry["step"] for entry in outcomes}
+    assert gained == (not any("did not keep what it promised" in text for text in said))
+    assert any("nothing was surely better, and there is nothing to lose" in text for text in said)
+    settings = torch.load(run.folder / "checkpoints" / "last.pt", weights_only=True)["controls"]
+    assert gained == (settings["optimizer"] is not None) == (settings["clip_norm"] is not None)
 
 
 def test_a_resumed_run_can_begin_again_from_its_first_weights(fit, won):

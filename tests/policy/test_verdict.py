@@ -7,7 +7,20 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from autofix_nb.policy.verdict import ERRORS, POINTS, Score, best_of, in_units_of, is_decisively_better, is_worse
+from autofix_nb.policy.verdict import (
+    ERRORS,
+    ERRORS_KNOWN,
+    FEW_BATCHES,
+    KNOWN,
+    POINTS,
+    Score,
+    best_of,
+    has_gained,
+    in_units_of,
+    is_decisively_better,
+    is_worse,
+    knows_more,
+)
 
 LOSSES = st.lists(st.floats(1e-3, 1e3), min_size=1, max_size=12)
 
@@ -128,3 +141,101 @@ def test_of_equals_the_first_is_the_best(losses):
     one = Score(loss=float(np.mean(losses)), losses=tuple(losses), rows=10)
 
     assert 0 == best_of([one, one, replace(one, loss=one.loss * 0.99)])
+
+
+# --- what the outputs know --------------------------------------------------------------------------------------------
+
+
+def knowing(gain, *, loss=2.3, level=2.3, swing=0.02, pieces=10):
+    """Return a score whose pieces gain so much, give or take a swing."""
+    swings = swing * np.where(np.arange(pieces) % 2, 1.0, -1.0)
+    return Score(loss=loss, losses=(loss,) * 8, gains=tuple(gain + swings), mispaired=level)
+
+
+@given(
+    st.lists(st.floats(-10, 10), max_size=12),
+    st.floats(0.1, 100),
+    st.sampled_from([2.0**-10, 0.5, 2.0**10]),
+)
+def test_what_is_known_is_a_share_of_the_loss_beyond_chance(gains, level, unit):
+    """No unit, never below 0, and nothing by a few pieces or within four standard errors."""
+    one = Score(loss=level, gains=tuple(gains), mispaired=level)
+    same = Score(loss=level * unit, gains=tuple(gain * unit for gain in gains), mispaired=level * unit)
+    few = len(gains) < FEW_BATCHES
+    error = 0.0 if few else np.std(gains, ddof=1) / np.sqrt(len(gains))
+
+    assert one.known == pytest.approx(same.known)
+    assert one.known >= 0
+    assert one.known == 0 or (not few and np.mean(gains) > ERRORS_KNOWN * error)
+    assert one.known == 0 or one.known == pytest.approx(np.mean(gains) / level)
+
+
+@pytest.mark.parametrize("level", [0.0, -1.0, float("nan")])
+def test_of_a_level_that_is_no_loss_nothing_is_known(level):
+    """There is no share of it."""
+    assert 0.0 == knowing(1.0, level=level).known
+
+
+@pytest.mark.parametrize(
+    ("one", "control", "more"),
+    [
+        pytest.param(knowing(0.1), knowing(0.0), True, id="begins"),
+        pytest.param(knowing(0.005), knowing(0.0), False, id="too-little"),
+        pytest.param(knowing(0.1, swing=0.2), knowing(0.0), False, id="within-its-noise"),
+        pytest.param(knowing(0.1), knowing(0.09), False, id="the-control-does-too"),
+        pytest.param(knowing(0.1), knowing(0.06, swing=0.2), False, id="the-control-may"),
+        pytest.param(knowing(0.1, loss=2.35), knowing(0.0), True, id="an-offset-that-costs-less-than-it-gains"),
+        pytest.param(knowing(0.1, loss=2.6), knowing(0.0), False, id="thrown-far-out"),
+        pytest.param(replace(knowing(0.1), failed="no"), knowing(0.0), False, id="failed"),
+        pytest.param(knowing(0.1), replace(knowing(0.0), failed="no"), False, id="the-control-failed"),
+    ],
+)
+def test_who_has_begun_to_tell_the_rows_apart(one, control, more):
+    """Surely, where the control has not, and at a loss that is hardly higher."""
+    assert more == knows_more(one, control, knowing(0.0))
+
+
+@given(st.floats(-0.1, 0.5), st.floats(2, 3), st.floats(0, 0.5))
+def test_nobody_knows_more_than_itself(gain, loss, swing):
+    """Nor do two know more than each other."""
+    one, other = knowing(gain, loss=loss, swing=swing), knowing(gain / 2, loss=2.3)
+
+    assert not knows_more(one, one, one)
+    assert not (knows_more(one, other, other) and knows_more(other, one, other))
+
+
+@pytest.mark.parametrize(
+    ("now", "before", "gained"),
+    [
+        pytest.param(knowing(0.0), knowing(0.0), False, id="nothing"),
+        pytest.param(knowing(0.1), knowing(0.0), True, id="knows-something"),
+        pytest.param(knowing(KNOWN * 2.3 / 2, swing=1e-4), knowing(0.0), False, id="next-to-nothing"),
+        pytest.param(knowing(0.0, loss=2.0), knowing(0.0), True, id="came-lower"),
+        pytest.param(knowing(0.0, loss=2.29), knowing(0.0), False, id="hardly-lower"),
+        pytest.param(replace(knowing(0.5), failed="no"), knowing(0.0), False, id="failed"),
+        pytest.param(knowing(0.0), None, True, id="nothing-to-compare-with"),
+    ],
+)
+def test_whether_a_dead_training_has_begun_to_learn(now, before, gained):
+    """By what its outputs know, or by its loss."""
+    assert gained == has_gained(now, before)
+
+
+@pytest.mark.parametrize(
+    ("goal", "loss", "worse"),
+    [
+        pytest.param(0.45, 1.0, False, id="within-a-point-or-two"),
+        pytest.param(0.3, 1.0, True, id="the-goal-alone"),
+        pytest.param(0.3, 1.2, True, id="both"),
+        pytest.param(0.3, 0.8, False, id="a-loss-that-is-lower-by-much"),
+        pytest.param(0.3, 0.97, True, id="a-loss-that-is-hardly-lower"),
+        pytest.param(0.46, 2.0, False, id="the-loss-alone"),
+        pytest.param(float("nan"), 1.2, True, id="no-goal-and-the-loss"),
+        pytest.param(float("nan"), 1.01, False, id="no-goal-and-hardly-the-loss"),
+    ],
+)
+def test_to_be_worse_takes_two_witnesses(goal, loss, worse):
+    """Right by one class alone is easily lost on the way to a loss that is lower by much."""
+    one, other = (Score(loss=its, losses=(its,) * 8, goal=of, rows=2000) for its, of in ((loss, goal), (1.0, 0.46)))
+
+    assert worse == is_worse(one, other)

@@ -1,0 +1,236 @@
+"""What may be done against a finding: only what is allowed, each once, gentlest first, last resorts last."""
+
+from types import SimpleNamespace
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from autofix_nb.fixes import FIXES, Change
+from autofix_nb.policy.candidates import (
+    MOST_CANDIDATES,
+    MOST_TOGETHER,
+    NO_CANDIDATES,
+    OF_THE_RATE,
+    Candidate,
+    Offers,
+    _interleaved,
+    _together,
+    named,
+)
+from tests.runs import RealRun, finding
+
+RACED = sorted(set(FIXES) - NO_CANDIDATES)
+FIX_LISTS = st.lists(st.sampled_from(sorted(FIXES)), unique=True, max_size=6)
+
+
+def offers(run=None, *, steps=60, may=lambda name: True, seen=(), **fields):
+    """Return who makes the candidates of a run that has taken so many steps."""
+    run = RealRun() if run is None else run
+    run.step_count = steps
+    return Offers(run=run, may=may, seen=set(seen), **{"fresh_is_affordable": True} | fields)
+
+
+def fixes_of(candidates):
+    """Return the names of the fixes of each candidate."""
+    return [tuple(change.fix for _, change in one.fixes) for one in candidates]
+
+
+def found(code, *fixes):
+    """Return what the look before training found."""
+    return finding(code=code, step=0, fixes=fixes)
+
+
+def one_of(fix, place=0):
+    """Return a candidate of one fix."""
+    return Candidate(fixes=[(FIXES[fix](), Change(fix=fix, touches="loop", says=fix, after={"place": place}))])
+
+
+@given(FIX_LISTS, st.sets(st.sampled_from(sorted(FIXES))), st.booleans(), st.booleans(), st.sampled_from([0, 60]))
+@settings(max_examples=20, deadline=None)
+def test_what_is_offered_is_allowed_and_new_and_ends_with_the_last_resorts(fixes, allowed, learnt, affordable, steps):
+    """Whatever the finding and the permissions; planning touches nothing."""
+    offering = offers(steps=steps, may=lambda name: name in allowed, fresh_is_affordable=affordable)
+    before = offering.run.bits()
+
+    made = offering.against(finding(fixes=tuple(fixes)), learnt=learnt)
+    names = [named(one) for one in made]
+
+    assert before == offering.run.bits()
+    assert {name for together in fixes_of(made) for name in together} <= allowed - NO_CANDIDATES
+    assert len(set(names)) == len(names) <= MOST_CANDIDATES
+    assert affordable or not any(one.fresh for one in made)
+    assert sorted(one.resort for one in made) == [one.resort for one in made]
+    assert sum(one.resort for one in made) <= (0 if learnt else MOST_TOGETHER)
+    again = [named(one) for one in offering.against(finding(fixes=tuple(fixes)), learnt=learnt)]
+    assert not set(again) & set(names)
+    assert [] == offering.against(finding(fixes=tuple(fixes)), learnt=learnt)
+
+
+@pytest.mark.parametrize(
+    ("fixes", "learnt", "resorts"),
+    [
+        pytest.param(
+            ("swap_activations", "scale_lr"), False, [("swap_activations", "swap_optimizer")], id="computes-else"
+        ),
+        pytest.param(("swap_activations", "scale_lr"), True, [], id="learnt-something"),
+        pytest.param(("scale_lr",), False, ["unasked"], id="the-rate-alone-is-blamed"),
+    ],
+)
+def test_a_last_resort_computes_something_else_at_a_usual_rate(fixes, learnt, resorts):
+    """One fault hides the other."""
+    made = [one for one in offers().against(finding(fixes=fixes), learnt=learnt) if one.resort]
+
+    if resorts == ["unasked"]:
+        assert made
+        assert {together[-1] for together in fixes_of(made)} == {"swap_optimizer"}
+        assert not any(set(together[:-1]) & OF_THE_RATE for together in fixes_of(made))
+    else:
+        assert resorts == fixes_of(made)[: len(resorts)]
+        assert bool(resorts) == bool(made)
+
+
+def test_without_permission_to_swap_the_optimizer_there_is_no_last_resort():
+    """It is half of one."""
+    made = offers(may=lambda name: name != "swap_optimizer").against(finding(fixes=("swap_activations",)), learnt=False)
+
+    assert made
+    assert not any(one.resort for one in made)
+
+
+def test_new_weights_come_first_among_the_last_resorts():
+    """Those that led nowhere are no better at another rate."""
+    made = offers().against(finding(fixes=("regularise", "reinitialise")), learnt=False)
+
+    assert "reinitialise" == fixes_of([one for one in made if one.resort])[0][0]
+
+
+def test_weights_that_began_alike_are_drawn_anew_first():
+    """Units that begin alike stay alike."""
+    run = RealRun()
+    plain = fixes_of(offers(run).against(finding(fixes=("scale_lr", "reinitialise")), learnt=True))
+    run.history.facts["equal_weights"] = True
+    alike = fixes_of(offers(run).against(finding(fixes=("scale_lr", "reinitialise")), learnt=True))
+
+    assert ("scale_lr", "reinitialise") == (plain[0][0], alike[0][0])
+
+
+@pytest.mark.parametrize(("steps", "fresh"), [(0, False), (60, True)])
+def test_new_weights_are_a_new_beginning_once_there_was_one(steps, fresh):
+    """Before the first step the present weights are the first ones."""
+    made = offers(steps=steps).against(finding(fixes=("reinitialise",)), learnt=True)
+
+    assert {fresh} == {one.fresh for one in made}
+    assert all(one.says.startswith("from the first weights, ") == fresh for one in made)
+
+
+def test_what_was_found_before_training_comes_first():
+    """With the code that it answers."""
+    run = RealRun()
+    run.found_before = [found("D01", "class_weights")]
+    made = offers(run).against(finding(fixes=("scale_lr",)), learnt=True)
+
+    assert ("class_weights", "D01") == (fixes_of(made)[0][0], made[0].code)
+    assert {("scale_lr", "")} == {(*together, one.code) for one, together in zip(made, fixes_of(made), strict=True)} - {
+        ("class_weights", "D01")
+    }
+
+
+@given(st.lists(st.lists(st.integers(0, 99), max_size=4, unique=True), max_size=5))
+def test_few_steps_try_many_ways(lists):
+    """Each once, in its own order; two of the first kind, then one of each kind before a second of any."""
+    kinds = [[(kind, place) for place in range(len(own))] for kind, own in enumerate(lists)]
+    order = _interleaved(kinds)
+    some = [own for own in kinds if own]
+
+    assert sorted(order) == sorted(one for own in kinds for one in own)
+    for own in some:
+        assert own == [one for one in order if one[0] == own[0][0]]
+    assert {own[0][0] for own in some} == {kind for kind, _ in order[: len(some) + 1]}
+
+
+@pytest.mark.parametrize(
+    ("by_finding", "expected"),
+    [
+        pytest.param([], [], id="nothing"),
+        pytest.param([[one_of("shuffle"), one_of("scale_lr")]], [], id="one-finding"),
+        pytest.param([[one_of("shuffle")], [one_of("scale_lr")]], [("shuffle", "scale_lr")], id="two"),
+        pytest.param([[one_of("shuffle")], [one_of("shuffle", 1)]], [], id="the-same-fix"),
+        pytest.param(
+            [[one_of("shuffle"), one_of("clip_gradients")], [one_of("scale_lr")]],
+            [("shuffle", "scale_lr"), ("clip_gradients", "scale_lr")],
+            id="second-thoughts",
+        ),
+    ],
+)
+def test_several_findings_are_answered_together(by_finding, expected):
+    """Each fix once, and by an object of its own: what one candidate's fix did is not for another's to undo."""
+    made = _together(by_finding)
+
+    assert expected == fixes_of(made)
+    assert len({id(fix) for one in made for fix, _ in one.fixes}) == sum(len(one.fixes) for one in made)
+
+
+def test_a_second_look_takes_what_was_tried_beside_what_was_mended():
+    """What was tried alone may help now; what was tried together is not tried again."""
+    run = RealRun()
+    before = [found("D09", "shuffle"), found("D01", "class_weights")]
+    first = offers(run, steps=0)
+    tried = first.against_found(before)
+    none = offers(run, steps=0, seen=map(named, tried)).against_found(before)
+    again = offers(run, steps=0, seen=map(named, tried)).against_found(before, again=True)
+
+    assert {("shuffle",), ("class_weights",)} <= set(fixes_of(tried))
+    assert not {("shuffle",), ("class_weights",)} & set(fixes_of(none))
+    assert {("shuffle",), ("class_weights",)} == set(fixes_of(again))
+    assert {"D09", "D01"} == {one.code for one in tried}
+
+
+@given(
+    st.lists(st.sampled_from(["insert_norm", "scale_lr", "reinitialise", "swap_activations"]), min_size=1, unique=True)
+)
+@settings(max_examples=8, deadline=None)
+def test_several_changes_are_taken_back_together(fixes):
+    """The newest first: all is as it was, bit for bit."""
+    run = RealRun()
+    offering = offers(run)
+    firsts = [offering._of_fix(name, finding(fixes=(name,)))[:1] for name in fixes]
+    together = Candidate(fixes=[pair for own in firsts for one in own for pair in one.fixes])
+    before = run.bits()
+
+    together.apply(run)
+    together.undo(run)
+    after = run.bits()
+
+    assert {name: part for name, part in before.items() if name not in ("random", "snapshot")} == {
+        name: part for name, part in after.items() if name not in ("random", "snapshot")
+    }
+
+
+def test_other_rates_cost_no_test():
+    """A usual optimizer, and ten times the rate; each only where allowed."""
+    every = offers().other_rates("L02")
+    rate = offers(may=lambda name: name == "scale_lr").other_rates("L02")
+
+    assert [("swap_optimizer",), ("scale_lr",)] == fixes_of(every)
+    assert [("scale_lr",)] == fixes_of(rate)
+    assert 10.0 == rate[0].fixes[0][1].after["lr_scale"] / rate[0].fixes[0][1].before["lr_scale"]
+    assert {"L02"} == {one.code for one in every}
+
+
+def test_the_name_tells_what_is_done_and_nothing_else():
+    """Not who asked for it; but from where it begins."""
+    one = one_of("shuffle")
+    asked = Candidate(fixes=one.fixes, code="D09", resort=True)
+
+    assert named(one) == named(asked)
+    assert named(one) != named(Candidate(fixes=one.fixes, fresh=True))
+    assert named(one) != named(one_of("shuffle", 1))
+
+
+def test_a_candidate_says_the_loss_it_brings():
+    """None where it leaves that alone."""
+    change = Change(fix="mend_loss", touches="loop", says="", after={"loss": "huber"})
+    both = Candidate(fixes=[*one_of("shuffle").fixes, (SimpleNamespace(), change)])
+
+    assert (None, "huber") == (one_of("shuffle").loss, both.loss)

@@ -1,0 +1,198 @@
+"""The best guess on trial: only where a run is surely dead, once, and undone unless something is learnt."""
+
+from types import SimpleNamespace
+
+import pytest
+
+from autofix_nb.finding import Severity
+from autofix_nb.fixes import FIXES, Change
+from autofix_nb.journal import Journal
+from autofix_nb.policy import Policy
+from autofix_nb.policy.candidates import Candidate
+from autofix_nb.policy.daring import LEAST_STEPS, SHARE, WORSE, dare, dare_after, is_at_a_dead_end
+from autofix_nb.policy.races import Race
+from autofix_nb.policy.verdict import Score
+from tests.runs import RealRun, finding
+
+DEAD = finding(code="L01", severity=Severity.CRITICAL, fixes=("scale_lr", "swap_activations"))
+IDLE = {"gain": [0.0] * 10, "mispaired": [2.3] * 10}
+LEARNS = {"gain": [0.0] * 5 + [1.0] * 10, "mispaired": [2.3] * 15}
+
+
+class Live(RealRun):
+    """A run that can adopt candidates, and is judged by what a test says."""
+
+    def __init__(self, *, signals=IDLE, planned=1000, steps=60):
+        super().__init__()
+        self.step_count, self.score, self.adopted = steps, score(2.3), []
+        for name, values in signals.items():
+            for step, value in enumerate(values):
+                self.history.record(step, **{name: value})
+        self.history.facts["planned_steps"] = planned
+        self.follow_controls = lambda: None
+
+    def judge(self):
+        return self.score
+
+    def adopt(self, candidate):
+        candidate.apply(self)
+        self.adopted.append(candidate)
+
+    def take_over(self, candidate, race):
+        self.adopt(candidate)
+        return race.steps
+
+
+def score(loss, **fields):
+    return Score(loss=loss, losses=(loss,) * 8, rows=500, **fields)
+
+
+def candidate(fix, after, *, resort=False):
+    before = {name: None if name == "clip_norm" else 1.0 for name in after}
+    change = Change(fix=fix, touches="loop", says=f"{fix} is done", before=before, after=after)
+    return Candidate(fixes=[(FIXES[fix](), change)], resort=resort)
+
+
+def race(control, *losses, resorts=(), trained=None):
+    """Return a race of candidates that came to these losses; those at `resorts` are last resorts."""
+    raced = [candidate("scale_lr", {"lr_scale": 0.5 + place}, resort=place in resorts) for place in range(len(losses))]
+    scores = [one if isinstance(one, Score) else score(one) for one in losses]
+    places = range(len(losses)) if trained is None else trained
+    made = Race(start=score(2.3), control=score(control), steps=20, raced=raced, scores=scores)
+    made.trained, made.controls = dict.fromkeys(places), [score(control)] * len(losses)
+    return made
+
+
+@pytest.fixture
+def policy():
+    said = []
+    made = Policy(Journal(), say=said.append)
+    made.said = said
+    return made
+
+
+@pytest.mark.parametrize(
+    ("change", "dead"),
+    [
+        pytest.param({}, True, id="dead"),
+        pytest.param({"severity": Severity.WARNING}, False, id="only-a-warning"),
+        pytest.param({"mode": "suggest"}, False, id="suggest"),
+        pytest.param({"dared": True}, False, id="dared-before"),
+        pytest.param({"watching": True}, False, id="a-change-is-being-watched"),
+        pytest.param({"signals": LEARNS}, False, id="it-has-learnt"),
+        pytest.param({"steps": 0}, False, id="before-the-first-step"),
+    ],
+)
+def test_only_where_nothing_is_left_to_lose(change, dead):
+    """All of these must speak for it."""
+    policy = Policy(Journal(), mode=change.get("mode", "auto"))
+    policy.races.dared = change.get("dared", False)
+    policy.trials += [SimpleNamespace(beside=score(1.0))] if change.get("watching") else []
+    run = Live(signals=change.get("signals", IDLE), steps=change.get("steps", 60))
+    said = finding(code="L01", severity=change.get("severity", Severity.CRITICAL))
+
+    assert dead == is_at_a_dead_end(policy, said, run)
+
+
+def test_a_run_that_cannot_adopt_is_left_alone(policy):
+    """A loop of somebody's own."""
+    run = SimpleNamespace(step_count=60, history=Live().history)
+
+    assert not is_at_a_dead_end(policy, DEAD, run)
+
+
+@pytest.mark.parametrize(
+    ("made", "best"),
+    [
+        pytest.param(race(2.3, 2.0, 2.29, 2.1, resorts=(1, 2)), 2, id="the-best-last-resort"),
+        pytest.param(race(2.3, 2.2, 2.1), 1, id="the-lowest-where-none-is"),
+        pytest.param(race(2.3, 2.2, 2.5, resorts=(1,)), 0, id="a-last-resort-that-came-out-worse"),
+        pytest.param(race(2.3, 2.2, 2.2, resorts=(1,), trained=(0,)), 0, id="what-it-trained-to-was-not-kept"),
+        pytest.param(race(2.3, score(2.2, failed="no"), 2.31), 1, id="one-that-failed"),
+    ],
+)
+def test_the_most_thorough_that_is_no_worse_is_dared(policy, made, best):
+    """Its race went for nothing, but its steps are the run's."""
+    run = Live()
+    policy.races.spent = 100
+
+    assert dare_after(policy, DEAD, run, made)
+    assert (best, [made.raced[best]]) == (made.best, run.adopted)
+    assert (80, True) == (policy.races.spent, policy.races.dared)
+    assert "nothing was surely better, and there is nothing to lose" in policy.said[-1]
+
+
+@pytest.mark.parametrize("made", [race(2.3), race(2.3, 2.3 * WORSE + 0.01), race(2.3, score(2.0, failed="no"))])
+def test_nothing_is_dared_that_came_out_worse(policy, made):
+    """There is no guess then, and nothing was touched."""
+    run = Live()
+    before = run.bits()
+
+    assert not dare_after(policy, DEAD, run, made)
+    assert before == run.bits()
+    assert not policy.races.dared
+    assert [] == policy.trials == policy.said
+
+
+@pytest.mark.parametrize(("planned", "horizon"), [(200, LEAST_STEPS), (2000, int(SHARE * 2000))])
+def test_a_dared_change_has_its_time(policy, planned, horizon):
+    """A hundred steps, or a fifth of the run."""
+    run = Live(planned=planned)
+    dare_after(policy, DEAD, run, race(2.3, 2.2))
+
+    assert {60 + horizon} == {trial.until for trial in policy.trials}
+    assert all(trial.must_gain for trial in policy.trials)
+
+
+@pytest.mark.parametrize(
+    ("now", "verdict"),
+    [
+        pytest.param(score(1.5), "kept", id="came-lower"),
+        pytest.param(score(2.3, gains=(0.1, 0.09) * 5, mispaired=2.4), "kept", id="knows-something"),
+        pytest.param(score(2.3), "undone", id="learnt-nothing"),
+        pytest.param(score(2.9), "undone", id="worse"),
+        pytest.param(score(2.0, failed="the loss is nan"), "undone", id="failed"),
+        pytest.param(None, "undone", id="cannot-be-judged"),
+    ],
+)
+def test_it_stays_only_if_something_is_learnt(policy, now, verdict):
+    """Else all its changes are undone, and that is said."""
+    run = Live()
+    before = run.controls.state()
+
+    assert dare(policy, DEAD, run)
+    (one,) = run.adopted
+    assert before != run.controls.state() or len(one.fixes) > 1
+    assert [] == [trial for trial in policy.trials if not trial.must_gain]
+    run.score = now
+    policy.look(run, "step", 60 + LEAST_STEPS + 100)
+
+    outcomes = policy.journal.entries("outcome")
+    assert [verdict] * len(one.fixes) == [entry["verdict"] for entry in outcomes]
+    assert (verdict == "undone") == any("did not keep what it promised" in text for text in policy.said)
+    assert (verdict == "undone") == (before == run.controls.state())
+    assert [] == policy.trials
+
+
+def test_without_steps_for_a_race_the_most_thorough_is_dared(policy):
+    """What computes otherwise, at a usual rate; where that is not allowed, nothing."""
+    run = Live()
+    assert dare(policy, DEAD, run)
+    assert "swap_optimizer" == run.adopted[0].fixes[-1][1].fix
+    assert run.adopted[0].resort
+
+    narrow = Policy(Journal(), fixes=["scale_lr"])
+    assert not dare(narrow, DEAD, Live())
+    assert [] == narrow.trials
+    assert not narrow.races.dared
+
+
+def test_what_is_on_trial_comes_back_after_a_resume(policy):
+    """It still must gain."""
+    dare_after(policy, DEAD, Live(), race(2.3, 2.2))
+    again = Policy(Journal())
+    again.restore(policy.state())
+
+    assert [(True, policy.trials[0].until)] == [(trial.must_gain, trial.until) for trial in again.trials]
+    assert again.races.dared
+    assert policy.trials[0].beside == again.trials[0].beside
