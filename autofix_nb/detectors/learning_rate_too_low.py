@@ -44,6 +44,9 @@ class LearningRateTooLow(Detector):
     soonest: int = 25
     """Steps at the present rate before anything is said."""
 
+    shortest: int = 100
+    """Steps that a run must be planned with: one of fewer is a trial, and gets nowhere at any rate."""
+
     soonest_share: float = 0.08
     """Share of the planned steps before anything is said."""
 
@@ -110,6 +113,8 @@ class LearningRateTooLow(Detector):
         planned = history.facts.get("planned_steps")
         if not planned:
             raise NotApplicable("`planned_steps`: unknown")
+        if planned < self.shortest:
+            raise NotApplicable(f"`planned_steps`: {planned:g}, fewer than {self.shortest}")
         moves = movement(history)
         if not np.isfinite(moves):
             raise NotApplicable("`update_ratio`: nothing recorded")

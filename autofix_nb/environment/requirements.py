@@ -29,19 +29,21 @@ def unmet_requirements(
     unmet = {}
     for text in requirements:
         parts = re.fullmatch(
-            r'\s*([\w.-]+)\s*([\s\d.,<>=!~]*?)\s*(?:;\s*python_version\s*(<|>=)\s*"(\d+)\.(\d+)"\s*)?', text
+            r"\s*([\w.-]+)(\[[\w,-]+\])?\s*([\s\d.,<>=!~]*?)\s*"
+            r'(?:;\s*python_version\s*(<|>=)\s*"(\d+)\.(\d+)"\s*)?',
+            text,
         )
         if parts is None:
             raise ValueError(
                 f"`requirements` holds {text!r}, which cannot be read here; write name, versions and at most "
                 '`; python_version < "3.12"`'
             )
-        name, versions, comparison, major, minor = parts.groups()
+        name, extras, versions, comparison, major, minor = parts.groups()
         if comparison and (python < (int(major), int(minor))) != (comparison == "<"):
             continue
         name = normalised(name)
         if name not in installed or not _meets(installed[name], versions):
-            unmet[name] = name + versions
+            unmet[name] = f"{name}{extras or ''}{versions}"
     return unmet
 
 

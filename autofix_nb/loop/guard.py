@@ -25,9 +25,8 @@ from autofix_nb.detectors import DETECTORS, Detector
 from autofix_nb.errors import ConfigurationError, DataError
 from autofix_nb.finding import Finding, Severity
 from autofix_nb.fixes import Controls
-from autofix_nb.fixes.wiring import rewire_optimizer
 from autofix_nb.history import History
-from autofix_nb.loop import part_gradients, racing, setup
+from autofix_nb.loop import part_gradients, setup
 from autofix_nb.loop.accepting import Accepted
 from autofix_nb.loop.agreement import check_accept
 from autofix_nb.loop.before_change import BeforeChange
@@ -35,30 +34,26 @@ from autofix_nb.loop.close_look import CloseLook
 from autofix_nb.loop.closing import finish, save_after
 from autofix_nb.loop.deaths import left_out
 from autofix_nb.loop.end_signal import EndSignal
-from autofix_nb.loop.facts import facts_of, of_model, renew_plan
-from autofix_nb.loop.finding_rates import rates_tested
+from autofix_nb.loop.facts import facts_of, renew_plan
 from autofix_nb.loop.first_state import FirstState
 from autofix_nb.loop.identity import data_of, note_left
 from autofix_nb.loop.interrupt import StopButton
-from autofix_nb.loop.judging import Judge
 from autofix_nb.loop.keeper import Keeper
 from autofix_nb.loop.label_guard import leave_out_bad_labels
 from autofix_nb.loop.lease import refuse_if_held
 from autofix_nb.loop.opening import begin_or_resume, meet_data, note_prepared, say_unprepared
 from autofix_nb.loop.pulse import Phase
 from autofix_nb.loop.purity import Purity
-from autofix_nb.loop.range_test import FEWEST_STEPS, SHARE, RangeTest
 from autofix_nb.loop.release import release_runtime
 from autofix_nb.loop.stepper import Attempt, Stepper, left_behind
 from autofix_nb.loop.sums import EpochSums
+from autofix_nb.loop.treatable import Treatable
 from autofix_nb.loop.trouble import Trouble
 from autofix_nb.loop.turn import Turn
 from autofix_nb.loop.whole_state import is_ended
 from autofix_nb.loop.window import Window
-from autofix_nb.objective import split_batch
 from autofix_nb.objective.tasks import Task
-from autofix_nb.policy import ALLOWED, Candidate, Mode, Policy, Score, treat_before
-from autofix_nb.policy.races import Race
+from autofix_nb.policy import ALLOWED, Mode, Policy, treat_before
 from autofix_nb.run import Run
 from autofix_nb.signals import EVERY, Measured, Recorder
 from autofix_nb.widgets import Progress, make_progress
@@ -77,7 +72,7 @@ EARLY_LOOKS = frozenset({10, 25})
 """Steps after which the detectors are asked besides every 50th: what is dead from the start is begun again at once."""
 
 
-class Guard:
+class Guard(Treatable):
     """Skips, mends, rolls back, records, saves and resumes, for a loop of the user's own.
 
     Raises:
@@ -526,153 +521,6 @@ class Guard:
             fixes=("quarantine",),
         )
 
-    # --- for the policy and its fixes -----------------------------------------------------------------------------
-
-    def race(
-        self,
-        candidates: Sequence[Candidate],
-        steps: int,
-        most: int,
-        *,
-        fresh: bool,
-        winner: Callable[[Race], int | None],
-    ) -> Race | None:
-        """Try candidates on the side; everything is as before afterwards. None where nothing can be tried."""
-        if self.window or (fresh and self.first is None) or not self._may_train_aside():
-            return None
-        self.close_look.forget()
-        return racing.race(self, candidates, steps, most, fresh=fresh, winner=winner)
-
-    def take_over(self, candidate: Candidate, race: Race) -> int:
-        """Make the winner's changes, and go on from where its training came to: a new chapter of the run.
-
-        Returns how many of the planned steps its training stands for: the run ends so many steps earlier.
-        """
-        steps = race.steps
-        racing.take_over(self, candidate, race)
-        self.history.since = self.step_count
-        if candidate.loss is not None and self.goal == "val/loss":
-            self.keeper.best.forget()  # by another loss than from here on
-        if candidate.fresh:
-            self.history.facts["lineage_from"] = self.step_count - steps
-            self._end_at(self.step_count - steps + int(self.history.facts.get("planned_steps") or 0))
-        elif racing.counts_for_the_run(self):
-            facts = self.history.facts
-            facts["lineage_from"] = int(facts.get("lineage_from", 0)) - steps
-            self._end_at(int(facts.get("ends_at") or facts.get("planned_steps") or 0) - steps)
-        else:
-            steps = 0
-        self.trouble.calm_down()
-        self.snapshot = Snapshot(self.step_count, self.model, self.optimizer)
-        return steps
-
-    def adopt(self, candidate: Candidate) -> None:
-        """Make the changes of a candidate that was not raced, and go on from here: a new chapter of the run."""
-        racing.adopt(self, candidate)
-        self.history.since = self.step_count
-        self.trouble.calm_down()
-        self.snapshot = Snapshot(self.step_count, self.model, self.optimizer)
-
-    @property
-    def extra_steps_left(self) -> int:
-        """Return the extra steps that changes may still take."""
-        return self.policy.races.left(self.history)
-
-    def judge(self) -> Score | None:
-        """Return what the run has come to on the rows that judge; None where there are none."""
-        rows = racing.judging_batches(self)
-        return Judge(self, rows)() if rows and self.objective is not None else None
-
-    def find_rate(self, steps: int = FEWEST_STEPS) -> float | None:
-        """Return the rate at which this optimizer learns fastest without diverging, by a test on the side.
-
-        From the first weights where the run is about to begin again, else from the present ones; once a chapter.
-        """
-        races = self.policy.races
-        known = [self.history.since, self.starts_fresh, self.controls.optimizer]
-        if not races.rate_found or races.rate_found[0] != known:
-            if self.window or races.left(self.history) < steps or not self._may_train_aside():
-                return None
-            found = rates_tested(self, steps, fresh=self.starts_fresh)
-            races.spent += 0 if found is None else len(found.rates)
-            races.rate_found = [known, None if found is None else found.suggestion]
-            if found is not None:
-                self._write_down(found)
-        return races.rate_found[1]
-
-    def search_rate(self) -> None:
-        """Before the first step, where nobody gave a rate: find one on the side, if the run is long enough for that."""
-        steps = int(SHARE * (self.history.facts.get("planned_steps") or 0))
-        if self.status != "running" or self.step_count or self.scheduler is not None or steps < FEWEST_STEPS:
-            return
-        if self.first is None or not self._may_train_aside():
-            return
-        found = rates_tested(self, steps, fresh=False)
-        if found is None or found.suggestion is None:
-            return
-        for group in self.optimizer.param_groups:
-            group["lr"] = found.suggestion
-        self.history.facts["lr"] = found.suggestion
-        self.first = FirstState.of(self)
-        self._write_down(found)
-        self.progress.say(f"Learning rate {found.suggestion:.3g}, by a range test of {len(found.rates)} steps.")
-
-    def _may_train_aside(self) -> bool:
-        """Tell whether the objective may be called beside the training; one that was never called is asked first."""
-        if not self.purity.is_known and self.objective is not None:
-            before = self.stepper.before.again()
-            for data in self.sample_batches(1):
-                self.purity.ask(lambda data=data: self.objective(data))
-            self.optimizer.zero_grad(set_to_none=True)
-            before.restore()
-        return not self.purity.trains_by_itself
-
-    def _write_down(self, found: RangeTest) -> None:
-        self.journal.append(
-            "range test",
-            step=self.step_count,
-            steps=len(found.rates),
-            suggestion=found.suggestion,
-            says=found.says,
-        )
-
-    def to_first_weights(self) -> None:
-        """Put weights, optimizer and scheduler back to where the run began."""
-        if self.first is not None:
-            self.first.restore(self)
-
-    def follow_controls(self) -> None:
-        """The controls were changed: let the loop follow where they name parts of it."""
-        self.stepper.follow_controls()
-        if isinstance(self.train_source, GuardedLoader):
-            since = self.history.facts.get("reshuffled_from", 0)
-            self.train_source.reshuffled_from = since if self.controls.reshuffle else None
-
-    def rewire(self, joined: Sequence[torch.Tensor] = (), left: Sequence[torch.Tensor] = ()) -> None:
-        """Take note that the model's structure changed: parameters joined it, or left it."""
-        for optimizer in {id(one): one for one in (self.stepper.users_optimizer, self.optimizer)}.values():
-            rewire_optimizer(optimizer, joined, left)
-        self.stepper.rewatch()
-        self.close_look.forget()
-        self.recorder.follow(self.stepper.norms.components)
-        self.history.facts |= of_model(self.model, self.optimizer)
-        self.has_batch_norm = any(isinstance(part, nn.modules.batchnorm._BatchNorm) for part in self.model.modules())
-
-    def sample_batches(self, count: int) -> list[Any]:
-        """Return up to `count` training batches on the device; the training's own order is left alone."""
-        device = self.stepper.device
-        return [structure.to_device(data, device) for data in racing.training_batches(self, count)]
-
-    def split(self, data: Any) -> tuple[Any, Any]:
-        """Return inputs and targets of a batch.
-
-        Raises:
-            DataError: when only the user's own `step` can take it apart.
-        """
-        if self.task is None or self.known.get("has_step", True):
-            raise DataError("`step` is the user's own: only it knows which part of a batch is what")
-        return split_batch(data)
-
     # --- what happens behind --------------------------------------------------------------------------------------
 
     def _take_step(self, attempt: Attempt, objective: Any, began: float, data: Any = None) -> Measured:
@@ -794,18 +642,6 @@ class Guard:
         self.history.record(self.step_count, quarantined=count)
         if self._samples:
             self.history.record(self.step_count, quarantined_share=count / self._samples)
-
-    def _end_at(self, step: int) -> None:
-        """Let the run end with this step, with as many epochs as that takes; not before the epoch at hand is over."""
-        facts, each = self.history.facts, int(self.history.facts.get("steps_per_epoch") or 0)
-        facts["ends_at"] = step
-        if not each or not facts.get("planned_steps"):
-            self.controls.extra_epochs += self.epoch
-            return
-        left = step - self.step_count
-        begun = 0 if self.position == 0 and left <= 0 else 1  # the epoch at hand
-        epochs = self.epoch + begun + -(-max(0, left - (each - self.position)) // each)
-        self.controls.extra_epochs = epochs - self.epochs_asked
 
     def _has_all_its_steps(self) -> bool:
         """Tell whether a run whose end was moved has come to it, in the middle of its last epoch."""

@@ -143,10 +143,10 @@ class Trouble:
         guard = self._guard
         if guard.policy.mode != "auto":
             return self._only_watch(batch, objective, attempt)
-        if not guard.stepper.deferred:  # what is decided must not depend on when the steps before were handed over
-            guard.read_back()
         if attempt.error is not None and is_device_lost(attempt.error):
             raise attempt.error
+        if not guard.stepper.deferred:  # what is decided must not depend on when the steps before were handed over
+            guard.read_back()
         self._refresh(batch)
         if attempt.error is None or not is_out_of_memory(attempt.error):
             attempt = self._again(batch, objective)

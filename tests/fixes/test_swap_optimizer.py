@@ -41,7 +41,7 @@ def test_the_rate_found_for_the_old_one_goes_with_it():
 
     assert {"optimizer": None, "lr_scale": 0.1} == change.before
     assert {"optimizer": {"kind": "AdamW", "lr": 0.003}, "lr_scale": 1.0} == change.after
-    assert "the optimizer is AdamW (lr=0.001) from here on (before: SGD, lr=0.001)" == change.says
+    assert "the optimizer is AdamW (lr=0.003) from here on (before: SGD, lr=0.001)" == change.says
 
 
 def test_the_line_to_type_makes_it():

@@ -130,12 +130,13 @@ def test_a_dared_change_stays_only_if_something_is_learnt(fit, won, monkeypatch,
     assert {145 - 145 % 15 + 15 * (145 % 15 > 0)} == {entry["step"] for entry in outcomes}
     assert gained == (not any("did not keep what it promised" in text for text in said))
     assert any("nothing was surely better, and there is nothing to lose" in text for text in said)
-    settings = torch.load(run.folder / "checkpoints" / "last.pt", weights_only=True)["controls"]
+    store = Store(run.folder / "checkpoints", writable=False)
+    settings = store.load(store.whole(), "state")["controls"]
     assert gained == (settings["optimizer"] is not None) == (settings["clip_norm"] is not None)
 
 
 def test_a_resumed_run_can_begin_again_from_its_first_weights(fit, won):
-    """They lie in `first.pt`: a race of a resumed run starts where that of the whole one does."""
+    """They are a piece of the checkpoint: a race of a resumed run starts where that of the whole one does."""
     booked = won(("settings",), True)
     whole = trained(fit, name="whole", alarms=(90,))
     with pytest.raises(KeyboardInterrupt):

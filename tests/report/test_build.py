@@ -30,7 +30,8 @@ def change(fix="clip_gradients", **fields):
     return "change", {"code": "G01", "step": 100, "fix": fix, "touches": "loop", "says": "it was clipped"} | fields
 
 
-SAVE = "save", {"step": 50}
+SAVE = "save", {"step": 50, "after": 0}
+RESUME = "resume", {"step": 50, "after": 0}
 
 
 def race(*candidates, control=2.0, **fields):
@@ -231,7 +232,7 @@ def test_what_was_found_before_training_is_not_counted_again():
             id="by-number",
         ),
         pytest.param(
-            [SAVE, change(number=0), outcome("undone", number=0), ("resume", {"step": 50}), change(number=0)],
+            [SAVE, change(number=0), outcome("undone", number=0), RESUME, change(number=0)],
             [("clip_gradients", "still watched")],
             id="what-a-killed-kernel-did-after-its-last-save-does-not-count",
         ),

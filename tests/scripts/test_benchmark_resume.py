@@ -21,6 +21,7 @@ def compared(folder, *arms):
     return done.stdout, json.loads(file.read_text(encoding="utf-8"))["results"]
 
 
+@pytest.mark.slow
 def test_ours_is_the_same_training(tmp_path):
     """Order, augmentation and weights to the last bit, and no sample of the epoch is missed or seen twice."""
     printed, numbers = compared(tmp_path, "autofix_nb")
