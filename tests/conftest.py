@@ -1,5 +1,7 @@
 """What every test may count on: one thread, the longest files first; and for those that ask, runs without a picture."""
 
+import signal
+
 import pytest
 import torch
 
@@ -17,6 +19,12 @@ LONGEST = (
     "test_install",
 )
 """Files whose tests take longest, begun first: in several processes the whole takes as long as what ends last."""
+
+
+def pytest_configure(config):
+    """A shell lets what it runs in the background ignore Ctrl-C: tests of the stop button listen all the same."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_collection_modifyitems(items):

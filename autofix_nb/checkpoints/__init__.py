@@ -4,7 +4,7 @@ from autofix_nb.checkpoints.copying import Copies, copied
 from autofix_nb.checkpoints.manifest import Checkpoint
 from autofix_nb.checkpoints.pieces import Piece, write_atomically
 from autofix_nb.checkpoints.snapshot import BeforeStep, Snapshot, WeightsOnLoan
-from autofix_nb.checkpoints.state import portable, portable_or_dropped, random_state, set_random_state
+from autofix_nb.checkpoints.state import as_before, portable, portable_or_dropped, random_state, set_random_state
 from autofix_nb.checkpoints.store import LostPiece, Store
 from autofix_nb.checkpoints.writer import Outcome, Writer
 
@@ -19,6 +19,7 @@ __all__ = [
     "Store",
     "WeightsOnLoan",
     "Writer",
+    "as_before",
     "copied",
     "portable",
     "portable_or_dropped",

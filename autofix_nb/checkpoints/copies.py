@@ -77,10 +77,13 @@ class Copies:
         self._make_way()
         there = self.place.sizes(self._path(FOLDER))
         missing = [piece for piece in checkpoint.pieces.values() if not self._is_there(piece, there)]
-        self._make_room(sum(piece.bytes for piece in missing), there)
+        self._make_room(sum(piece.bytes for piece in missing), there, checkpoint)
         done = sum(self._copy(self._path(FOLDER, one.file), pieces_in / one.file, one.sha256) for one in missing)
         done += sum(self._copy_file(file) for file in (*RUN_FILES, LEASE_FILE))
         if checkpoint.file not in self.checkpoints():
+            there = self.place.sizes(self._path(FOLDER))
+            if not all(self._is_there(piece, there) for piece in checkpoint.pieces.values()):
+                raise OSError(errno.EIO, f"a piece vanished from {self.place.title} while the others were copied")
             manifest = pieces_in / checkpoint.file
             done += self._copy(self._path(FOLDER, checkpoint.file), manifest, sha256_of(manifest))
         self._manifests[checkpoint.file] = checkpoint
@@ -148,7 +151,7 @@ class Copies:
             self.place.rename(self.name, self.moved_to)
         self._is_ours = True
 
-    def _make_room(self, wanted: int, there: dict[str, int]) -> None:
+    def _make_room(self, wanted: int, there: dict[str, int], carried: Checkpoint) -> None:
         """Have room for `wanted` bytes; if need be, by deleting all but the newest checkpoint that is whole there.
 
         Raises:
@@ -159,7 +162,7 @@ class Copies:
             return
         newest = next(iter(self.checkpoints().values()), None)
         if newest is not None and all(self._is_there(piece, there) for piece in newest.pieces.values()):
-            self._tidy(1)
+            self._tidy(1, carried)
             free = self.place.free()
         if free is not None and free < wanted:
             said = f"{wanted / 1e6:.0f} MB wanted and {free / 1e6:.0f} MB free in {self.place.title}: make some room"
@@ -208,6 +211,7 @@ class Copies:
             if old not in staying:
                 self.place.delete(self._path(FOLDER, old.file))
                 self._manifests.pop(old.file, None)
+        staying += [carried] if carried else []  # whose manifest may not be there yet
         named = {piece.file for one in staying for piece in one.pieces.values()}
         for name in self.place.sizes(self._path(FOLDER)):
             file = name.rpartition("/")[2]

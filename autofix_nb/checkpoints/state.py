@@ -1,7 +1,7 @@
 """What a checkpoint holds, as tensors and plain values only, so that it loads with `weights_only=True`."""
 
 import random
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from collections.abc import Mapping
 from typing import Any
 
@@ -73,6 +73,21 @@ def portable(value: Any, path: str = "state") -> Any:
     if isinstance(value, set | frozenset):
         return sorted((portable(part, path) for part in value), key=lambda part: (type(part).__name__, part))
     raise _refusal(type(value).__name__, path)
+
+
+def as_before(kept: Any, live: Any) -> Any:
+    """Return what `portable` made of a value in the types that the live one of the same object has."""
+    if isinstance(live, Counter) and isinstance(kept, Mapping):
+        return Counter(kept)
+    if isinstance(live, np.ndarray) and isinstance(kept, torch.Tensor):
+        return kept.numpy().astype(live.dtype)
+    if isinstance(live, set | frozenset) and isinstance(kept, list | tuple):
+        return type(live)(kept)
+    if isinstance(live, dict) and type(kept) is dict:
+        return {name: as_before(part, live.get(name)) for name, part in kept.items()}
+    if isinstance(live, list) and isinstance(kept, list) and len(live) == len(kept):
+        return [as_before(part, now) for part, now in zip(kept, live, strict=True)]
+    return kept
 
 
 def portable_or_dropped(state: Mapping[str, Any], path: str) -> tuple[dict[str, Any], list[str]]:

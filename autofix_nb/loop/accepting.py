@@ -24,7 +24,9 @@ def agree(guard: "Guard", state: dict[str, Any]) -> None:
     """
     before = state.get("identity") or guard.keeper.settings().get("identity", {})
     found = differences(before, guard.identity)
-    if any(entry.get("touches") == "model" for entry in guard.journal.entries("change")) and _is_as_saved(guard, state):
+    changes = guard.journal.entries("change")
+    moved = any(one.get("touches") == "model" or one.get("fix") == "join_optimizer" for one in changes)
+    if moved and _is_as_saved(guard, state):
         # The very model of the earlier turn, in the same kernel, has the changes made to it already.
         found = [one for one in found if one.part not in STRUCTURAL]
     if not any("goal" in entry for entry in guard.journal.entries("epoch")):

@@ -39,7 +39,10 @@ def renew_plan(guard: "Guard", planned_epochs: int, train: Any) -> None:
     each = facts.get("steps_per_epoch")
     if each and each != before.get("steps_per_epoch"):  # the steps taken were those of another plan
         taken = guard.position // guard.stepper.accumulate
-        facts["planned_steps"] = guard.step_count + max(0, int(planned_epochs) - guard.epoch) * each - taken
+        right = guard.step_count + max(0, int(planned_epochs) - guard.epoch) * each - taken
+        facts["plan_offset"] = right - facts["planned_steps"]  # later turns have the same past
+    if each:
+        facts["planned_steps"] += facts.get("plan_offset", 0)
     if "ends_at" in facts and before.get("planned_steps") and facts.get("planned_steps"):
         facts["ends_at"] = int(facts["ends_at"]) + int(facts["planned_steps"]) - int(before["planned_steps"])
 

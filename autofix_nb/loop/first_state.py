@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from autofix_nb.checkpoints import copied, portable_or_dropped
+from autofix_nb.checkpoints import as_before, copied, portable_or_dropped
 from autofix_nb.checkpoints.snapshot import parts_beside
 
 if TYPE_CHECKING:
@@ -60,7 +60,8 @@ class FirstState:
         for group, settings in zip(guard.stepper.users_optimizer.param_groups, self.groups, strict=False):
             group.update(copy.deepcopy(settings))
         if guard.scheduler is not None and self.scheduler is not None:
-            guard.scheduler.load_state_dict(guard.scheduler.state_dict() | copy.deepcopy(self.scheduler))
+            live = guard.scheduler.state_dict()
+            guard.scheduler.load_state_dict(live | as_before(copy.deepcopy(self.scheduler), live))
         guard.keeper.kept.put_back(self.kept)
         guard.stepper.before.take()
 

@@ -300,7 +300,7 @@ class Guard(Treatable):
                 self.epoch_done = self.controls.stop is None
                 raise
             self.position = batch.position + 1
-            self._look_for_the_end()
+            self.look_for_the_end()
             if self.controls.stop is not None and not self.window:
                 return
             began = time.perf_counter()
@@ -690,7 +690,7 @@ class Guard(Treatable):
             batches = None
         self.progress.begin(self.epoch + 1, self.epochs_planned, batches, self.position)
 
-    def _look_for_the_end(self) -> None:
+    def look_for_the_end(self) -> None:
         """Between two batches: is there a reason to end early, and a sign of life to be given."""
         if self.controls.stop is not None:
             return

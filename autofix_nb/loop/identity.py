@@ -101,7 +101,9 @@ def given(optimizer: Optimizer) -> Groups:
             group["lr"] = group.pop("initial_lr", group.get("lr"))
         return now
     for group, asked, left in zip(now, *_left[optimizer], strict=False):
-        group.pop("initial_lr", None)
+        base = group.pop("initial_lr", None)
+        if base is not None and group.get("lr") != left.get("lr"):
+            group["lr"] = base  # a schedule that was made anew has moved it already
         for name, value in left.items():
             if name in asked and group.get(name) == value:
                 group[name] = asked[name]
@@ -201,7 +203,9 @@ def _plain(value: Any) -> Any:
         return tensor_fingerprint(value)
     if isinstance(value, Mapping):
         return {str(name): _plain(part) for name, part in value.items()}
-    if isinstance(value, list | tuple | set | frozenset):
+    if isinstance(value, set | frozenset):
+        return sorted(map(_plain, value), key=str)  # their own order is another one in each process
+    if isinstance(value, list | tuple):
         return [_plain(part) for part in value]
     if isinstance(value, nn.Module | lr_scheduler.LRScheduler):
         return _described(value)

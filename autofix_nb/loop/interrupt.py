@@ -27,7 +27,8 @@ class StopButton:
         self.pressed = False
 
     def __enter__(self) -> "StopButton":
-        if threading.current_thread() is threading.main_thread():
+        ignored = signal.getsignal(signal.SIGINT) is signal.SIG_IGN  # as in a process that the shell put aside
+        if threading.current_thread() is threading.main_thread() and not ignored:
             self._before = signal.signal(signal.SIGINT, self._handle)
         return self
 

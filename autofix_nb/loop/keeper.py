@@ -64,7 +64,7 @@ class Keeper:
         home: Home | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        if resume not in ("auto", True, False):
+        if not (resume == "auto" or isinstance(resume, bool)):
             raise ConfigurationError(f"`resume` must be 'auto', True or False, got {resume!r}")
         if save_every != "auto" and not (isinstance(save_every, int) and save_every > 0):
             raise ConfigurationError(f"`save_every` must be 'auto' or a number of steps, got {save_every!r}")
@@ -116,7 +116,14 @@ class Keeper:
         if self._resume is False or self.store.is_empty:
             return False
         found = self.store.checkpoints()
-        return not found or any(one.step for one in found)  # a run that failed before its first step holds nothing
+        if not found or any(one.step for one in found):
+            return True
+        if self.store.problems:
+            raise StoreError(
+                f"`{self.folder}` holds checkpoints that cannot be believed: {'; '.join(self.store.problems)}. Begin "
+                "anew with `resume=False` (the old folder is kept under another name)"
+            )
+        return False  # a run that failed before its first step holds nothing
 
     @property
     def is_overdue(self) -> bool:

@@ -4,7 +4,7 @@ import copy
 from collections.abc import Mapping
 from typing import Any
 
-from autofix_nb.checkpoints import portable
+from autofix_nb.checkpoints import as_before, portable
 from autofix_nb.errors import ConfigurationError, ResumeError, StoreError
 
 
@@ -94,7 +94,8 @@ class Kept:
 
     def _load(self, name: str, state: Any) -> None:
         try:
-            self._things[name].load_state_dict(state)
+            thing = self._things[name]
+            thing.load_state_dict(as_before(state, thing.state_dict()))
         except Exception as error:
             raise ResumeError(
                 f"`keep`: {name!r} ({type(self._things[name]).__name__}) does not take what was saved for it: "

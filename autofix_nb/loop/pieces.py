@@ -54,7 +54,7 @@ def write(
     try:
         if tables is not None:
             write_tables(tables, History.from_state(state["history"]))
-    except OSError as error:
+    except Exception as error:  # noqa: BLE001 - the checkpoint is written, whatever the tables say
         return checkpoint, written, error
     return checkpoint, written, None
 

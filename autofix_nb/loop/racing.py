@@ -11,9 +11,11 @@ from torch.utils.data import DataLoader
 from autofix_nb.data import GuardedLoader, Plan, structure
 from autofix_nb.errors import AutofixError
 from autofix_nb.loop.before_change import BeforeChange
+from autofix_nb.loop.deaths import left_out
 from autofix_nb.loop.judging import BATCHES, ROWS, Judge
 from autofix_nb.loop.stepper import Attempt
 from autofix_nb.loop.training_state import TrainingState
+from autofix_nb.objective import free_memory, is_out_of_memory
 from autofix_nb.policy import Candidate, Score, best_of
 from autofix_nb.policy.races import Race, score_of
 from autofix_nb.policy.verdict import in_units_of
@@ -171,9 +173,9 @@ def training_batches(guard: "Guard", count: int) -> Iterator[Any]:
         return
     left, epoch, start = count, guard.epoch, guard.position
     while left > 0 and epoch < guard.epoch + 1000:
-        came = 0
+        came, kills = 0, left_out(guard, epoch)
         for position, keys in enumerate(source.order(epoch)):
-            if position < start or left <= 0:
+            if position < start or left <= 0 or position in kills:
                 continue
             loaded = source.fetch(Plan(epoch, position, keys))
             if loaded.data is not None:
@@ -192,7 +194,10 @@ def _can_be_read_beside(stream: Any) -> bool:
 
 
 def judging_batches(guard: "Guard") -> list[Any]:
-    """Return the rows that judge, on the device: of the validation data, else of the training data."""
+    """Return the rows that judge, on the device: of the validation data, else of the training data.
+
+    Empty where there is no memory for them: nothing is tried then.
+    """
     source = guard.val_source if guard.val_source is not None else None
     rows, kept = 0, []
     arriving: Iterator[Any]
@@ -200,12 +205,19 @@ def judging_batches(guard: "Guard") -> list[Any]:
         arriving = (batch.data for batch in source.epoch(0) if batch.data is not None)
     else:
         arriving = training_batches(guard, BATCHES)
-    for data in itertools.islice(arriving, BATCHES):
-        kept.append(structure.to_device(data, guard.stepper.device))
-        rows += _rows(data)
-        if rows >= ROWS:
-            break
-    return _in_pairs(kept)
+    try:
+        for data in itertools.islice(arriving, BATCHES):
+            kept.append(structure.to_device(data, guard.stepper.device))
+            rows += _rows(data)
+            if rows >= ROWS:
+                break
+        return _in_pairs(kept)
+    except RuntimeError as error:
+        if not is_out_of_memory(error):
+            raise
+        kept.clear()
+        free_memory(error)
+        return []
 
 
 def _in_pairs(batches: list[Any]) -> list[Any]:

@@ -181,5 +181,6 @@ class Treatable:
             return
         left = step - self.step_count
         begun = 0 if self.position == 0 and left <= 0 else 1  # the epoch at hand
-        epochs = self.epoch + begun + -(-max(0, left - (each - self.position)) // each)
+        done_here = self.position // self.stepper.accumulate
+        epochs = self.epoch + begun + -(-max(0, left - (each - done_here)) // each)
         self.controls.extra_epochs = epochs - self.epochs_asked

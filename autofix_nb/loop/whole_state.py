@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from autofix_nb.checkpoints import portable_or_dropped, random_state, set_random_state
+from autofix_nb.checkpoints import as_before, portable_or_dropped, random_state, set_random_state
 from autofix_nb.checkpoints.snapshot import parts_beside
 from autofix_nb.history import History
 from autofix_nb.loop.before_change import make_again
@@ -81,7 +81,8 @@ def put_back(guard: "Guard", state: dict[str, Any]) -> None:
         users.load_state_dict(state["users_optimizer"])
     guard.stepper.restore(state["stepper"])
     if guard.scheduler is not None and state["scheduler"] is not None:
-        guard.scheduler.load_state_dict(guard.scheduler.state_dict() | state["scheduler"])
+        live = guard.scheduler.state_dict()
+        guard.scheduler.load_state_dict(live | as_before(state["scheduler"], live))
     if guard.stepper.scaler is not None and state["scaler"] is not None:
         guard.stepper.scaler.load_state_dict(state["scaler"])
     guard.history = History.from_state(state["history"])

@@ -117,9 +117,10 @@ def task_of(loss: Loss, outputs: Any, targets: Any) -> Task:
 
 
 def takes_class_ids(loss: Loss) -> bool:
-    """Tell whether a loss is one of torch's that reads its targets as class numbers."""
-    name = getattr(loss, "__name__", type(loss).__name__)
-    return isinstance(loss, nn.CrossEntropyLoss | nn.NLLLoss) or name in ("cross_entropy", "nll_loss")
+    """Tell whether a loss is one of torch's that reads its targets as class numbers; a user's own may ignore some."""
+    if isinstance(loss, nn.CrossEntropyLoss | nn.NLLLoss):
+        return type(loss).forward in (nn.CrossEntropyLoss.forward, nn.NLLLoss.forward)
+    return loss in (functional.cross_entropy, functional.nll_loss)
 
 
 def check_labels(targets: torch.Tensor, classes: int, ignore: int = -100) -> None:
