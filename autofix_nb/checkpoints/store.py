@@ -5,6 +5,7 @@ ever overwritten, so whatever is cut off or damaged, the newest whole checkpoint
 """
 
 import contextlib
+import errno
 import os
 from collections.abc import Mapping
 from pathlib import Path
@@ -95,6 +96,10 @@ class Store:
         self._sync_folder()
         if read_manifest(path).pieces != checkpoint.pieces:
             raise StoreError(f"`{path}` reads back otherwise than it was written")
+        # A process that slept in mid-save, and tidies when it wakes, does not know what is not named yet.
+        gone = [piece.file for piece in known.values() if _size_of(self.folder / piece.file) != piece.bytes]
+        if gone:
+            raise OSError(errno.EIO, f"{', '.join(gone)} vanished while the checkpoint was written")
         self._tidy(checkpoint)
         return checkpoint
 
@@ -193,3 +198,11 @@ class Store:
                 os.fsync(place)
             finally:
                 os.close(place)
+
+
+def _size_of(path: Path) -> int:
+    """Return the bytes of a file; -1 where it is not there."""
+    try:
+        return path.stat().st_size
+    except FileNotFoundError:
+        return -1

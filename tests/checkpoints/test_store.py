@@ -443,3 +443,21 @@ def test_names_that_are_no_utf8_are_written_in_a_readable_form(tmp_path):
     write_atomically(tmp_path / "report.html", "cannot identify b\udce4r.jpg, größer")
 
     assert "cannot identify b\\udce4r.jpg, größer" == (tmp_path / "report.html").read_text(encoding="utf-8")
+
+
+def test_a_piece_that_vanishes_while_a_checkpoint_is_written_is_no_success(tmp_path, monkeypatch):
+    """Another process may tidy away what no manifest names yet: the save has failed, and the one before goes on."""
+    kept = Store(tmp_path)
+    kept.save({"state": {"weights": torch.zeros(3)}}, {"step": 1})
+    real = store.make_manifest
+
+    def tidied(number, pieces, about):
+        made = real(number, pieces, about)
+        (tmp_path / pieces["state"].file).unlink()
+        return made
+
+    monkeypatch.setattr(store, "make_manifest", tidied)
+    with pytest.raises(OSError, match="vanished while the checkpoint was written"):
+        kept.save({"state": {"weights": torch.ones(3)}}, {"step": 2})
+
+    assert 1 == Store(tmp_path).newest().step
