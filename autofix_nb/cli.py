@@ -70,7 +70,9 @@ def _parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     diagnose.add_argument("training", nargs="?", metavar="TRAINING", help="module:function that returns the training")
-    diagnose.add_argument("--deep", action="store_true", help="also learn one batch by heart, try memory, check labels")
+    diagnose.add_argument(
+        "--deep", action="store_true", help="also learn one batch by heart, try memory, look closer at labels"
+    )
     diagnose.add_argument("--budget-seconds", type=float, default=60.0, metavar="S", help="time to look (60)")
     diagnose.add_argument("--preset", default="default", help="thresholds: `default` or `design`")
     diagnose.add_argument("--ignore", action="append", default=[], metavar="CODE", help="leave a check out; repeatable")

@@ -34,9 +34,6 @@ OF_THE_RATE = frozenset({"scale_lr", "swap_optimizer", "hold_lr", "warm_up", "cl
 UNASKED = ("swap_activations", "insert_norm")
 """What is computed otherwise beside a usual rate, where the finding itself blames the rate alone."""
 
-HIGHER = (10.0,)
-"""Rates that are tried, in multiples of the present one, after something else was mended before the first step."""
-
 MOST_TOGETHER = 2
 """Ways to compute otherwise that are tried beside a usual rate."""
 
@@ -131,16 +128,6 @@ class Offers:
         together = [one for one in _together(by_finding) if named(one) not in tried]
         singles = [*firsts[:1], *together[:1], *firsts[1:], *together[1:], *others]
         return [*singles, *([] if again else self._at_a_usual_rate([[*firsts, *others]]))]
-
-    def other_rates(self, code: str) -> list[Candidate]:
-        """Return a usual rate and higher ones than the present, without a test that would cost steps."""
-        found = []
-        if self.may("swap_optimizer") and (change := FIXES["swap_optimizer"]().usual(self.run)) is not None:
-            found.append(Candidate(fixes=[(FIXES["swap_optimizer"](), change)], code=code))
-        if self.may("scale_lr"):
-            changes = [FIXES["scale_lr"]().times(factor, self.run) for factor in HIGHER]
-            found += [Candidate(fixes=[(FIXES["scale_lr"](), change)], code=code) for change in changes]
-        return found
 
     def _at_a_usual_rate(self, by_fix: Sequence[list[Candidate]], finding: Finding | None = None) -> list[Candidate]:
         """Return what computes something else, beside a usual optimizer and rate: one fault hides the other.

@@ -253,13 +253,6 @@ class Policy:
         self.note(finding)
         self._apply(fix, change, finding, run)
 
-    def replay(self, run: Trainee) -> None:
-        """Make the changes in force again, on a model that does not have them."""
-        for number, fix in self.standing:
-            change = self.changes[number]
-            if fix.is_built_in(change):  # settings are saved with the controls, samples set aside with the quarantine
-                fix.replay(change, run)
-
     def take_note(self, chosen: Candidate, finding: Finding, race: Race) -> None:
         """The winner of a race was taken over: write it down, and watch whether it keeps what it promised."""
         until = finding.step + max(HORIZON_STEPS, race.steps)

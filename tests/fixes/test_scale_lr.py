@@ -106,11 +106,6 @@ def test_the_range_test_is_run_once():
     assert changes[0].says.endswith("(before: 1, found by a range test)")
 
 
-def test_a_rate_by_a_factor():
-    """Of the present one, whatever that was multiplied by before."""
-    assert {"lr_scale": pytest.approx(0.3)} == ScaleLr().times(3.0, with_rate(None, scale=0.1)).after
-
-
 @pytest.mark.parametrize("code", ["L02", "L05", "G06"])
 def test_a_rate_that_is_too_low_is_never_lowered(code):
     """How far up is found out in a race; where none can be run, nothing is done."""

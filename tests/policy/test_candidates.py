@@ -207,17 +207,6 @@ def test_several_changes_are_taken_back_together(fixes):
     }
 
 
-def test_other_rates_cost_no_test():
-    """A usual optimizer, and ten times the rate; each only where allowed."""
-    every = offers().other_rates("L02")
-    rate = offers(may=lambda name: name == "scale_lr").other_rates("L02")
-
-    assert [("swap_optimizer",), ("scale_lr",)] == fixes_of(every)
-    assert [("scale_lr",)] == fixes_of(rate)
-    assert 10.0 == rate[0].fixes[0][1].after["lr_scale"] / rate[0].fixes[0][1].before["lr_scale"]
-    assert {"L02"} == {one.code for one in every}
-
-
 def test_the_name_tells_what_is_done_and_nothing_else():
     """Not who asked for it; but from where it begins."""
     one = one_of("shuffle")
