@@ -149,9 +149,12 @@ def _row(folder: Path, now: float) -> Row:
         raise ValueError("no line of its journal can be read")
     settings = run._settings()
     journal = list(run.journal)
-    done = [row for row in run.history.epochs if isinstance(row.get("epoch"), int)]
+    # The table of epochs is written now and then; the journal has each of them at once.
+    told = [entry for entry in run.journal.lasting() if entry["kind"] == "epoch"]
+    rows = (row for row in (*run.history.epochs, *told) if isinstance(row.get("epoch"), int))
+    done = list({row["epoch"]: row for row in rows}.values())
     best = _best(done)
-    saved = [entry.get("epoch") for entry in journal if entry["kind"] == "save"]  # the table of epochs lags behind
+    saved = [entry.get("epoch") for entry in journal if entry["kind"] == "save"]
     asked = settings.get("epochs") or next(
         (one.get("epochs") for one in reversed(journal) if one["kind"] == "start"), 0
     )

@@ -197,3 +197,16 @@ def test_a_run_with_more_epochs_says_how_many(tmp_path):
         af.fit(model, data, epochs=epochs, lr=0.1, store=tmp_path, name="more", show="none", preflight=False)
 
     assert [(3, 3)] == [(row.epoch, row.epochs) for row in af.runs(tmp_path)]
+
+
+def test_the_best_of_a_killed_run_is_the_newest_one(tmp_path):
+    """The table of epochs lags behind by seconds; what the journal has of later ones counts."""
+    torch.manual_seed(0)
+    run = train(tmp_path, "killed", epochs=3)
+    whole = next(iter(af.runs(tmp_path)))
+    table = run.folder / "history.jsonl"
+    table.write_text(table.read_text(encoding="utf-8").splitlines()[0] + "\n", encoding="utf-8")
+    late = next(iter(af.runs(tmp_path)))
+
+    assert (whole.best, whole.best_epoch, whole.epoch) == (late.best, late.best_epoch, late.epoch)
+    assert late.best_epoch > 1
