@@ -1,0 +1,11 @@
+"""Sick cases to practise on, of neither half: rules may be tuned on all of them. Each theme gives its own as `CASES`.
+
+They were made without a look at the cases of the halves, so that what helps here should help there.
+"""
+
+from tests.gauntlet.case import Case
+from tests.gauntlet.practice import rates, signals, stuck
+
+THEMES = (rates, signals, stuck)
+
+CASES: tuple[Case, ...] = tuple(case for theme in THEMES for case in theme.CASES)
