@@ -4,8 +4,8 @@ They were made without a look at the cases of the halves, so that what helps her
 """
 
 from tests.gauntlet.case import Case
-from tests.gauntlet.practice import inputs, losses, numbers, rates, signals, stuck
+from tests.gauntlet.practice import fitting, inputs, losses, numbers, rates, rows, signals, stuck
 
-THEMES = (rates, signals, stuck, losses, numbers, inputs)
+THEMES = (rates, signals, stuck, losses, numbers, inputs, fitting, rows)
 
 CASES: tuple[Case, ...] = tuple(case for theme in THEMES for case in theme.CASES)

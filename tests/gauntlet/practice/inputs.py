@@ -100,8 +100,8 @@ UNITS = [
 FAR_OUT = [
     spoilt("practice_rows_a_thousand_times", "D03", HASTIE, "each 50th row is in other units",
            data=lambda: far(HASTIE, 50, 1000.0)),
-    spoilt("practice_missing_is_minus_9999", "D03 D07", PHASE, "each 20th row is -9999, which stands for missing",
-           data=lambda: far(PHASE, 20, 0.0, to=-9999.0)),
+    spoilt("practice_missing_is_minus_9999", "D03 D07", CIRCUIT, "each 20th row is -9999, which stands for missing",
+           data=lambda: far(CIRCUIT, 20, 0.0, to=-9999.0)),
     spoilt("practice_targets_a_hundred_times", "D03 L10", CIRCUIT, "each 60th target lost its decimal point",
            data=lambda: far(CIRCUIT, 60, 100.0, targets=True)),
     spoilt("practice_ratings_of_99", "D03", RATINGS, "each 40th rating is 99, which stands for none",

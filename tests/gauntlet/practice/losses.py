@@ -10,11 +10,9 @@ from tests.gauntlet.nets import dense
 from tests.gauntlet.practice import shapes
 from tests.gauntlet.practice.tasks import (
     BARS,
-    BARS_ADDED,
     CANCER,
     CIRCUIT,
     CONV,
-    COUNTS,
     DIABETES,
     DIGITS,
     HASTIE,
@@ -24,25 +22,9 @@ from tests.gauntlet.practice.tasks import (
     ROWS,
     SUMS,
     TILES,
-    TONES,
     WAVE,
 )
 from tests.gauntlet.recipe import adam, sgd, spoilt
-
-
-def likelihood_of_softmax(outputs: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
-    """The negative likelihood of probabilities, whose logarithm was forgotten."""
-    return functional.nll_loss(outputs.softmax(1), targets)
-
-
-def twice(outputs: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
-    """Cross-entropy of what went through a softmax already."""
-    return functional.cross_entropy(outputs.softmax(-1), targets)
-
-
-def hot(outputs: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
-    """The squared distance of a softmax to rows of 0 and 1."""
-    return (outputs.softmax(1) - functional.one_hot(targets, outputs.shape[1])).square().mean()
 
 
 def broadcast(outputs: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
@@ -78,12 +60,8 @@ def turned(outputs: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
 CASES = [
     spoilt("practice_likelihood_of_logits", "B08 L01", ROWS, "the likelihood loss gets logits, and falls without end",
            loss=nn.NLLLoss, optimizer=adam(3e-2)),
-    spoilt("practice_likelihood_of_probabilities", "B08 L02", replace(BARS_ADDED, optimizer=sgd(0.02, momentum=0.9)),
-           "the likelihood loss gets probabilities, whose logarithm was forgotten", loss=lambda: likelihood_of_softmax),
     spoilt("practice_softmax_layer_with_sgd", "B08 L02", replace(CONV, optimizer=sgd(0.1)),
            "a softmax layer before cross-entropy, with SGD", net=lambda: nn.Sequential(CONV.net(), nn.Softmax(1))),
-    spoilt("practice_squares_of_a_softmax", "B08 L02", replace(TONES, optimizer=sgd(0.1, momentum=0.9)),
-           "the squared distance of a softmax, with SGD", loss=lambda: hot),
     spoilt("practice_sigmoid_twice_on_tiles", "B08 L02", replace(TILES, optimizer=sgd(0.02, momentum=0.9)),
            "a sigmoid at the end and another in the loss", net=lambda: nn.Sequential(TILES.net(), nn.Sigmoid())),
     spoilt("practice_broadcast_of_a_sequence", "B05 L05", SUMS, "(N, 1) minus (N,) is (N, N): it learns the mean",
@@ -110,8 +88,6 @@ CASES = [
            net=lambda: dense(4, 48, 1, end=nn.Sigmoid())),
     spoilt("practice_softmax_of_one_output", "B08 G04", CANCER, "a softmax over a single output, which is always 1",
            net=lambda: dense(30, 16, 1, end=nn.Softmax(1))),
-    spoilt("practice_relu_before_logarithms", "B08 G07", COUNTS, "a ReLU before a loss that wants logarithms",
-           net=lambda: dense(6, 24, 1, end=nn.ReLU())),
     spoilt("practice_divided_by_a_temperature", "B08 L02",
            replace(BARS, net=lambda: shapes.convolved(1, 12, 4), optimizer=sgd(0.1, momentum=0.9)),
            "logits are divided by 1000 before cross-entropy",

@@ -150,7 +150,8 @@ CASES = [
            loss=lambda: share_of_the_target, aim="name"),
     spoilt("practice_mean_of_none", "G03", MOONS, "a mean over the wrong ones of a batch, of which there may be none",
            loss=lambda: with_the_wrong),
-    spoilt("practice_spread_of_one_row", "G03", ROWS, "the spread of each class's answers, where a class has one row",
+    spoilt("practice_spread_of_one_row", "G03", ROWS,
+           "the spread of each class's answers, where a class has one row", batch=20,
            loss=lambda: lambda outputs, targets: functional.cross_entropy(outputs, targets)
            + 0.01 * outputs[targets == targets[0]].std(0).mean()),
     spoilt("practice_cosine_of_nothing", "G03", COPIES, "a cosine without a floor under its lengths, and empty targets",

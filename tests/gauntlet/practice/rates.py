@@ -60,7 +60,7 @@ def head_alone(low: float, high: float) -> Callable[[nn.Module], torch.optim.Opt
 
 
 TOO_HIGH = [
-    spoilt("practice_nesterov_at_5", "L01 G07", MOONS, "two moons with tanh and Nesterov at 5",
+    spoilt("practice_nesterov_at_5", "L01", MOONS, "two moons with tanh and Nesterov at 5",
            optimizer=sgd(5.0, momentum=0.9, nesterov=True)),
     spoilt("practice_adagrad_at_20", "L01", DIABETES, "a small regression with Adagrad at 20", optimizer=adagrad(20.0)),
     spoilt("practice_gru_adamw_at_1", "L01", ROWS, "a GRU with AdamW at 1", optimizer=adamw(1.0)),
