@@ -19,7 +19,7 @@ import numpy as np
 
 from autofix_nb.detectors import life
 from autofix_nb.detectors.base import Detector
-from autofix_nb.detectors.learning import gain_of, is_learning
+from autofix_nb.detectors.learning import LIFE, gain_of, is_learning
 from autofix_nb.detectors.life import TOO_LITTLE, TREND, held_back, largest_update, median_of, signs_of_life, trend
 from autofix_nb.finding import Finding, Severity
 from autofix_nb.history import History
@@ -103,6 +103,9 @@ class LearningRateTooHigh(Detector):
     oscillates_at: float = 0.8
     """Share of the loss of a constant answer from which a model that swings between answers learns too little."""
 
+    worse: float = 1.2
+    """How many times the loss of a constant answer the mean loss must be, of a model that has learnt to do better."""
+
     restless: float = 2.5
     """How many times more than those of the targets the shares of the predicted classes must change."""
 
@@ -113,7 +116,12 @@ class LearningRateTooHigh(Detector):
             if thrown is not None:
                 return thrown
             losses = self.finite(history, "loss", self.soonest)
-            return self._diverging(history, losses) or self._not_learning(history, losses) or self._near_chance(history)
+            return (
+                self._diverging(history, losses)
+                or self._not_learning(history, losses)
+                or self._near_chance(history)
+                or self._worse_than_constant(history)
+            )
 
     def _diverging(self, history: History, losses: np.ndarray) -> Finding | None:
         first = _finite(history.now("loss"))[:NEWEST]
@@ -164,7 +172,10 @@ class LearningRateTooHigh(Detector):
     def _not_learning(self, history: History, losses: np.ndarray) -> Finding | None:
         # What was known at another rate, before a schedule raised it, says nothing about this one.
         gain = gain_of(history, newest=max(1, min(60, life.steps_at_rate(history) // SAMPLED)))
-        if gain is None or gain.is_sure or is_learning(history) is not False:
+        if gain is None or is_learning(history) is not False:
+            return None
+        # With many measurements a trace is sure, too: one that stays a trace for long is no beginning.
+        if gain.is_sure and (gain.share > LIFE / 2 or life.steps_at_rate(history) < self._patience(history, 2)):
             return None
         start, level = float(_finite(history.now("loss"))[0]), median_of(losses[-NEWEST:])
         thrown, chance = largest_update(history), history.last("chance")
@@ -228,6 +239,31 @@ class LearningRateTooHigh(Detector):
             limit=self.restless if restless else self.thrown_update,
         )
 
+    def _worse_than_constant(self, history: History) -> Finding | None:
+        """Judge a model whose loss is on the whole above that of a constant answer, though it had learnt to be below.
+
+        Medians hide it: with few rows a batch most losses are low, and a few sure and wrong answers cost more.
+        """
+        chance, thrown = history.last("chance"), largest_update(history)
+        wanted = self._patience(history)
+        every = _finite(history.now("loss"))
+        if not chance > 0 or not thrown > self.oscillating_update or len(every) < 2 * wanted or held_back(history):
+            return None
+        if life.rate_rises(history) or life.steps_at_rate(history) < wanted:
+            return None
+        best = float(np.min(np.median(every[len(every) % NEWEST :].reshape(-1, NEWEST), axis=1)))
+        before, newest = _trimmed(every[-2 * wanted : -wanted]), _trimmed(every[-wanted:])
+        if not best < self.close_to_chance * chance or not newest > self.worse * chance or newest < 0.9 * before:
+            return None
+        return self.found(
+            history,
+            f"the loss had come down to {best:.4g} and is {newest:.4g} on the mean of the last {wanted} steps, more "
+            f"than the {chance:.4g} of a constant answer; one step changes up to {thrown:.2g} of the weights",
+            severity=Severity.WARNING,
+            measured=newest,
+            limit=self.worse * chance,
+        )
+
     def _patience(self, history: History, times: int = 1) -> int:
         return max(times * self.patience, int(self.patience_share * history.facts.get("planned_steps", 0)))
 
@@ -241,6 +277,11 @@ def _rose(history: History) -> str:
     if not median_of(since[-NEWEST:]) > 2 * median_of(before[-NEWEST:]):
         return ""
     return f"the learning rate rose from {rates[-held - 1]:.2g} to {rates[-1]:.2g}"
+
+
+def _trimmed(values: np.ndarray) -> float:
+    """Return the mean without the highest fiftieth: single rows that cannot be right do not decide."""
+    return float(np.mean(np.sort(values)[: max(1, int(0.98 * len(values)))]))
 
 
 def _finite(values: np.ndarray) -> np.ndarray:

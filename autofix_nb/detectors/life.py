@@ -9,7 +9,7 @@ plateau late); Mann (1945) for the trend test that is used here
 
 import numpy as np
 
-from autofix_nb.detectors.learning import gain_of
+from autofix_nb.detectors.learning import LIFE, gain_of
 from autofix_nb.history import History
 
 BLOCKS = 12
@@ -47,12 +47,27 @@ DECOUPLED = frozenset({"AdamW", "NAdamW", "Lion"})
 """Optimizers whose weight decay is multiplied by the learning rate."""
 
 
+FADES_WITHIN = 50.0
+"""Steps within which a decay that is too strong takes most of the weights away, unless gradients build them again."""
+
+
+def fades_within(history: History) -> float:
+    """Return the steps in which the weight decay alone would shrink the weights to a third; infinite without one.
+
+    Of the first parameter group's settings; decay is `1 / (lr * weight_decay)`, in either form of it for SGD, and for
+    decoupled decay. Added to the gradient of Adam it is divided by its size, and says nothing by itself.
+    """
+    decay, rate = float(history.facts.get("weight_decay") or 0.0), history.last("lr")
+    by_rate = history.facts.get("optimizer") in DECOUPLED | {"SGD"}
+    return 1.0 / (decay * rate) if by_rate and decay * rate > 0 else float("inf")
+
+
 def signs_of_life(history: History) -> tuple[str, ...]:
     """Return what moves in a run that seems not to learn, in words; empty when nothing does."""
     signs = []
     gain = gain_of(history, newest=20)
     gains = history.now("gain", 60)
-    if (gain is not None and gain.is_sure) or trend(gains, blocks=min(BLOCKS, len(gains) // 2)) > TREND:
+    if (gain is not None and gain.is_sure and gain.share > LIFE / 2) or trend(gains, blocks=min(BLOCKS, len(gains) // 2)) > TREND:
         signs.append("the outputs begin to know the targets")
     if trend(history.now("loss", 400)) < -TREND:
         signs.append("the loss falls a little")
@@ -167,7 +182,7 @@ def held_back(history: History) -> tuple[str, ...]:
         held.append(f"dropout is {highest:g}")
     decay = float(history.facts.get("weight_decay") or 0.0)
     decoupled = history.facts.get("optimizer") in DECOUPLED
-    if decay >= (HIGH_DECOUPLED_DECAY if decoupled else HIGH_DECAY):
+    if decay >= (HIGH_DECOUPLED_DECAY if decoupled else HIGH_DECAY) or fades_within(history) < FADES_WITHIN:
         held.append(f"weight decay is {decay:g}")
     return tuple(held)
 

@@ -16,8 +16,10 @@ import numpy as np
 from autofix_nb.detectors.base import Detector
 from autofix_nb.detectors.learning import gain_of
 from autofix_nb.detectors.life import (
+    FADES_WITHIN,
     TOO_LITTLE,
     TREND,
+    fades_within,
     grows,
     held_back,
     largest_update,
@@ -66,6 +68,9 @@ class Underfitting(Detector):
     close_to_chance: float = 0.6
     """Share of the loss of a constant answer from which the training loss is high."""
 
+    faded: float = 0.2
+    """The same where the weight decay takes most of the weights away within a few dozen steps."""
+
     flat: float = 0.02
     """Share of the loss of a constant answer by which it must have fallen over the stretch judged."""
 
@@ -99,7 +104,9 @@ class Underfitting(Detector):
         losses = history.now("loss", max(self.soonest, planned // 5))
         losses = losses[np.isfinite(losses)]
         level = float(np.mean(losses[len(losses) // 2 :]))
-        if level < self.close_to_chance * chance or rate_rises(history):
+        faded = fades_within(history) < FADES_WITHIN
+        limit = self.faded if faded else self.close_to_chance
+        if level < limit * chance or rate_rises(history):
             return None
         if not held and (
             not gain.is_sure
@@ -123,10 +130,10 @@ class Underfitting(Detector):
         return self.found(
             history,
             f"after {steps} steps the training loss is {level:.4g}{accuracy}, {level / chance:.0%} of that of a "
-            f"constant answer (limit {self.close_to_chance:.0%}), and no longer falls{because}",
+            f"constant answer (limit {limit:.0%}), and no longer falls{because}",
             severity=Severity.WARNING if certain else Severity.NOTE,
             measured=level,
-            limit=self.close_to_chance * chance,
+            limit=limit * chance,
         )
 
 

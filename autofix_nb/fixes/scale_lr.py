@@ -72,6 +72,10 @@ class ScaleLr(SettingFix):
             self._change(now, now * factor, "found by a range test" if factor == found else "") for factor in chosen
         ]
 
+    def by(self, factor: float, run: Trainee) -> Change:
+        """Return the change that multiplies the present rate by a factor."""
+        return self._change(run.controls.lr_scale, run.controls.lr_scale * factor)
+
     def _change(self, now: float, scale: float, why: str = "") -> Change:
         return Change(
             fix=self.name,

@@ -20,6 +20,9 @@ WANTED: tuple[dict[str, Any], ...] = (
 SAME_WITHIN = 2.0
 """An optimizer of the same kind whose rate lies within this factor is the same remedy."""
 
+USUAL_DECAY = 0.1
+"""Weight decay up to which it is a usual one."""
+
 
 class SwapOptimizer(SettingFix):
     """Train on with AdamW, or with SGD and momentum, at a rate that is usual for it."""
@@ -66,4 +69,6 @@ def _is_in_use(wanted: dict[str, Any], run: Trainee) -> bool:
     momentum = run.optimizer.param_groups[0].get("momentum", 0.0)
     rate = _rate(run)
     near = max(rate, wanted["lr"]) <= SAME_WITHIN * min(rate, wanted["lr"])
-    return family in kinds and near and momentum == wanted.get("momentum", 0.0)
+    # A new optimizer begins with its usual weight decay, which a strong one is not.
+    decay = run.optimizer.param_groups[0].get("weight_decay", 0.0)
+    return family in kinds and near and decay <= USUAL_DECAY and momentum == wanted.get("momentum", 0.0)

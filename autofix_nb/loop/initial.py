@@ -18,6 +18,12 @@ LEAST = 256
 MOST = 65_536
 """Elements that are looked at."""
 
+LEAST_BOUNDED = 40
+"""Numbers of a weight from which it can be told by the bounds of its initialisation."""
+
+NEAR_BOUND = 6.0
+"""The largest of n even numbers lies within so many n-ths of the bound, but for 1 in 400."""
+
 ERRORS = 4.0
 """Standard errors that mean, spread and kurtosis may be off."""
 
@@ -28,8 +34,10 @@ SLACK = 0.01
 @torch.no_grad()
 def looks_initial(module: nn.Module, weight: torch.Tensor) -> bool:
     """Tell whether a weight of two or more dimensions is distributed as its module's initialisation draws it."""
-    if weight.dim() < 2 or weight.numel() < LEAST or not weight.is_floating_point() or weight.is_meta:
+    if weight.dim() < 2 or not weight.is_floating_point() or weight.is_meta:
         return False
+    if weight.numel() < LEAST:
+        return weight.numel() >= LEAST_BOUNDED and _fills_its_bounds(weight)
     flat = weight.detach().reshape(-1)
     values = flat[:: -(-len(flat) // MOST)].float().cpu().double().numpy()
     count, spread = len(values), float(values.std())
@@ -47,6 +55,19 @@ def looks_initial(module: nn.Module, weight: torch.Tensor) -> bool:
     else:
         return False
     return any(abs(spread / one - 1) < ERRORS * error + SLACK for one in wanted if one > 0)
+
+
+def _fills_its_bounds(weight: torch.Tensor) -> bool:
+    """Tell whether a small weight fills the interval of PyTorch's own initialisation, and never leaves it.
+
+    Too few numbers for their spread to tell; but training moves some over the bounds, or all away from them.
+    """
+    field = weight[0][0].numel() if weight.dim() > 2 else 1
+    bound = 1 / sqrt(weight.shape[1] * field)
+    sizes = weight.detach().abs().reshape(-1).double().cpu()
+    highest = float(sizes.max())
+    even = abs(float(sizes.mean()) / bound - 0.5) < ERRORS * sqrt(1 / 12 / len(sizes))
+    return bound * (1 - NEAR_BOUND / len(sizes)) <= highest <= bound * (1 + 1e-6) and even
 
 
 def _spreads(module: nn.Module, weight: torch.Tensor) -> tuple[list[float], list[float]]:

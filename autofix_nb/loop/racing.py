@@ -4,6 +4,8 @@ import copy
 import itertools
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
+from dataclasses import replace
+from math import isnan, nan
 from typing import TYPE_CHECKING, Any
 
 from torch.utils.data import DataLoader
@@ -38,6 +40,9 @@ SINGLES = 2
 FAR_BEHIND = 0.15
 """Share of the best one's loss by which another is far behind it after a third of the steps."""
 
+FIRST_NORMS = 5
+"""Steps whose gradient norms are looked at."""
+
 BAD_STEPS = 3
 """Steps whose numbers may be bad before a candidate is given up."""
 
@@ -65,7 +70,7 @@ def race(
     now = TrainingState(guard)
     judge = Judge(guard, rows)
     keeps_all = sum(part.numel() for part in guard.model.parameters()) * len(candidates) <= MOST_NUMBERS
-    enough = most >= (SINGLES + 2) * steps
+    enough = most >= (SINGLES + 2) * steps and not candidates[0].resort
     kept_back = steps if enough and any(one.resort for one in candidates) else 0
     credit = steps if fresh or counts_for_the_run(guard) else 0
     pace = None
@@ -81,7 +86,7 @@ def race(
         for candidate in candidates:
             # The winner's steps are no extra ones where they are steps of the run.
             won = bool(found.raced) and winner(found) is not None
-            if candidate.resort and won:
+            if candidate.resort and won and kept_back:
                 break
             left = most - found.taken + (credit if won else 0) - (0 if candidate.resort else kept_back)
             if found.raced and left < steps:
@@ -269,19 +274,20 @@ class _Heat:
         """Where it came to, of a candidate."""
 
         self.taken = 0
+        self._norms: list[float] = []
 
     def run(self, pace: Score | None) -> "_Heat":
         """Apply the candidate, train, judge, and take it back. `pace` is what the best one came to after a third."""
         guard, candidate = self._guard, self._candidate
         if candidate is None:
-            self.score = self._train(None)
+            self.score = replace(self._train(None), first_norm=self._first_norm())
             return self
         if candidate.fresh:
             guard.to_first_weights()
         try:
             candidate.apply(guard)
             guard.follow_controls()
-            self.score = self._train(pace)
+            self.score = replace(self._train(pace), first_norm=self._first_norm())
             self.after = TrainingState(guard) if self.score.is_sound else None
         except (AutofixError, RuntimeError, ValueError, TypeError, AttributeError, KeyError, IndexError) as error:
             self.score = Score(failed=f"{type(error).__name__}: {error}")
@@ -305,6 +311,8 @@ class _Heat:
             if not parts:
                 break
             attempt = self._attempt(parts)
+            if len(self._norms) < FIRST_NORMS:
+                self._norms.append(attempt.norm)
             if attempt.fine:
                 _, stepped = stepper.take(attempt, guard.step_count + self.taken)
                 if stepped and guard.each_step and guard.scheduler is not None:
@@ -320,6 +328,10 @@ class _Heat:
                 return Score(failed=f"{why} after {self.taken} steps")
         stepper.optimizer.zero_grad(set_to_none=True)
         return self._judge()
+
+    def _first_norm(self) -> float:
+        known = [norm for norm in self._norms if not isnan(norm)]
+        return max(known, default=nan)
 
     def _attempt(self, parts: list[Any]) -> Attempt:
         """Run the batches of one step forward and backward."""

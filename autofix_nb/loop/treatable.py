@@ -23,6 +23,9 @@ from autofix_nb.objective import split_batch
 from autofix_nb.policy import Candidate, Score
 from autofix_nb.policy.races import Race
 
+LEAST_TIMES = 5
+"""How many times its own steps must be left for a range test: with fewer, they are better spent on candidates."""
+
 
 class Treatable:
     """Mixed into the guard, whose parts it uses: model, optimizers, history, policy, batches and the first state."""
@@ -45,7 +48,7 @@ class Treatable:
     def take_over(self, candidate: Candidate, race: Race) -> int:
         """Make the winner's changes, and go on from where its training came to: a new chapter of the run.
 
-        Returns how many of the planned steps its training stands for: the run ends so many steps earlier.
+        Returns how many of the planned steps are not to be taken any more: its training stands for most of them.
         """
         steps = race.steps
         racing.take_over(self, candidate, race)
@@ -54,7 +57,10 @@ class Treatable:
             self.keeper.best.forget()  # by another loss than from here on
         if candidate.fresh:
             self.history.facts["lineage_from"] = self.step_count - steps
-            self._end_at(self.step_count - steps + int(self.history.facts.get("planned_steps") or 0))
+            # What the budget does not cover of the steps that were for nothing is missing at the end.
+            short = max(0, -(self.extra_steps_left + steps))
+            self._end_at(self.step_count - steps + int(self.history.facts.get("planned_steps") or 0) - short)
+            steps += short
         elif racing.counts_for_the_run(self):
             facts = self.history.facts
             facts["lineage_from"] = int(facts.get("lineage_from", 0)) - steps
@@ -90,7 +96,7 @@ class Treatable:
         races = self.policy.races
         known = [self.history.since, self.starts_fresh, self.controls.optimizer]
         if not races.rate_found or races.rate_found[0] != known:
-            if self.window or races.left(self.history) < steps or not self._may_train_aside():
+            if self.window or races.left(self.history) < LEAST_TIMES * steps or not self._may_train_aside():
                 return None
             found = rates_tested(self, steps, fresh=self.starts_fresh)
             races.spent += 0 if found is None else len(found.rates)

@@ -18,7 +18,7 @@ AGAINST = {
     "B03": ("scale_pixels", "standardise"),
     "B05": ("mend_loss",),
     "B07": ("join_optimizer", "unfreeze"),
-    "B08": ("mend_loss", "mend_output", "scale_targets"),
+    "B08": ("mend_output", "mend_loss", "scale_targets"),
     "D02": ("standardise",),
     "D03": ("drop_outliers", "mend_loss"),
     "D09": ("shuffle",),
@@ -33,6 +33,12 @@ OF_THE_RATE = frozenset({"scale_lr", "swap_optimizer", "hold_lr", "warm_up", "cl
 
 UNASKED = ("swap_activations", "insert_norm")
 """What is computed otherwise beside a usual rate, where the finding itself blames the rate alone."""
+
+FEW_TRIES = 2
+"""Candidates that can be tried, up to which gentle ones do not come first."""
+
+HIGHER = 4.0
+"""What the rate of a mended run is multiplied by, to see whether it could learn faster."""
 
 MOST_TOGETHER = 2
 """Ways to compute otherwise that are tried beside a usual rate."""
@@ -129,6 +135,14 @@ class Offers:
         singles = [*firsts[:1], *together[:1], *firsts[1:], *together[1:], *others]
         return [*singles, *([] if again else self._at_a_usual_rate([[*firsts, *others]]))]
 
+    def of_the_rate(self) -> list[Candidate]:
+        """Return a usual optimizer, or else a rate that is higher by a little: for a run whose fault is mended."""
+        usual = FIXES["swap_optimizer"]().usual(self.run) if self.may("swap_optimizer") else None
+        if usual is not None:
+            return [Candidate(fixes=[(FIXES["swap_optimizer"](), usual)])]
+        fix = FIXES["scale_lr"]()
+        return [Candidate(fixes=[(fix, fix.by(HIGHER, self.run))])] if self.may("scale_lr") else []
+
     def _at_a_usual_rate(self, by_fix: Sequence[list[Candidate]], finding: Finding | None = None) -> list[Candidate]:
         """Return what computes something else, beside a usual optimizer and rate: one fault hides the other.
 
@@ -164,6 +178,21 @@ class Offers:
                 self.seen.add(named(one))
                 found.append(one)
         return found
+
+
+def in_turn(candidates: Sequence[Candidate], tries: int) -> list[Candidate]:
+    """Return the candidates against an illness of many causes in the order of their turns, when there are few tries.
+
+    What mends most at once comes first, as gentle ones would use them up; and before it, where there are two tries,
+    its usual optimizer alone.
+    """
+    thorough = [one for one in candidates if one.resort]
+    if not thorough or tries > FEW_TRIES:
+        return list(candidates)
+    usual = thorough[0].fixes[-1][1]
+    alone = [one for one in candidates if [change for _, change in one.fixes] == [usual]] if tries > 1 else []
+    first = [*alone, *thorough]
+    return [*first, *(one for one in candidates if all(one is not other for other in first))]
 
 
 def named(candidate: Candidate) -> str:

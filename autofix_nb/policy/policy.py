@@ -22,7 +22,7 @@ from autofix_nb.journal import Journal, plain
 from autofix_nb.policy.candidates import Candidate
 from autofix_nb.policy.daring import dare, is_at_a_dead_end
 from autofix_nb.policy.races import FROM_THE_FIRST, RACED, Race, Races
-from autofix_nb.policy.treating import outcome_of, treat, wants_race
+from autofix_nb.policy.treating import ask_again, outcome_of, treat, wants_race
 from autofix_nb.policy.verdict import Score, has_gained, is_worse
 
 Mode = Literal["auto", "suggest", "off"]
@@ -422,6 +422,8 @@ class Policy:
                 goal_after=float("nan") if now is None else now.goal,
             )
         if kept:
+            if self.mode == "auto" and hasattr(run, "race"):
+                ask_again(self, together[0].finding, run)
             return
         for trial in together:
             self._say(f"{trial.change.fix} did not keep what it promised: {trial.change.says}. It is undone.")

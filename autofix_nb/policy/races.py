@@ -51,7 +51,7 @@ MOST_RACES = 2
 LEAST_PAUSE = 100
 """Steps for which the same finding is not raced again after a race that nobody won, at least."""
 
-PAUSE_SHARE = 0.1
+PAUSE_SHARE = 0.25
 """After a race that nobody won, the same finding is not raced again for this share of the run."""
 
 NEVER_LEARNT = 0.1
@@ -128,6 +128,9 @@ class Races:
     dared: bool = False
     """Whether the best guess was put to work without a race that it won."""
 
+    asked_again: bool = False
+    """Whether the rate of a mended run was raced."""
+
     of_code: dict[str, int] = field(default_factory=dict)
     not_before: dict[str, int] = field(default_factory=dict)
     """By code: the step before which it is not raced again."""
@@ -159,7 +162,10 @@ class Races:
 
     def steps_each(self, history: History, candidates: int, *, fresh: bool, step: int) -> tuple[int, int]:
         """Return for how many steps each candidate is watched, and how many all may take; 0 where too few are left."""
-        left = self.left(history) - (wasted(history, step) if fresh else 0)
+        left = self.left(history)
+        if fresh:
+            # What is dead has nothing to lose: a restart that the budget does not cover in full ends earlier instead.
+            left = max(left - wasted(history, step), left // 2)
         each = left // min(FULL_TRIES, candidates + 1)
         # A few steps less, where that lets all of them come to their turn.
         least = each if each >= NEARLY * LEAST_STEPS else LEAST_STEPS

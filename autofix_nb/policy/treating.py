@@ -3,8 +3,9 @@
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from autofix_nb.detectors.learning import is_learning
 from autofix_nb.finding import Finding, Severity
-from autofix_nb.policy.candidates import Candidate, Offers
+from autofix_nb.policy.candidates import Candidate, Offers, in_turn
 from autofix_nb.policy.daring import dare_after, is_at_a_dead_end
 from autofix_nb.policy.races import (
     FROM_THE_FIRST,
@@ -44,8 +45,21 @@ CURES = {
 }
 """What a fix that won against others and against going on says of the illness; `scale_lr` says it by its direction."""
 
-LEAST_BEFORE = 60
-"""Extra steps that must be left for a race before the first step."""
+ASKED_WITH = 3
+"""How many times the least steps of a candidate must be left to ask for a mended run's rate; a share of them remains
+for a longer training."""
+
+EXPLODING = 1000.0
+"""Gradient norm that counts as severe."""
+
+TIMES_AS_LARGE = 100.0
+"""How many times that of the winner it must be: losses in large units have large gradients, and are no worse for it."""
+
+LEAST_BEFORE = 2 * LEAST_STEPS
+"""Extra steps that must be left for a race before the first step: for the run as it is, and for one candidate."""
+
+MOST_GONE = 0.75
+"""Share of the planned steps after which a dead run is not begun again any more: too few would be left."""
 
 
 def wants_race(policy: "Policy", finding: Finding, run: Any) -> bool:
@@ -59,13 +73,19 @@ def wants_race(policy: "Policy", finding: Finding, run: Any) -> bool:
 
 def treat(policy: "Policy", finding: Finding, run: Any) -> bool:
     """Race what could help against a finding that was noted, and take over the winner. Returns whether one was."""
-    learnt = has_learnt(run.history)
+    learnt = has_learnt(run.history) and not _is_lost(finding, run)
     affordable = policy.may("restart") and _is_affordable(policy, run)
     fresh = not learnt and finding.code in FROM_THE_FIRST and affordable
     run.starts_fresh = fresh
     tried = set(policy.races.tried)
     offers = Offers(run=run, may=policy.may, seen=tried, fresh=fresh, fresh_is_affordable=affordable)
     return _race(policy, finding, run, offers.against(finding, learnt=learnt), learnt=learnt)
+
+
+def _is_lost(finding: Finding, run: Any) -> bool:
+    """Tell whether what was learnt is gone: the run is at the level of chance now, and surely ill. The best is kept."""
+    dead = finding.severity >= Severity.CRITICAL and finding.code in FROM_THE_FIRST
+    return dead and is_learning(run.history) is False
 
 
 def treat_before(policy: "Policy", run: Any) -> None:
@@ -88,6 +108,23 @@ def treat_before(policy: "Policy", run: Any) -> None:
         found = [finding for finding in found if finding.code not in MENDED_AT_ONCE]
 
 
+def ask_again(policy: "Policy", finding: Finding, run: Any) -> None:
+    """Race the rate of a run whose fault was mended, once: it was chosen for the run as it was before.
+
+    A loss without its sum, features of usual size, units that are alive: each wants another rate than what ailed.
+    """
+    left = policy.races.left(run.history)
+    planned = run.history.facts.get("ends_at") or run.history.facts.get("planned_steps") or 0
+    if policy.races.asked_again or left < ASKED_WITH * LEAST_STEPS or planned - run.step_count < 2 * LEAST_STEPS:
+        return
+    offers = Offers(run=run, may=policy.may, seen=set())
+    candidates = offers.of_the_rate()
+    if candidates:
+        policy.races.asked_again = True
+        found = replace(finding, step=run.step_count)
+        _race(policy, found, run, candidates, learnt=False, longest=left // ASKED_WITH, is_due=False)
+
+
 def _race(
     policy: "Policy",
     finding: Finding,
@@ -96,12 +133,16 @@ def _race(
     *,
     learnt: bool,
     longest: int = MOST_STEPS,
+    is_due: bool = True,
 ) -> bool:
+    """Race candidates and take over the winner; `is_due` tells whether an illness asks for it, so that silence lies."""
     any_fresh = any(one.fresh for one in candidates)
     steps, most = policy.races.steps_each(run.history, len(candidates), fresh=any_fresh, step=run.step_count)
     steps = min(steps, max(longest, LEAST_STEPS))
     if not candidates or not steps:
         return False
+    if finding.code in FROM_THE_FIRST:
+        candidates = in_turn(candidates, most // steps - 1)
     left = float(run.history.facts.get("planned_steps") or 0) - run.step_count
 
     def winner(race: Race) -> int | None:
@@ -114,6 +155,8 @@ def _race(
     race.best = -1 if won is None else won
     policy.races.note(finding, race, won=won is not None)
     _write_down(policy, finding, race)
+    if won is None and not is_due:
+        return False
     if won is None:
         if is_at_a_dead_end(policy, finding, run) and dare_after(policy, finding, run, race):
             return True
@@ -126,8 +169,10 @@ def _race(
     policy.races.spent -= run.take_over(chosen, race)
     cause = next((one for one in run.found_before if one.code == chosen.code), finding)
     policy.take_note(chosen, replace(cause, step=run.step_count), race)
-    _name_by_what_helped(policy, chosen, race, run)
+    if is_due:
+        _name_by_what_helped(policy, chosen, race, run)
     _name_by_what_the_control_did(policy, race, run)
+    _name_by_its_gradients(policy, race, run)
     return True
 
 
@@ -174,9 +219,32 @@ def _name_by_what_the_control_did(policy: "Policy", race: Race, run: Any) -> Non
     )
 
 
+def _name_by_its_gradients(policy: "Policy", race: Race, run: Any) -> None:
+    """Note that the gradients of the run as it was exploded, where its first steps show it and the winner's do not."""
+    control, one = race.controls[race.best], race.scores[race.best]
+    said = policy.ignore | {finding.code for finding in policy.findings}
+    explodes = control.first_norm > EXPLODING and control.first_norm > TIMES_AS_LARGE * one.first_norm
+    if "G01" in said or not explodes:
+        return
+    policy.note(
+        Finding(
+            code="G01",
+            title="Exploding gradients",
+            severity=Severity.WARNING,
+            step=run.step_count,
+            measured=control.first_norm,
+            limit=EXPLODING,
+            says=f"the gradient norm is {control.first_norm:.3g} within the first steps as it was (limit "
+            f"{EXPLODING:g}), and {one.first_norm:.3g} with what was changed",
+        )
+    )
+
+
 def _is_affordable(policy: "Policy", run: Any) -> bool:
-    """Tell whether beginning again leaves steps to try something with."""
-    return policy.races.left(run.history) - wasted(run.history, run.step_count) >= 40
+    """Tell whether beginning again leaves steps to try something with, and most of the run to train."""
+    left, gone = policy.races.left(run.history), wasted(run.history, run.step_count)
+    planned = float(run.history.facts.get("planned_steps") or 0)
+    return left // 2 >= LEAST_STEPS and gone <= MOST_GONE * planned
 
 
 def _write_down(policy: "Policy", finding: Finding, race: Race) -> None:

@@ -54,6 +54,9 @@ class Score:
     rows: int = 0
     """Rows that judge."""
 
+    first_norm: float = nan
+    """Largest gradient norm of the first steps, infinite where it was too large for its type; NaN where unknown."""
+
     failed: str = ""
     """Why there is nothing to compare: the numbers went bad, or the model raised."""
 

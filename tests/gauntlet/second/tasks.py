@@ -1,4 +1,4 @@
-"""Healthy trainings that the cases of practice spoil, each as somebody careful would set it up."""
+"""Healthy trainings that the cases of the second set spoil, each as somebody careful would set it up."""
 
 from collections.abc import Callable
 from functools import partial
@@ -9,8 +9,8 @@ from torch import nn
 from tests.gauntlet import score
 from tests.gauntlet.data import cancer, digits, iris, pictures, rows_of_pictures, tags, wine
 from tests.gauntlet.nets import Reader, conv, dense
-from tests.gauntlet.practice import sets, shapes
 from tests.gauntlet.recipe import Recipe, adam, sgd
+from tests.gauntlet.second import sets, shapes
 
 
 def optimizer(kind: type[torch.optim.Optimizer], lr: float, **more) -> Callable[[nn.Module], torch.optim.Optimizer]:

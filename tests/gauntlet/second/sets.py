@@ -1,4 +1,4 @@
-"""More data for practice: tables in their own units, sequences, drawn pictures, photo tiles, ratings, a small text."""
+"""More data: tables in their own units, sequences, drawn pictures, photo tiles, ratings, a small text."""
 
 from functools import cache
 

@@ -6,7 +6,8 @@ from torch.nn import functional
 
 from tests.gauntlet.case import Training
 from tests.gauntlet.data import Data
-from tests.gauntlet.practice.tasks import (
+from tests.gauntlet.recipe import Recipe, adam, spoilt
+from tests.gauntlet.second.tasks import (
     BARS,
     CANCER,
     CIRCUIT,
@@ -25,7 +26,6 @@ from tests.gauntlet.practice.tasks import (
     TONES,
     WINE,
 )
-from tests.gauntlet.recipe import Recipe, adam, spoilt
 
 
 def hit(recipe: Recipe, rows: list[int], value: float, *, targets: bool = False) -> Data:
@@ -128,45 +128,45 @@ def bad_gradient_at(step: int):
 NAN, INF = float("nan"), float("inf")
 
 CASES = [
-    spoilt("practice_nan_in_two_waves", "G03 D07", TONES, "two of 600 sequences hold a number that is none",
+    spoilt("b_nan_in_two_waves", "G03 D07", TONES, "two of 600 sequences hold a number that is none",
            data=lambda: hit(TONES, [17, 403], NAN)),
-    spoilt("practice_inf_in_a_tile", "G03 D07", TILES, "one photo tile has an infinite pixel",
+    spoilt("b_inf_in_a_tile", "G03 D07", TILES, "one photo tile has an infinite pixel",
            data=lambda: hit(TILES, [250], INF)),
-    spoilt("practice_nan_in_targets", "G03 D07", CIRCUIT, "five of 600 targets are missing",
+    spoilt("b_nan_in_targets", "G03 D07", CIRCUIT, "five of 600 targets are missing",
            data=lambda: hit(CIRCUIT, [3, 99, 200, 401, 555], NAN, targets=True)),
-    spoilt("practice_a_tenth_of_a_table_missing", "D07 G03", HASTIE, "160 of 1600 rows miss a feature",
+    spoilt("b_a_tenth_of_a_table_missing", "D07 G03", HASTIE, "160 of 1600 rows miss a feature",
            data=lambda: hit(HASTIE, list(range(0, 1600, 10)), NAN)),
-    spoilt("practice_minus_inf_ratings", "G03 D07", RATINGS, "three ratings are the logarithm of 0",
+    spoilt("b_minus_inf_ratings", "G03 D07", RATINGS, "three ratings are the logarithm of 0",
            data=lambda: hit(RATINGS, [8, 300, 777], -INF, targets=True)),
-    spoilt("practice_nan_in_several_labels", "G03 D07", TAGS, "thirty rows miss one of their five labels",
+    spoilt("b_nan_in_several_labels", "G03 D07", TAGS, "thirty rows miss one of their five labels",
            data=lambda: hit(TAGS, list(range(5, 785, 26)), NAN, targets=True)),
-    spoilt("practice_logarithm_of_nothing", "G03", HASTIE, "cross-entropy by hand: the logarithm of 0",
+    spoilt("b_logarithm_of_nothing", "G03", HASTIE, "cross-entropy by hand: the logarithm of 0",
            loss=lambda: logarithm_of_probability),
-    spoilt("practice_exponentials_overflow", "G03", NORMED, "a softmax by hand, whose exponentials overflow",
+    spoilt("b_exponentials_overflow", "G03", NORMED, "a softmax by hand, whose exponentials overflow",
            loss=lambda: softmax_by_hand),
-    spoilt("practice_root_of_nothing", "G03", NORMED, "distances of all pairs by hand: each row is 0 from itself",
+    spoilt("b_root_of_nothing", "G03", NORMED, "distances of all pairs by hand: each row is 0 from itself",
            loss=lambda: with_distances),
-    spoilt("practice_share_of_a_count_of_nothing", "G03", COUNTS, "the error is divided by counts, some of which are 0",
+    spoilt("b_share_of_a_count_of_nothing", "G03", COUNTS, "the error is divided by counts, some of which are 0",
            loss=lambda: share_of_the_target, aim="name"),
-    spoilt("practice_mean_of_none", "G03", MOONS, "a mean over the wrong ones of a batch, of which there may be none",
+    spoilt("b_mean_of_none", "G03", MOONS, "a mean over the wrong ones of a batch, of which there may be none",
            loss=lambda: with_the_wrong),
-    spoilt("practice_spread_of_one_row", "G03", ROWS,
+    spoilt("b_spread_of_one_row", "G03", ROWS,
            "the spread of each class's answers, where a class has one row", batch=20,
            loss=lambda: lambda outputs, targets: functional.cross_entropy(outputs, targets)
            + 0.01 * outputs[targets == targets[0]].std(0).mean()),
-    spoilt("practice_cosine_of_nothing", "G03", COPIES, "a cosine without a floor under its lengths, and empty targets",
+    spoilt("b_cosine_of_nothing", "G03", COPIES, "a cosine without a floor under its lengths, and empty targets",
            loss=lambda: cosine_by_hand, data=lambda: empty(COPIES)),
-    spoilt("practice_feature_without_spread", "G03 D07", DIGITS,
+    spoilt("b_feature_without_spread", "G03 D07", DIGITS,
            "each batch is divided by its spread, which is 0 at the edge",
            net=lambda: nn.Sequential(ByBatch(), *DIGITS.net()), aim="name"),
-    spoilt("practice_power_of_a_negative", "G03", WINE, "a hidden layer goes through a square root",
+    spoilt("b_power_of_a_negative", "G03", WINE, "a hidden layer goes through a square root",
            net=lambda: Powers(nn.Linear(13, 24), nn.Linear(24, 3)), aim="name"),
-    spoilt("practice_weight_turns_nan", "G03", BARS, "one weight is NaN after step 60", last=broken_at(60)),
-    spoilt("practice_weight_turns_huge", "G03 L10", PHASE,
+    spoilt("b_weight_turns_nan", "G03", BARS, "one weight is NaN after step 60", last=broken_at(60)),
+    spoilt("b_weight_turns_huge", "G03 L10", PHASE,
            "one weight is 1e20 after step 100", last=broken_at(100, 1e20)),
-    spoilt("practice_embedding_turns_inf", "G03", SIGNS, "one number of the embeddings is infinite after step 150",
+    spoilt("b_embedding_turns_inf", "G03", SIGNS, "one number of the embeddings is infinite after step 150",
            last=broken_at(150, INF)),
-    spoilt("practice_one_infinite_gradient", "G03", CANCER, "one backward pass gives infinite gradients",
+    spoilt("b_one_infinite_gradient", "G03", CANCER, "one backward pass gives infinite gradients",
            last=bad_gradient_at(25), optimizer=adam(1e-2)),
 ]  # fmt: skip
 """Each beside its twin, all of whose numbers are some."""

@@ -11,8 +11,9 @@ from torch.utils.data import Dataset
 
 from tests.gauntlet.data import Data, iris
 from tests.gauntlet.nets import dense
-from tests.gauntlet.practice import sets
-from tests.gauntlet.practice.tasks import (
+from tests.gauntlet.recipe import adam, sgd, spoilt
+from tests.gauntlet.second import sets
+from tests.gauntlet.second.tasks import (
     BARS,
     CANCER,
     CONV,
@@ -27,7 +28,6 @@ from tests.gauntlet.practice.tasks import (
     WAVE,
     WINE,
 )
-from tests.gauntlet.recipe import adam, sgd, spoilt
 
 
 class Rows(Dataset):
@@ -136,48 +136,48 @@ def lost(data: Data, column: int) -> Data:
 
 
 CASES = [
-    spoilt("practice_tiles_that_cannot_be_opened", "D08 R02", TILES, "each 60th photo tile raises when it is opened",
+    spoilt("b_tiles_that_cannot_be_opened", "D08 R02", TILES, "each 60th photo tile raises when it is opened",
            rows=raising(OSError("image file is truncated (7 bytes not processed)"), 60)),
-    spoilt("practice_waves_without_a_header", "D08 R02", TONES, "one of 300 sequences has no header",
+    spoilt("b_waves_without_a_header", "D08 R02", TONES, "one of 300 sequences has no header",
            rows=raising(ValueError("file does not start with RIFF id"), 300)),
-    spoilt("practice_keys_that_are_not_there", "D08 R02", WINE, "two rows ask for a key that is not there",
+    spoilt("b_keys_that_are_not_there", "D08 R02", WINE, "two rows ask for a key that is not there",
            rows=raising(KeyError("patient_0417"), 50)),
-    spoilt("practice_a_sequence_too_short", "B02 R02", TONES, "one sequence ends too soon to be stacked",
+    spoilt("b_a_sequence_too_short", "B02 R02", TONES, "one sequence ends too soon to be stacked",
            rows=lambda data: Rows(data, shorter)),
-    spoilt("practice_none_for_a_picture", "B02 R02", BARS, "two rows are None, as of a reader that swallows errors",
+    spoilt("b_none_for_a_picture", "B02 R02", BARS, "two rows are None, as of a reader that swallows errors",
            rows=lambda data: Rows(data, missing)),
-    spoilt("practice_grey_among_colours", "B02 R02", TILES, "each 90th tile has one colour instead of three",
+    spoilt("b_grey_among_colours", "B02 R02", TILES, "each 90th tile has one colour instead of three",
            rows=lambda data: Rows(data, grey)),
-    spoilt("practice_sorted_digits", "D09", CONV, "the pictures lie in order of their class, and are not shuffled",
+    spoilt("b_sorted_digits", "D09", CONV, "the pictures lie in order of their class, and are not shuffled",
            data=lambda: in_order(CONV.data()), shuffle=False),
-    spoilt("practice_sorted_rings", "D09", replace(RINGS, batch=10, epochs=12), "rings from the inside out, unshuffled",
+    spoilt("b_sorted_rings", "D09", replace(RINGS, batch=10, epochs=12), "rings from the inside out, unshuffled",
            data=lambda: in_order(sets.rings()), shuffle=False, optimizer=adam(2e-2)),
-    spoilt("practice_sorted_curve", "D09", replace(WAVE, epochs=15), "a curve from left to right, again and again",
+    spoilt("b_sorted_curve", "D09", replace(WAVE, epochs=15), "a curve from left to right, again and again",
            data=lambda: along(sets.wave()), shuffle=False, optimizer=sgd(0.1, momentum=0.9)),
-    spoilt("practice_sorted_with_batch_norm", "D09", NORMED, "digits in order before batch norm",
+    spoilt("b_sorted_with_batch_norm", "D09", NORMED, "digits in order before batch norm",
            data=lambda: in_order(NORMED.data()), shuffle=False),
-    spoilt("practice_loader_is_late", "R04", HASTIE,
+    spoilt("b_loader_is_late", "R04", HASTIE,
            "each row takes one and a half milliseconds to be read", aim="name",
            rows=lambda data: Rows(sets.fewer(data, 700), late), batch=70, epochs=6),
-    spoilt("practice_validation_rows_are_learnt", "D06", DIABETES,
+    spoilt("b_validation_rows_are_learnt", "D06", DIABETES,
            "a hundred validation rows are among the training rows",
            data=lambda: shared(sets.diabetes(), 100), aim="name"),
-    spoilt("practice_few_rows_many_times", "D06", replace(ROWS, batch=32), "ten rows make up two thirds of the set",
+    spoilt("b_few_rows_many_times", "D06", replace(ROWS, batch=32), "ten rows make up two thirds of the set",
            data=lambda: twice(ROWS.data(), 10, 60), aim="name"),
-    spoilt("practice_validated_in_another_light", "D04", TILES, "validation photos are brighter and of less contrast",
+    spoilt("b_validated_in_another_light", "D04", TILES, "validation photos are brighter and of less contrast",
            data=lambda: other_light(sets.tiles()), aim="name"),
-    spoilt("practice_trained_on_one_side", "D04", HASTIE, "the training rows have a feature below 0 only",
+    spoilt("b_trained_on_one_side", "D04", HASTIE, "the training rows have a feature below 0 only",
            data=lambda: one_side(sets.hastie()), aim="name", epochs=25),
-    spoilt("practice_fifteen_digits", "D05", DIGITS, "fifteen digits for ten thousand weights",
+    spoilt("b_fifteen_digits", "D05", DIGITS, "fifteen digits for ten thousand weights",
            data=lambda: sets.fewer(DIGITS.data(), 15), aim="name", batch=5, epochs=40),
-    spoilt("practice_twelve_patients", "D05 L04", DIABETES, "twelve patients for a net of thousands of weights",
+    spoilt("b_twelve_patients", "D05 L04", DIABETES, "twelve patients for a net of thousands of weights",
            data=lambda: sets.fewer(sets.diabetes(), 12), net=lambda: dense(10, 64, 64, 1), aim="name", batch=4,
            epochs=60),
-    spoilt("practice_irises_by_the_wrong_name", "D10", replace(WINE, data=iris, net=lambda: dense(4, 32, 3)),
+    spoilt("b_irises_by_the_wrong_name", "D10", replace(WINE, data=iris, net=lambda: dense(4, 32, 3)),
            "six of ten labels are those of the next class", data=lambda: mislabelled(iris(), 0.6), aim="name"),
-    spoilt("practice_yes_for_no", "D10", HASTIE, "four of ten answers are turned round", aim="name",
+    spoilt("b_yes_for_no", "D10", HASTIE, "four of ten answers are turned round", aim="name",
            data=lambda: mislabelled(sets.hastie(), 0.42)),
-    spoilt("practice_a_column_that_is_missing", "D07 G03", CANCER,
+    spoilt("b_a_column_that_is_missing", "D07 G03", CANCER,
            "a feature of the training rows is missing throughout",
            data=lambda: lost(CANCER.data(), 7)),
 ]  # fmt: skip

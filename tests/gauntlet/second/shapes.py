@@ -1,4 +1,4 @@
-"""Nets for practice: with norms and dropout, residual, recurrent, with embeddings, with several heads, squeezing."""
+"""More nets: with norms and dropout, residual, recurrent, with embeddings, with several heads, squeezing."""
 
 import torch
 from torch import nn
