@@ -23,9 +23,12 @@ from autofix_nb.loop.accepting import agree
 from autofix_nb.loop.before_change import BeforeChange
 from autofix_nb.loop.best import Best
 from autofix_nb.loop.kept import Kept
+from autofix_nb.loop.lost import take_note_of_lost
 from autofix_nb.loop.mirroring import Mirroring
-from autofix_nb.loop.pieces import Written, beside_of, put_beside_back, write
+from autofix_nb.loop.pieces import PIECES, Written, beside_of, good_in, put_beside_back, write
+from autofix_nb.loop.turn import Turn
 from autofix_nb.loop.whole_state import put_back, state_of
+from autofix_nb.objective import is_device_lost
 
 if TYPE_CHECKING:
     from autofix_nb.loop.guard import Guard
@@ -105,10 +108,19 @@ class Keeper:
         self._taken_at = clock()
         self._next_save = clock() + LEAST_SECONDS
         self._next_tables = 0.0
-        self._dropped_said = self._hangs = False
+        self._dropped_said = self._hangs = self._is_out = False
         self._failed = 0
         self._last_good: float | None = None
-        self._written: Written = {}
+        self.written: Written = {}
+        """What lies beside the newest checkpoint, by piece."""
+
+
+    def begin(self, turn: Turn) -> None:
+        """The folder is this process's now: from here on nothing is written into it once another one has taken it."""
+        self.store.hold = turn.lease.hold
+        self.store.count()
+        if self.mirror is not None:
+            self.mirror.ours_while(self.store, turn)
 
     @property
     def can_resume(self) -> bool:
@@ -147,37 +159,43 @@ class Keeper:
     def save(self, guard: "Guard", *, wait: bool = True) -> bool:
         """Copy everything now and have it written; `wait` until it is. Returns whether all went well so far.
 
-        A disk that refuses, or hangs, is a finding and not the end of the training.
-
-        Raises:
-            StoreError: when the state holds what only a pickle could hold.
+        A disk that refuses, or hangs, is a finding and not the end of the training; so is a state that cannot be
+        copied: memory is short, or something of the user's holds by now what only a pickle could hold.
         """
         if not self._is_free(guard):
             return False
         failed = self._failed
         began = self._clock()
-        state, dropped = state_of(guard)
-        state["kept"] = self.kept.state()
-        state["good_step"] = None if guard.snapshot is None else guard.snapshot.step
-        state = self._copies.make(portable(state))
+        try:
+            state, dropped = state_of(guard)
+            state["kept"] = self.kept.state()
+            state |= good_in(guard)
+            state = self._copies.make(portable(state))
+            beside = beside_of(guard, self.best)
+        except Exception as error:
+            if is_device_lost(error):
+                raise
+            self._copies.release()  # half of it may be new, and memory may be what is missing
+            self._note_failed(guard, guard.step_count, error)
+            return False
         stall = self._clock() - began
         self._taken_step, self._taken_at = guard.step_count, began
         if dropped and not self._dropped_said:
             self._dropped_said = True
             self.journal.append("note", text=f"not saved, as only a pickle could hold them: {', '.join(dropped)}")
         about = {
+            "number": self.store.take_number(),
             "step": guard.step_count,
             "epoch": guard.epoch,
             "position": guard.position,
             "status": guard.status,
             "goal": self.best.value if self.best.epoch else None,
         }
-        beside = beside_of(guard, self.best)
         tables = guard.status != "running" or began >= self._next_tables
         if tables:
             self._next_tables = began + TABLES_SECONDS
         said = about | {"journal": state["journal"], "stall": stall, "began": began}
-        job = partial(write, self.store, self._written, state, beside, about, self.folder if tables else None)
+        job = partial(write, self.store, self.written, state, beside, about, self.folder if tables else None)
         self.writer.start(job, said)
         del state, beside, job  # once written, nothing holds the copy
         if not wait:
@@ -218,7 +236,8 @@ class Keeper:
 
     def _note_saved(self, outcome: Outcome, checkpoint: Checkpoint, written: Written) -> None:
         about = outcome.about
-        self.newest, self._written = checkpoint, written
+        self._is_out = False
+        self.newest, self.written = checkpoint, written
         self.last_saved_step = about["step"]
         self._last_good = self._clock()
         cost = (about["stall"] + outcome.seconds) / SHARE_OF_TIME
@@ -236,8 +255,9 @@ class Keeper:
             self.mirror.offer(checkpoint)
 
     def _note_failed(self, guard: "Guard", step: int, why: Exception) -> None:
-        if not self.problems:
-            self.journal.append("save failed", step=step, why=str(why))
+        if not self._is_out:  # once an outage, and not for each attempt in it
+            self.journal.append("save failed", step=step, why=str(why) or type(why).__name__)
+        self._is_out = True
         self.problems.append(f"saving failed at step {step}: {why}")
         self._failed += 1
         guard.history.record(guard.step_count, save_failed=self._failed)
@@ -253,20 +273,20 @@ class Keeper:
             ResumeError: when the saved run is another training; the message lists the differences.
             StoreError: when no whole checkpoint is left.
         """
-        checkpoint = self.store.whole()
+        checkpoint, pieces = self.store.read(*PIECES)
         passed_over = list(self.store.problems)
-        pieces = {name: self.store.load(checkpoint, name) for name in checkpoint.pieces}
         state = pieces["state"]
         agree(guard, state)
         guard.before_change = BeforeChange.from_state(pieces["before"]) if "before" in pieces else None
         put_back(guard, state)
-        self._written = put_beside_back(guard, self.best, checkpoint, pieces)
+        self.written = put_beside_back(guard, self.best, checkpoint, pieces)
         for text in self.kept.restore(state["kept"]):
             self.journal.append("note", step=state["step"], text=text)
             guard.progress.say(f"{text}.")
         for problem in passed_over:
             self.journal.append("passed over", step=state["step"], why=problem)
             guard.progress.say(f"Passed over a damaged checkpoint: {problem}.")
+        take_note_of_lost(guard, self, checkpoint)
         self.newest, self.last_saved_step = checkpoint, int(state["step"])
         self._taken_step = self.last_saved_step
         self.resumed_after = int(state["journal"])

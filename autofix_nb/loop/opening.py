@@ -26,6 +26,7 @@ def begin_or_resume(guard: "Guard", loss: str, epochs: int) -> None:
         ResumeError: when the folder holds another training.
         StoreError: when it holds no whole checkpoint any more.
     """
+    guard.keeper.begin(guard.turn)
     guard.turn.take_note(guard)
     guard.identity |= identity_of(guard, loss)
     asked = 0
