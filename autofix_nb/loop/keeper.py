@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from autofix_nb.checkpoints import (
     Checkpoint,
     Copies,
+    NotOurs,
     Outcome,
     Store,
     Writer,
@@ -96,6 +97,9 @@ class Keeper:
         self.resumed_after: int | None = None
         """Number of the last journal entry that the checkpoint knew which the run went on from."""
 
+        self.taken_over = False
+        """Whether a save was refused, as the folder is another kernel's by now."""
+
         self.problems: list[str] = []
         self._resume = resume
         self.asked_every = 0 if save_every == "auto" else int(save_every)
@@ -143,8 +147,17 @@ class Keeper:
         return self._clock() - self._taken_at >= MOST_SECONDS
 
     def save_if_due(self, guard: "Guard") -> None:
-        """Save when enough time (or, on request, enough steps) went by, and say what came of the save before."""
+        """Save when enough time (or, on request, enough steps) went by, and say what came of the save before.
+
+        Raises:
+            StoreError: when another kernel saves in this folder by now.
+        """
         self.look(guard)
+        if self.taken_over:
+            raise StoreError(
+                f"`name`: the run in {str(self.folder)!r} was trained on by another kernel meanwhile; nothing more is "
+                "saved from here. Go on there, or give another `name=`"
+            )
         if self.mirror is not None:
             self.mirror.look(guard)
         since = guard.step_count - self._taken_step
@@ -255,6 +268,9 @@ class Keeper:
             self.mirror.offer(checkpoint)
 
     def _note_failed(self, guard: "Guard", step: int, why: Exception) -> None:
+        if isinstance(why, NotOurs):
+            self.taken_over = True
+            self.journal.detach()
         if not self._is_out:  # once an outage, and not for each attempt in it
             self.journal.append("save failed", step=step, why=str(why) or type(why).__name__)
         self._is_out = True
