@@ -4,7 +4,7 @@ Where none is, as one damaged file may belong to all of them, the newest that ca
 is lost, and it says what that is.
 """
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -120,24 +120,29 @@ class Reader:
         return load_piece(self.folder, checkpoint.pieces[piece])
 
     def read(self, *names: str) -> tuple[Checkpoint, dict[str, dict[str, Any]]]:
-        """Return what `resumable` does, and what those of the named pieces hold that it has.
+        """Return the newest checkpoint whose state is whole, and what those of the named pieces hold that it has.
 
-        A training that tidies a piece away while it is being read has saved a newer one: that is taken then.
+        For those who only read. Nothing else of it is looked at; `lost` says what is wrong with named pieces. A
+        training that tidies a piece away while it is being read has saved a newer one: that is taken then.
 
         Raises:
-            StoreError: when there is nothing to go on from, or a piece holds more than tensors and plain values.
+            StoreError: when there is nothing to read, or a piece holds more than tensors and plain values.
         """
         for left in reversed(range(LOOKS)):
-            checkpoint = self.resumable()
+            both = next((one for one in self._looked_through({"state", *names}) if "state" not in one[1]), None)
+            if both is None:
+                raise self._nothing()
+            checkpoint = replace(both[0], lost=both[1])
+            there = [name for name in names if name in checkpoint.pieces and name not in checkpoint.lost]
             try:
-                return checkpoint, {name: self.load(checkpoint, name) for name in names if name in checkpoint.pieces}
+                return checkpoint, {name: self.load(checkpoint, name) for name in there}
             except StoreError:
                 if not left or (self.folder / checkpoint.file).exists():
                     raise
         raise AssertionError
 
-    def _looked_through(self) -> Iterator[tuple[Checkpoint, dict[str, str]]]:
-        """Yield the checkpoints, newest first, with what is wrong with their pieces by name.
+    def _looked_through(self, names: Collection[str] | None = None) -> Iterator[tuple[Checkpoint, dict[str, str]]]:
+        """Yield the checkpoints, newest first, with what is wrong with their pieces (or those of `names`) by name.
 
         Where a training saved and tidied meanwhile, those of before are forgotten and it begins again: only the last
         list tells what is damaged. So a caller takes the first that will do, or looks at the whole of it.
@@ -145,7 +150,7 @@ class Reader:
         for left in reversed(range(LOOKS)):
             found, looked = self.checkpoints(), []
             for checkpoint in found:
-                wrong = self._wrong(checkpoint)
+                wrong = self._wrong(checkpoint, names)
                 if not wrong:
                     yield from looked
                     yield checkpoint, wrong
@@ -157,9 +162,11 @@ class Reader:
                 yield from looked
                 return
 
-    def _wrong(self, checkpoint: Checkpoint) -> dict[str, str]:
+    def _wrong(self, checkpoint: Checkpoint, names: Collection[str] | None = None) -> dict[str, str]:
         wrong = {}
         for name, piece in checkpoint.pieces.items():
+            if names is not None and name not in names:
+                continue
             problem = problem_of(self.folder, piece)
             if problem is not None:
                 wrong[name] = f"{piece.file} {problem}"

@@ -26,7 +26,7 @@ from autofix_nb.loop.best import Best
 from autofix_nb.loop.kept import Kept
 from autofix_nb.loop.lost import take_note_of_lost
 from autofix_nb.loop.mirroring import Mirroring
-from autofix_nb.loop.pieces import PIECES, Written, beside_of, good_in, put_beside_back, write
+from autofix_nb.loop.pieces import Written, beside_of, good_in, put_beside_back, write
 from autofix_nb.loop.turn import Turn
 from autofix_nb.loop.whole_state import put_back, state_of
 from autofix_nb.objective import is_device_lost
@@ -289,8 +289,9 @@ class Keeper:
             ResumeError: when the saved run is another training; the message lists the differences.
             StoreError: when no whole checkpoint is left.
         """
-        checkpoint, pieces = self.store.read(*PIECES)
+        checkpoint = self.store.resumable()
         passed_over = list(self.store.problems)
+        pieces = {name: self.store.load(checkpoint, name) for name in checkpoint.pieces}
         state = pieces["state"]
         agree(guard, state)
         guard.before_change = BeforeChange.from_state(pieces["before"]) if "before" in pieces else None

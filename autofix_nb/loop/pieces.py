@@ -12,9 +12,6 @@ from autofix_nb.loop.tables import write_tables
 if TYPE_CHECKING:
     from autofix_nb.loop.guard import Guard
 
-PIECES = ("state", "best", "first", "good", "before")
-"""All that a checkpoint may consist of."""
-
 USERS, AT_WORK, NOBODYS = "users", "at work", "nobody's"
 """Whose moments the last good state holds: a fix may put another optimizer in the place of the user's, and undoing it
 takes that one away."""

@@ -46,7 +46,7 @@ def test_what_a_shared_damaged_piece_leaves_is_gone_on_from(folder, shared, name
     with pytest.raises(StoreError, match="holds no whole checkpoint"):
         reader.whole()
 
-    found, loaded = reader.read("state", "first", "best")
+    found, loaded = reader.resumable(), reader.read("state", "first", "best")[1]
 
     assert 3 == found.step == loaded["state"]["n"]
     assert set(names) == set(found.lost) == {"first", "best"} - set(loaded)
