@@ -419,7 +419,7 @@ def test_while_it_is_held_nobody_takes_it(tmp_path, monkeypatch):
 
 def test_a_lease_that_could_not_be_written_is_ours_until_somebody_takes_it(tmp_path, monkeypatch, process):
     """A full disk keeps nobody from saving where there is room again; a dead one's file may lie there still."""
-    write(tmp_path, of_process(process, **{"token": "dead"}))
+    write(tmp_path, of_process(process))
     process.kill()
     process.wait()
     with monkeypatch.context() as patched:
@@ -427,9 +427,10 @@ def test_a_lease_that_could_not_be_written_is_ours_until_somebody_takes_it(tmp_p
         lease = Lease(tmp_path)
         lease.take()
 
-    assert "dead" == read_lease(tmp_path).token
+    assert process.pid == read_lease(tmp_path).pid
     assert lease.is_ours()
-    write(tmp_path, a_holder(host="new"))
+    (tmp_path / "lease.json").unlink()
+    Lease(tmp_path)._write()
     assert not lease.is_ours()
 
 
