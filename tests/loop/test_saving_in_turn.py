@@ -266,7 +266,7 @@ def test_two_outages_are_two_entries(train, monkeypatch):
         return real(self, state)
 
     monkeypatch.setattr(copying.Copies, "make", make)
-    monkeypatch.setattr("autofix_nb.loop.keeper.RETRY_SECONDS", 0.0)
+    monkeypatch.setattr("autofix_nb.loop.pace.RETRY_SECONDS", 0.0)
     run = train(4)
 
     assert "finished" == run.status
