@@ -161,7 +161,11 @@ def test_a_mirror_ends_with_its_run_when_everything_is_there(train, place):
     place()
     run = train()
 
-    assert [] == [thread for thread in threading.enumerate() if thread.name == "mirror to Drive"]
+    threads = [thread for thread in threading.enumerate() if thread.name == "mirror to Drive"]
+    for thread in threads:
+        thread.join(60)  # it may be in its very last line
+
+    assert not any(thread.is_alive() for thread in threads)
     assert run.mirror.mirror._closed
     assert run.flush(0.0)
 
