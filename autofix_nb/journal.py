@@ -79,6 +79,10 @@ class Journal:
     def __iter__(self) -> Iterator[Entry]:
         return iter(list(self._entries))
 
+    def detach(self) -> None:
+        """Keep what comes in memory only: the file is another training's by now."""
+        self.path = None
+
     @property
     def unwritten(self) -> int:
         """Lines that the disk has not taken yet."""

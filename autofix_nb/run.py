@@ -86,9 +86,18 @@ class Run:
 
     @property
     def best_weights(self) -> dict[str, torch.Tensor] | None:
-        """Weights and buffers of the best epoch, on the CPU; None where there was no validation goal."""
+        """Weights and buffers of the best epoch, on the CPU; None where there was no validation goal.
+
+        Raises:
+            StoreError: when no whole checkpoint is left, or these weights are lost.
+        """
         store = self._store()
-        return None if store.is_empty or "best" not in store.whole().pieces else self._weights("best")
+        if store.is_empty:
+            return None
+        checkpoint, loaded = store.read("best")
+        if "best" in checkpoint.lost:
+            store.load(checkpoint, "best")  # says what is wrong with it
+        return loaded["best"]["model"] if "best" in loaded else None
 
     @property
     def threshold(self) -> float | None:
@@ -101,16 +110,17 @@ class Run:
         """The changes that were in force at the end: with the best weights where these were put back, else the last."""
         if self._standing is None:
             store = self._store()
-            newest = None if store.is_empty else store.whole()
-            restored = newest is not None and self._ending.get("restored") and "best" in newest.pieces
-            state = None if newest is None else store.load(newest, "best" if restored else "state")
-            self._standing = [] if state is None else self.changes_of(state)
+            _, loaded = (None, {}) if store.is_empty else store.read("best", "state")
+            restored = self._ending.get("restored") and "best" in loaded
+            self._standing = self.changes_of(loaded["best" if restored else "state"], loaded["state"]) if loaded else []
         return list(self._standing)
 
-    def changes_of(self, state: dict[str, Any]) -> list[Change]:
-        """Return the changes in force when a checkpoint's weights were taken, oldest first."""
-        store = self._store()
-        policy = (state if "policy" in state else store.load(store.whole(), "state"))["policy"]
+    def changes_of(self, state: dict[str, Any], whole: dict[str, Any]) -> list[Change]:
+        """Return the changes in force when a checkpoint's weights were taken, oldest first.
+
+        `state` has these weights, and `whole` is the state of the same checkpoint.
+        """
+        policy = whole["policy"]
         numbers = state["standing"] if "policy" not in state else policy["standing"]
         if not all(number < len(policy.get("changes", ())) for number in numbers):
             raise StoreError(f"`{self.folder}` holds weights whose changes were lost with a damaged checkpoint")
@@ -175,8 +185,8 @@ class Run:
             "extra_epochs": _extra_epochs(guard),
         }
 
-    def close(self, guard: Any, *, restored: bool) -> None:
-        """The loop is over: write `summary.json` and `report.html`."""
+    def close(self, guard: Any, *, restored: bool, writes: bool = True) -> None:
+        """The loop is over: write `summary.json` and `report.html`, unless the folder is another kernel's by now."""
         self.attach(guard)
         self._ending = {
             "status": guard.status,
@@ -189,6 +199,8 @@ class Run:
             "restored": restored,
             "problems": guard.keeper.problems + guard.problems,
         }
+        if not writes:
+            return
         guard.keeper.write_summary(self._ending | {"headline": self.headline()})
         try:
             write_atomically(self.folder / "report.html", self.report().to_html())
@@ -214,7 +226,7 @@ class Run:
 
     def _weights(self, name: str) -> dict[str, torch.Tensor]:
         store = self._store()
-        return store.load(store.whole(), name)["model"]
+        return store.read(name)[1][name]["model"]
 
     def _store(self) -> Store:
         return Store(self.folder / "checkpoints", writable=False)

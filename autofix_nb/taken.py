@@ -103,10 +103,15 @@ def take(run: Run | str | Path, which: str = "best") -> Taken:
     store = Store(run.folder / "checkpoints", writable=False)
     if store.is_empty:
         raise StoreError(f"`run` {str(run.folder)!r} holds no checkpoint: it ended before anything was saved")
-    checkpoint = store.whole()
-    which = which if which == "best" and "best" in checkpoint.pieces else "last"
-    state = store.load(checkpoint, "best" if which == "best" else "state")
-    changes = tuple(change for change in run.changes_of(state) if change.touches == "model")
+    checkpoint, loaded = store.read(*(("best", "state") if which == "best" else ("state",)))
+    if which == "best" and "best" in checkpoint.lost:
+        raise StoreError(
+            f"`run` {str(run.folder)!r} has lost the weights of its best epoch ({checkpoint.lost['best']}); "
+            "`which='last'` gives the last ones"
+        )
+    which = which if which == "best" and "best" in loaded else "last"
+    state = loaded["best" if which == "best" else "state"]
+    changes = tuple(change for change in run.changes_of(state, loaded["state"]) if change.touches == "model")
     epoch = int(state["epoch"])
     row = next((row for row in run.history.epochs if row.get("epoch") == epoch), {})
     goal = state.get("value") if which == "best" else None if state.get("position") else row.get("goal")

@@ -9,14 +9,15 @@ has left the machine, only `flush_and_unmount` makes sure (googlecolab/colabtool
 import errno
 import hashlib
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from autofix_nb.checkpoints.manifest import FILE as MANIFEST_FILE
 from autofix_nb.checkpoints.manifest import Checkpoint, NewerFormat, read_manifest
 from autofix_nb.checkpoints.pieces import FILE as PIECE_FILE
-from autofix_nb.checkpoints.pieces import NEW, Piece
+from autofix_nb.checkpoints.pieces import NEW, Piece, first_line, sha256_of
 from autofix_nb.checkpoints.places import Place
+from autofix_nb.checkpoints.store import NotOurs
 from autofix_nb.errors import StoreError
 
 RUN_FILES = (
@@ -55,6 +56,9 @@ class Copies:
         self.place = place
         self.folder = folder
         self.name = folder.name
+        self.may: Callable[[], bool] = lambda: True
+        """Whether the run is still this training's; asked right before a manifest is written or anything is deleted."""
+
         self.moved_to = ""
         """Where another run of the same name was put, if there was one."""
 
@@ -72,21 +76,26 @@ class Copies:
 
         Raises:
             NotHere: when a piece is not on this machine any more.
+            NotOurs: when the run is another training's by now.
             OSError, and what the place's library raises: when it could not be copied. What was there is there still.
         """
+        self._ask()
         self._make_way()
         there = self.place.sizes(self._path(FOLDER))
         missing = [piece for piece in checkpoint.pieces.values() if not self._is_there(piece, there)]
         self._make_room(sum(piece.bytes for piece in missing), there, checkpoint)
         done = sum(self._copy(self._path(FOLDER, one.file), pieces_in / one.file, one.sha256) for one in missing)
+        self._ask()
         done += sum(self._copy_file(file) for file in (*RUN_FILES, LEASE_FILE))
         if checkpoint.file not in self.checkpoints():
             there = self.place.sizes(self._path(FOLDER))
             if not all(self._is_there(piece, there) for piece in checkpoint.pieces.values()):
                 raise OSError(errno.EIO, f"a piece vanished from {self.place.title} while the others were copied")
             manifest = pieces_in / checkpoint.file
+            self._ask()
             done += self._copy(self._path(FOLDER, checkpoint.file), manifest, sha256_of(manifest))
         self._manifests[checkpoint.file] = checkpoint
+        self._ask()
         self._tidy(KEPT, checkpoint)
         return done
 
@@ -139,6 +148,10 @@ class Copies:
         theirs = (self.fetch_file("journal.jsonl") or b"").partition(b"\n")[0]
         return bool(ours and theirs and ours != theirs)
 
+    def _ask(self) -> None:
+        if not self.may():
+            raise NotOurs(f"the run in `{self.folder}` is another training's by now; nothing more is copied from here")
+
     def _make_way(self) -> None:
         """Give another run of the same name at the place another name; nothing of it is deleted."""
         if self._is_ours:
@@ -162,6 +175,7 @@ class Copies:
             return
         newest = next(iter(self.checkpoints().values()), None)
         if newest is not None and all(self._is_there(piece, there) for piece in newest.pieces.values()):
+            self._ask()
             self._tidy(1, carried)
             free = self.place.free()
         if free is not None and free < wanted:
@@ -232,18 +246,3 @@ class Copies:
 
     def _path(self, *parts: str) -> str:
         return "/".join((self.name, *parts))
-
-
-def sha256_of(path: Path) -> str:
-    """Return the SHA-256 of a file, in hexadecimal."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def first_line(path: Path) -> bytes:
-    """Return the first line of a file, empty where there is none: a journal's says when which run was begun."""
-    try:
-        with path.open("rb") as file:
-            return file.readline().rstrip(b"\n")
-    except OSError:
-        return b""

@@ -10,6 +10,21 @@ def copied(state: Any) -> Any:
     return _walked(state, lambda tensor: tensor.to("cpu", copy=True))
 
 
+def same_bits(one: Any, other: Any) -> bool:
+    """Tell whether two nests of tensors and plain values on the CPU are the same, to the last bit."""
+    if isinstance(one, torch.Tensor) and isinstance(other, torch.Tensor):
+        if (one.dtype, one.shape, one.layout) != (other.dtype, other.shape, other.layout):
+            return False
+        if one.layout != torch.strided or one.is_quantized or other.is_quantized:
+            return False  # rare, and not worth a look inside
+        return torch.equal(*(part.detach().contiguous().flatten().view(torch.uint8) for part in (one, other)))
+    if isinstance(one, dict) and isinstance(other, dict):
+        return one.keys() == other.keys() and all(same_bits(part, other[name]) for name, part in one.items())
+    if isinstance(one, list | tuple) and isinstance(other, list | tuple):
+        return len(one) == len(other) and all(map(same_bits, one, other))
+    return type(one) is type(other) and one == other
+
+
 class Copies:
     """Makes copies for writing, one at a time, into the same memory again: the loop waits for as short as can be.
 

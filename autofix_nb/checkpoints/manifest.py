@@ -44,6 +44,9 @@ class Checkpoint:
     about: Mapping[str, Any] = field(default_factory=dict)
     """`step`, `epoch`, `position`, `status`, `goal` and whatever else was said at saving, and `written`."""
 
+    lost: Mapping[str, str] = field(default_factory=dict)
+    """Pieces that the manifest names and that are not whole any more, with what is wrong; only on reading."""
+
     @property
     def step(self) -> int:
         """Step after which it was taken."""

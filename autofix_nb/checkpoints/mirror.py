@@ -18,6 +18,7 @@ from typing import Any, Literal
 
 from autofix_nb.checkpoints.copies import FOLDER, Copies, NotHere
 from autofix_nb.checkpoints.manifest import Checkpoint
+from autofix_nb.checkpoints.store import NotOurs
 
 FIRST_PAUSE_SECONDS = 5.0
 """Wait after the first failure; it doubles with each further one."""
@@ -89,6 +90,9 @@ class Mirror:
         self._attempts = 0
         self._hurry = False
         self._closed = False
+        self._given_up = False
+        """Whether something that was offered will never get there from here."""
+
         self._thread: threading.Thread | None = None
         self._offered = False
 
@@ -113,8 +117,7 @@ class Mirror:
             if passed_over is not None:
                 self._let_go(passed_over)
             if self._thread is None:
-                self._thread = threading.Thread(target=self._work, name=f"mirror to {self.title}", daemon=True)
-                self._thread.start()
+                self._begin(job)
             self._change.notify_all()
 
     def events(self) -> list[Event]:
@@ -132,28 +135,51 @@ class Mirror:
         with self._change:
             before = self._attempts + (self._busy is not None)
             self._hurry = True
+            if self._waiting is not None and self._thread is None:
+                self._begin(self._waiting)  # there were no more threads when it was offered
             self._change.notify_all()
             while not self.is_idle and (left := until - self._clock()) > 0:
                 if self._failed and self._attempts > before:
                     break
                 self._change.wait(left)
             self._hurry = False
-            return self.is_idle
+            return self.is_idle and not self._given_up
 
-    def close(self) -> None:
-        """Take nothing more, and try nothing again. What is being copied is not broken off."""
+    def close(self, seconds: float = 0.0) -> bool:
+        """Take nothing more, and try nothing again; what is being copied is waited for, so long. Returns whether it is
+        over. What is under way longer than that writes no manifest any more, and deletes nothing.
+        """
         with self._change:
             self._closed = True
             waiting, self._waiting = self._waiting, None
             if waiting is not None:
+                self._given_up = True
                 self._let_go(waiting)
             self._change.notify_all()
+            is_over = self._change.wait_for(lambda: self._thread is None, seconds)
+            if seconds and not is_over:
+                self._given_up = True
+                self.copies.may = lambda: False
+            return is_over
+
+    def _begin(self, job: _Job) -> None:
+        """Begin the thread; where there can be no more of them, that is a failure like any other."""
+        self._thread = threading.Thread(target=self._work, name=f"mirror to {self.title}", daemon=True)
+        try:
+            self._thread.start()
+        except RuntimeError as error:
+            self._thread = None
+            self._failed += 1
+            self._attempts += 1
+            said = f"{type(error).__name__}: {error}"
+            self._events.append(Event("mirror failed", job.checkpoint.step, self.title, 0.0, 0, self._failed, said))
 
     def _work(self) -> None:
         while True:
             with self._change:
                 if self._waiting is None:
                     self._thread = None  # the next offer begins another: no thread is left behind when all is there
+                    self._change.notify_all()
                     return
                 self._busy, self._waiting = self._waiting, None
             event = self._attempt(self._busy)
@@ -166,6 +192,7 @@ class Mirror:
                 if failed and self._waiting is None and not self._closed:
                     self._waiting = job  # nothing newer came meanwhile
                 else:
+                    self._given_up |= failed and self._closed
                     self._let_go(job)
                 self._change.notify_all()
                 if failed and event is not None:
@@ -177,6 +204,9 @@ class Mirror:
         try:
             done = self.copies.carry(job.checkpoint, job.pieces_in)
         except NotHere:
+            return None
+        except NotOurs:
+            self._closed = self._given_up = True
             return None
         except Exception as error:  # noqa: BLE001 - libraries of places raise their own kinds, and none may end this
             self._failed += 1

@@ -9,6 +9,7 @@ import hashlib
 import os
 import pickle
 import re
+import uuid
 import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -65,7 +66,8 @@ def write_piece(folder: Path, name: str, step: int, state: Mapping[str, Any]) ->
         OSError, RuntimeError: when the disk refuses; torch reports some of it as a RuntimeError.
     """
     state = portable(state, name)
-    new = folder / f"{name}-{step:08d}.pt{NEW}"
+    # A name of its own: a thread that slept may write on into a file that it had open, also under its new name.
+    new = folder / f"{name}-{step:08d}-{uuid.uuid4().hex[:12]}.pt{NEW}"
     try:
         with new.open("wb") as file:
             hashing = _Hashing(file)
@@ -141,6 +143,21 @@ def write_atomically(path: Path, text: str) -> None:
     new = path.with_name(path.name + NEW)
     write_synced(new, text)
     os.replace(new, path)
+
+
+def sha256_of(path: Path) -> str:
+    """Return the SHA-256 of a file, in hexadecimal."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def first_line(path: Path) -> bytes:
+    """Return the first line of a file, empty where there is none: a journal's says when which run was begun."""
+    try:
+        with path.open("rb") as file:
+            return file.readline().rstrip(b"\n")
+    except OSError:
+        return b""
 
 
 def _problem(path: Path, piece: Piece) -> str | None:

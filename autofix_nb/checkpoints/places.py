@@ -55,8 +55,19 @@ class Place(Protocol):
 class Folder:
     """A folder of this machine or of a mount."""
 
-    def __init__(self, root: Path, *, title: str = "", mounted: Path | None = None, empties: bool = False) -> None:
-        """`mounted` must be there, or nothing is read, written or made; `empties` empties files before they go."""
+    def __init__(
+        self,
+        root: Path,
+        *,
+        title: str = "",
+        mounted: Path | None = None,
+        is_mount: bool = False,
+        empties: bool = False,
+    ) -> None:
+        """`mounted` must be there (with `is_mount` as a mount, since its empty folder outlives that), or nothing is
+        read, written or made; `empties` empties files before they go.
+        """
+        self._is_there = os.path.ismount if is_mount else os.path.isdir
         self.title = title or str(root)
         self._root = root
         self._mounted = mounted
@@ -124,7 +135,7 @@ class Folder:
         return next(folder for folder in (self._root, *self._root.parents) if folder.exists())
 
     def _path(self, name: str) -> Path:
-        if self._mounted is not None and not os.path.isdir(self._mounted):
+        if self._mounted is not None and not self._is_there(self._mounted):
             # Made anew here, the folder would lie on this machine's own disk, and be in the way of mounting again.
             raise OSError(errno.ENOTCONN, f"{self.title} is not mounted", str(self._mounted))
         return self._root / checked(name)

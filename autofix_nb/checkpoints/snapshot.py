@@ -25,12 +25,21 @@ class Snapshot:
         return {"step": self.step, "weights": self.weights, "beside": self.beside, "optimizer": self._state}
 
     @classmethod
-    def from_state(cls, state: dict[str, Any], model: nn.Module, optimizer: torch.optim.Optimizer) -> "Snapshot":
-        """Rebuild a snapshot of this model and optimizer from `state`."""
+    def from_state(
+        cls, state: dict[str, Any], model: nn.Module, optimizer: torch.optim.Optimizer, *, moments: bool = True
+    ) -> "Snapshot":
+        """Rebuild a snapshot of this model and optimizer from `state`; without `moments`, which are another's then."""
         snapshot = cls.__new__(cls)
         snapshot.step, snapshot._model, snapshot._optimizer = int(state["step"]), model, optimizer
         snapshot.weights, snapshot.beside, snapshot._state = state["weights"], state["beside"], state["optimizer"]
+        if not moments:
+            snapshot._state = None
         return snapshot
+
+    @property
+    def has_moments(self) -> bool:
+        """Whether it holds an optimizer's state; one whose optimizer is gone has weights only."""
+        return self._state is not None
 
     def is_of(self, optimizer: torch.optim.Optimizer) -> bool:
         """Tell whether it was taken of this optimizer."""
@@ -43,6 +52,8 @@ class Snapshot:
         Hyperparameters such as the learning rate stay as they are now: they are the user's and the scheduler's.
         """
         self.put(self.weights, self.beside)
+        if self._state is None:
+            return
         now = self._optimizer.state_dict()["param_groups"]
         self._optimizer.load_state_dict({"state": copy.deepcopy(self._state), "param_groups": now})
 

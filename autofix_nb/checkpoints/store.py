@@ -1,27 +1,28 @@
 """The checkpoints of a run in one folder: manifests that name immutable pieces.
 
 A checkpoint is believed only if its manifest's own hash holds and every piece has its size and SHA-256. Nothing is
-ever overwritten, so whatever is cut off or damaged, the newest whole checkpoint is still there.
+ever overwritten, so whatever is cut off or damaged, the newest whole checkpoint is still there. Right before a manifest
+takes its name, and before anything is tidied away, it is asked whether the folder is this training's still: a thread
+may have slept, with its whole machine, until long after another one took over.
 """
 
 import contextlib
 import errno
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
 from autofix_nb.checkpoints import manifest as manifests
 from autofix_nb.checkpoints import pieces as files
-from autofix_nb.checkpoints.manifest import Checkpoint, NewerFormat, make_manifest, read_manifest
-from autofix_nb.checkpoints.pieces import NEW, Piece, load_piece, problem_of, write_piece, write_synced
+from autofix_nb.checkpoints.manifest import Checkpoint, make_manifest, read_manifest
+from autofix_nb.checkpoints.pieces import NEW, Piece, problem_of, write_piece, write_synced
+from autofix_nb.checkpoints.reading import Reader
 from autofix_nb.errors import StoreError
 
 KEPT = 5
 """Checkpoints that stay in the folder."""
-
-FORMAT_1 = ("last.pt", "last.old.pt")
-"""Files by which a folder of format 1 is known; it was never released."""
 
 
 class LostPiece(StoreError):
@@ -32,7 +33,11 @@ class LostPiece(StoreError):
         self.names = names
 
 
-class Store:
+class NotOurs(StoreError):
+    """The folder is another training's by now: no checkpoint was written, and nothing was deleted."""
+
+
+class Store(Reader):
     """Checkpoints in one folder: written, listed, checked, read."""
 
     def __init__(self, folder: Path, writable: bool = True) -> None:
@@ -41,12 +46,12 @@ class Store:
         Raises:
             StoreError: when it cannot be made or written.
         """
-        self.folder = folder
-        self.problems: list[str] = []
-        """What was passed over at the last look, and why; a sentence each, beginning with the file's name."""
+        super().__init__(folder)
+        self.hold: Callable[[], AbstractContextManager[bool]] = lambda: contextlib.nullcontext(True)
+        """Tells whether the folder is this training's, and keeps it so until the block is over."""
 
-        self._is_shared = False
-        """Whether a newer version wrote here, too."""
+        self._number: int | None = None
+        """The last number that was given out; None before the first."""
 
         if not writable:
             return
@@ -54,29 +59,47 @@ class Store:
             folder.mkdir(parents=True, exist_ok=True)
             probe = folder / ".writable"
             probe.write_bytes(b"")
-            probe.unlink()
+            probe.unlink(missing_ok=True)  # another kernel may be looking, too
         except OSError as error:
             raise StoreError(
                 f"`store`: {str(folder.parent)!r} cannot be written ({error.strerror or error}); wanted a folder to "
                 "keep the run in. Give another one with `store=`"
             ) from error
 
-    @property
-    def is_empty(self) -> bool:
-        """Whether no checkpoint was ever finished here; pieces of one that was cut off do not count."""
-        return not self._manifests() and not self._is_format_1()
+    def take_number(self) -> int:
+        """Return the number of the checkpoint whose state is being copied now. Only the first time is the disk asked.
+
+        Who comes after a thread that sleeps has the higher number so, however late the thread wakes.
+        """
+        self._number = (self._highest() if self._number is None else self._number) + 1
+        return self._number
+
+    def count(self) -> None:
+        """Look which numbers there are: who comes from now on, and is not told of, is a stranger."""
+        self._number = self._highest()
+
+    def is_overtaken(self) -> bool:
+        """Tell whether another training has saved here since: there are numbers that were not given out."""
+        here = Reader(self.folder).checkpoints()  # asked from other threads, and `problems` belongs to one
+        return self._number is not None and any(one.number > self._number for one in here)
 
     def save(self, pieces: Mapping[str, Any], about: Mapping[str, Any]) -> Checkpoint:
         """Write a checkpoint, read it back, tidy older ones away, and return it.
 
         A piece is a state dict to write, or a `Piece` that lies here already. `about` says where the run is, `step`
-        (a whole number) at least; it is plain values and stands in the manifest.
+        (a whole number) at least; it is plain values and stands in the manifest. Its `number` is what `take_number`
+        returned when the state was copied; without one the next is taken.
 
         Raises:
             LostPiece: when a piece given as `Piece` is not whole any more; nothing was written.
+            NotOurs: when the folder is another training's by now.
             StoreError: when a state holds what only a pickle could hold, or reads back otherwise than written.
             OSError, RuntimeError: when the disk refuses. Whatever is raised, all older checkpoints are still there.
         """
+        about = dict(about)
+        number = int(about.pop("number", 0)) or 1 + self._highest()
+        with self._ours(number):
+            pass  # rather than gigabytes in another one's folder
         known = {name: piece for name, piece in pieces.items() if isinstance(piece, Piece)}
         lost = {name: problem for name, piece in known.items() if (problem := problem_of(self.folder, piece))}
         if lost:
@@ -87,12 +110,12 @@ class Store:
             if name not in known:
                 known[name] = write_piece(self.folder, name, step, piece)
         self._sync_folder()
-        number = 1 + max((one.number for one in self.checkpoints()), default=0)
         checkpoint, text = make_manifest(number, {name: known[name] for name in pieces}, about)
         path = self.folder / checkpoint.file
         new = path.with_name(path.name + NEW)
-        write_synced(new, text)
-        os.replace(new, path)
+        with self._ours(number):
+            write_synced(new, text)
+            os.replace(new, path)
         self._sync_folder()
         if read_manifest(path).pieces != checkpoint.pieces:
             raise StoreError(f"`{path}` reads back otherwise than it was written")
@@ -100,76 +123,28 @@ class Store:
         gone = [piece.file for piece in known.values() if _size_of(self.folder / piece.file) != piece.bytes]
         if gone:
             raise OSError(errno.EIO, f"{', '.join(gone)} vanished while the checkpoint was written")
-        self._tidy(checkpoint)
+        with contextlib.suppress(OSError, NotOurs), self._ours(number, checkpoint):
+            self._tidy(checkpoint)
         return checkpoint
 
-    def checkpoints(self) -> list[Checkpoint]:
-        """Return the checkpoints whose manifests are whole, newest first. Their pieces are not looked at."""
-        self.problems = []
-        self._is_shared = False
-        found = []
-        for path in self._manifests():
-            try:
-                found.append(read_manifest(path))
-            except StoreError as error:
-                self._is_shared |= isinstance(error, NewerFormat)
-                self.problems.append(f"{path.name} {error}")
-        if not found and self._is_format_1():
-            self.problems.append("last.pt was written by a version before the first release, which nothing reads now")
-        return sorted(found, key=lambda one: one.age, reverse=True)
-
-    def problem(self, checkpoint: Checkpoint) -> str | None:
-        """Return what is wrong with a checkpoint's pieces, or None when it is whole. Every byte is read."""
-        wrong = {piece.file: problem_of(self.folder, piece) for piece in checkpoint.pieces.values()}
-        said = [f"{file} {problem}" for file, problem in wrong.items() if problem]
-        if "state" not in checkpoint.pieces:
-            said.append("there is no piece `state`")
-        return "; ".join(said) or None
-
-    def newest(self) -> Checkpoint | None:
-        """Return the newest whole checkpoint, every byte checked, or None. `problems` says what was passed over."""
-        for checkpoint in self.checkpoints():
-            problem = self.problem(checkpoint)
-            if problem is None:
-                return checkpoint
-            self.problems.append(f"{checkpoint.file}: {problem}")
-        return None
-
-    def whole(self) -> Checkpoint:
-        """Return the newest whole checkpoint.
+    @contextlib.contextmanager
+    def _ours(self, number: int, own: Checkpoint | None = None) -> Any:
+        """Keep the folder this training's for the length of the block; its checkpoint is `own`, or not written yet.
 
         Raises:
-            StoreError: when there is none; the message says what is wrong with each that is there.
+            NotOurs: when it is another's, or another has written checkpoints of this number or a higher one.
+            OSError: when it cannot be asked.
         """
-        checkpoint = self.newest()
-        if checkpoint is not None:
-            return checkpoint
-        why = "; ".join(self.problems) or "nothing was saved here"
-        raise StoreError(
-            f"`{self.folder}` holds no whole checkpoint: {why}. "
-            "Start anew with `resume=False` (the old folder is kept under another name)"
-        )
+        with self.hold() as ours:
+            later = {one.file for one in Reader(self.folder).checkpoints() if one.number >= number}
+            if not ours or later - {own.file if own else ""}:
+                raise NotOurs(
+                    f"`{self.folder}` is in the hands of another training by now; nothing more is saved from this one"
+                )
+            yield
 
-    def load(self, checkpoint: Checkpoint, piece: str) -> dict[str, Any]:
-        """Return what one piece holds, on the CPU, every byte checked. Nothing in it is run.
-
-        Raises:
-            StoreError: when there is no such piece, it is not whole, or holds more than tensors and plain values.
-        """
-        if piece not in checkpoint.pieces:
-            raise StoreError(
-                f"`{self.folder / checkpoint.file}` has no piece {piece!r}; it has {sorted(checkpoint.pieces)}"
-            )
-        return load_piece(self.folder, checkpoint.pieces[piece])
-
-    def _manifests(self) -> list[Path]:
-        try:
-            return [path for path in sorted(self.folder.iterdir()) if manifests.FILE.fullmatch(path.name)]
-        except FileNotFoundError:
-            return []
-
-    def _is_format_1(self) -> bool:
-        return any((self.folder / name).exists() for name in FORMAT_1)
+    def _highest(self) -> int:
+        return max((one.number for one in Reader(self.folder).checkpoints()), default=0)
 
     def _tidy(self, newest: Checkpoint) -> None:
         """Delete what no kept checkpoint names. The newest was read back, byte for byte, before this."""

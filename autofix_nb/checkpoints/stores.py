@@ -2,12 +2,14 @@
 
 import hashlib
 import os
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from autofix_nb.checkpoints import drive
+from autofix_nb.checkpoints.mounts import mount_point
 from autofix_nb.checkpoints.places import Folder, Place, Remote, shown
 from autofix_nb.environment.host import host
 from autofix_nb.errors import ConfigurationError, StoreError
@@ -75,7 +77,7 @@ def home_of(
         return _mirrored(colab_folder / name, place, f"copied to Drive, {ON_DRIVE}/{name}", drive.flush_and_unmount)
     if isinstance(store, str) and "://" in store:
         kind, _, rest = store.partition("://")
-        place = Folder(Path(rest)) if kind in ("file", "local") else Remote(store)
+        place = _folder_of_url(store, rest) if kind in ("file", "local") else Remote(store)
         cache = colab_folder if where == "colab" else _cache() / "autofix_nb"
         return _mirrored(cache / _short_hash(store) / name, place, f"copied to {shown(store)}")
     folder = Path(store).expanduser()
@@ -96,6 +98,16 @@ def home_of(
 
 def _mirrored(folder: Path, place: Place, copied: str, flush: Callable[[], object] | None = None) -> Home:
     return Home(folder, place, flush, f"This run is kept in {folder} on this machine, and {copied} in the background.")
+
+
+def _folder_of_url(url: str, rest: str) -> Folder:
+    """Return the folder that `file://...` names; of a mount nothing is read or made while it is away."""
+    rest = rest.removeprefix("localhost")
+    path = rest[1:] if re.match(r"/[A-Za-z]:", rest) and os.name == "nt" else rest  # file:///C:/runs
+    if not path.strip():
+        raise ConfigurationError(f"`store={url!r}` names no folder; wanted one such as 'file:///mnt/nas/runs'")
+    root = Path(path).expanduser().absolute()  # whoever changes the working folder later means the same place
+    return Folder(root, mounted=mount_point(root), is_mount=True)
 
 
 def _cache() -> Path:

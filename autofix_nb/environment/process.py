@@ -18,6 +18,8 @@ from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
+from autofix_nb.environment import windows_process
+
 PROC = Path("/proc")
 
 DEAD_STATES = ("Z", "X", "x")
@@ -47,6 +49,8 @@ def machine() -> str:
 
 def start_time(pid: int) -> str:
     """When a process was started, in the system's own words; empty where it cannot be known, or there is none."""
+    if sys.platform == "win32":
+        return windows_process.start_time(pid)
     if PROC.joinpath("self/stat").exists():
         fields = _stat(pid)
         return "" if fields is None else fields[19]
@@ -68,8 +72,10 @@ def start_time(pid: int) -> str:
 
 def is_alive(pid: int, started: str) -> bool | None:
     """Whether the process with this number and start time is there still; None where it cannot be asked for."""
-    if sys.platform == "win32" or pid <= 0:
-        return None  # there, asking by a signal would send Ctrl+C
+    if pid <= 0:
+        return None
+    if sys.platform == "win32":
+        return windows_process.is_alive(pid, started)  # a signal would not ask it there, but end it
     try:
         os.kill(pid, 0)
     except ProcessLookupError:
@@ -103,9 +109,22 @@ def lock(path: Path, seconds: float) -> Iterator[bool]:
     """
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
     try:
-        yield _locked(descriptor, path, seconds)
+        is_locked = _locked(descriptor, path, seconds)
+        try:
+            yield is_locked
+        finally:
+            if is_locked:
+                _let_go(descriptor)
     finally:
-        os.close(descriptor)  # the lock goes with it
+        os.close(descriptor)
+
+
+def _let_go(descriptor: int) -> None:
+    """Unlock in so many words: a worker process forked meanwhile has the file open, too, and would keep the lock."""
+    with contextlib.suppress(ImportError, OSError):
+        import fcntl
+
+        fcntl.flock(descriptor, fcntl.LOCK_UN)
 
 
 def _locked(descriptor: int, path: Path, seconds: float) -> bool:

@@ -83,6 +83,8 @@ class Accepted:
             else:
                 self._follow_setting(guard, name)
         self._follow_data(guard)
+        if guard.first is not None:
+            guard.first.touch()
         if "goal" in self.parts or ("loss" in self.parts and guard.goal.startswith("val/loss")):
             guard.keeper.best.forget()  # measured by something else than from here on
         guard.journal.append(

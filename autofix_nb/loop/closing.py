@@ -30,11 +30,20 @@ def finish(guard: "Guard") -> bool:
     if not saved:
         _note_the_save_that_failed(guard)
     restored = done and _put_best_back(guard)
+    ours = _ours_or_detached(guard)
     guard.journal.append("end", status=guard.status, step=guard.step_count, why=why, restored=restored)
-    guard.run.close(guard, restored=restored)
+    guard.run.close(guard, restored=restored, writes=ours)
     _mirror_the_end(guard)
     guard.progress.close(repr(guard.run))
     return saved
+
+
+def _ours_or_detached(guard: "Guard") -> bool:
+    """Tell whether the folder is this kernel's still. How a run of another one's ended is not ours to write down."""
+    ours = guard.turn.may_save and not guard.keeper.taken_over
+    if not ours:
+        guard.journal.detach()
+    return ours
 
 
 def _mirror_the_end(guard: "Guard") -> None:
@@ -63,18 +72,19 @@ def save_after(guard: "Guard", error: BaseException) -> None:
     except RuntimeError as problem:
         guard.journal.append("note", text=f"the last signals could not be read: {problem}")
     guard.status = "failed" if isinstance(error, Exception) else "interrupted"
+    ours = _ours_or_detached(guard)
     guard.seconds += time.monotonic() - guard.entered_at
     guard.journal.append("error", step=guard.step_count, error=f"{type(error).__name__}: {error}")
     try:
         # A lost device answers every question with its error: nothing is read from it, what was saved before counts.
-        if not lost and guard.turn.may_save and guard.undo_half_a_step():
+        if not lost and ours and guard.undo_half_a_step():
             guard.keeper.save(guard)
     except Exception as problem:  # noqa: BLE001 - the user's own exception must come out, whatever happens here
         guard.journal.append("save failed", step=guard.step_count, why=str(problem))
     if lost:
         take_note_of_lost_device(guard)
     guard.keeper.settle(guard)
-    guard.run.close(guard, restored=False)
+    guard.run.close(guard, restored=False, writes=ours)
     _mirror_the_end(guard)
     guard.progress.close("")
     step = guard.keeper.last_saved_step

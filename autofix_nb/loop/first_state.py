@@ -74,6 +74,10 @@ class FirstState:
         kept = {name: part for name, part in self.weights.items() if name in now and _size(part) == _size(now[name])}
         self.weights = now | kept
 
+    def touch(self) -> None:
+        """Take note that something beside the weights was changed: it is written anew with the next save."""
+        self.weights = copy.copy(self.weights)
+
     def state(self) -> dict[str, Any]:
         """Return tensors and plain values for a file."""
         groups = [portable_or_dropped(group, "group")[0] for group in self.groups]

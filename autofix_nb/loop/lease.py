@@ -11,8 +11,8 @@ import os
 import threading
 import time
 import uuid
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -129,6 +129,11 @@ class Lease:
         self._since = ""
         self._next_beat = 0.0
         self._over = threading.Event()
+        self._is_over = False
+        self._taken = False
+        self._found = ""
+        """Token of the lease that was there when this one could not be written."""
+
         self._thread: threading.Thread | None = None
 
     def take(self) -> Holder | None:
@@ -159,15 +164,20 @@ class Lease:
             ) from error
         except OSError as error:
             self.problem = f"{LEASE_FILE} could not be written ({error}): a second kernel would not be noticed"
+            self._found = "" if before is None else before.token
             return None
         self._over.clear()
+        self._taken, self._is_over = True, False
         self._thread = threading.Thread(target=self._keep_alive, name="autofix_nb lease", daemon=True)
-        self._thread.start()
+        try:
+            self._thread.start()
+        except RuntimeError:  # no more threads: the training's own gives the signs of life, between two steps
+            self._thread = None
         return None if before is None or _is_ours(before) else before
 
     def renew_if_due(self) -> None:
         """Give a sign of life, unless the last one is younger than the time between two."""
-        if self._thread is not None and self._clock() >= self._next_beat:
+        if self._taken and self._clock() >= self._next_beat:
             self.renew()
 
     def renew(self) -> None:
@@ -182,8 +192,33 @@ class Lease:
                 return
             self._write()
 
+    def is_ours(self) -> bool:
+        """Tell whether the folder is this training's at this moment. The file is asked, and not the memory.
+
+        A process that slept does not know yet that another one has taken over, and a thread may outlive its training.
+        """
+        if self._is_over or self.lost_to is not None:
+            return False
+        held = read_lease(self.folder)  # a file that somebody deleted is written again with the next sign of life
+        return held is None or held.token in (self._token, self._found)
+
+    def is_free(self) -> bool:
+        """Tell whether this training gave the folder back, and nobody has taken it since."""
+        return self._is_over and self.lost_to is None and read_lease(self.folder) is None
+
+    @contextmanager
+    def hold(self) -> Iterator[bool]:
+        """Tell whether the folder is ours, and keep it so until the block is over: nobody can take it meanwhile.
+
+        Raises:
+            OSError: when the folder is gone, or another kernel is at the lease for too long.
+        """
+        with lock(self.folder / LOCK_FILE, LOCK_SECONDS):
+            yield self.is_ours()
+
     def give_back(self) -> None:
         """Let go of the folder. What is another's by now stays."""
+        self._is_over, self._taken = True, False
         self._over.set()
         thread, self._thread = self._thread, None
         with suppress(OSError), lock(self.folder / LOCK_FILE, LOCK_SECONDS):

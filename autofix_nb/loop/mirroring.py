@@ -5,12 +5,13 @@ Everything here runs in the training's own thread; `checkpoints/mirror.py` has t
 
 import json
 import time
+import weakref
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from autofix_nb.checkpoints import Checkpoint
+from autofix_nb.checkpoints import Checkpoint, Store
 from autofix_nb.checkpoints.copies import LEASE_FILE, Copies
 from autofix_nb.checkpoints.mirror import Event, Mirror
 from autofix_nb.checkpoints.newest import Newest, newest_of
@@ -19,6 +20,7 @@ from autofix_nb.loop.lease import said_of_mirror
 
 if TYPE_CHECKING:
     from autofix_nb.loop.guard import Guard
+    from autofix_nb.loop.turn import Turn
 
 AT_END_SECONDS = 120.0
 """The end of a training waits so long for the last copy; after that it goes on in the background."""
@@ -26,8 +28,15 @@ AT_END_SECONDS = 120.0
 INTERRUPTED_SECONDS = 10.0
 """So long where somebody pressed stop twice: they are in a hurry."""
 
+JOIN_SECONDS = 10.0
+"""A training that begins anew in the same process waits so long for what the one before is still copying."""
+
 LATE_SECONDS = 1800.0
 """From so long without a copy on, the lag is recorded, once in each such stretch."""
+
+
+_open: "weakref.WeakValueDictionary[Path, Mirror]" = weakref.WeakValueDictionary()
+"""By the run's folder: the mirror of the newest training of it in this process."""
 
 
 class Mirroring:
@@ -69,6 +78,15 @@ class Mirroring:
         """Return how long ago the last copy was read back whole; None where there was none in this process."""
         return None if self.mirror.last_at is None else self._clock() - self.mirror.last_at
 
+    def ours_while(self, store: Store, turn: "Turn") -> None:
+        """Copy for this turn at the run, and for no longer; an earlier mirror of it in this process is closed."""
+        place = self.mirror.copies.folder.resolve()
+        earlier = _open.get(place)
+        if earlier is not None and earlier is not self.mirror:
+            earlier.close(JOIN_SECONDS)
+        _open[place] = self.mirror
+        self.mirror.copies.may = lambda: turn.may_copy and not store.is_overtaken()
+
     def begin(self, guard: "Guard") -> None:
         """Say which copy the run goes on from, and why; and who else may be training it."""
         if self._other_kernel:
@@ -85,7 +103,9 @@ class Mirroring:
         self.found = Newest("nowhere")
 
     def offer(self, checkpoint: Checkpoint) -> None:
-        """Have a checkpoint that was just saved copied in the background."""
+        """Have a checkpoint that was just saved copied in the background; one that lost a piece waits for the next."""
+        if checkpoint.lost:
+            return
         self._last = checkpoint
         self.mirror.offer(checkpoint)
 
@@ -108,12 +128,14 @@ class Mirroring:
         """Bring the end of the journal and the report to the place, too; returns whether everything is there."""
         if self._last is None:
             self._last = guard.keeper.newest
-        if self._last is None:
+        if self._last is None or self._last.lost:
             return True
         self.mirror.offer(self._last)
         done = self.mirror.flush(INTERRUPTED_SECONDS if guard.status == "interrupted" else AT_END_SECONDS)
         self.look(guard)
-        if not done:
+        if done:
+            self.mirror.close()
+        else:
             guard.progress.say(
                 f"Not everything has reached {self.title} yet; it is tried on in the background as long as this "
                 "kernel lives. `run.flush()` waits for it."

@@ -11,6 +11,7 @@ from autofix_nb.fixes.prepared import changes_of
 from autofix_nb.loop.accepting import Accepted
 from autofix_nb.loop.agreement import differences, let_through
 from autofix_nb.loop.first_state import FirstState
+from autofix_nb.loop.going_on import go_on, is_something_in
 from autofix_nb.loop.identity import identity_of
 from autofix_nb.loop.locate import first_bad_weight
 
@@ -26,11 +27,12 @@ def begin_or_resume(guard: "Guard", loss: str, epochs: int) -> None:
         ResumeError: when the folder holds another training.
         StoreError: when it holds no whole checkpoint any more.
     """
+    guard.keeper.begin(guard.turn)
     guard.turn.take_note(guard)
     guard.identity |= identity_of(guard, loss)
     asked = 0
-    if guard.keeper.can_resume:
-        state = guard.keeper.resume(guard)
+    if guard.keeper.may_resume and is_something_in(guard.keeper.store):
+        state = go_on(guard)
         asked = state["epochs"]
         if epochs > asked:
             guard.controls.stop = None  # who asks for more epochs wants them, although it had stopped early

@@ -1,6 +1,7 @@
 """Tables of a run for people and other programs; the checkpoint holds the same."""
 
 import json
+import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -22,5 +23,9 @@ def write_tables(folder: Path, history: History) -> None:
     write_atomically(folder / "facts.json", json.dumps(plain(known), indent=2, ensure_ascii=False) + "\n")
     signals = folder / "signals.npz"
     new = folder / "signals.new.npz"
-    np.savez_compressed(new, **dict(history.to_arrays()))
+    # Not by `np.savez`: to it a series named `file` is another argument.
+    with zipfile.ZipFile(new, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, array in history.to_arrays():
+            with archive.open(f"{name}.npy", "w", force_zip64=True) as file:
+                np.lib.format.write_array(file, array, allow_pickle=False)
     new.replace(signals)

@@ -105,8 +105,13 @@ class Turn:
 
     @property
     def may_save(self) -> bool:
-        """Whether the folder is still this kernel's."""
-        return self.lease.lost_to is None
+        """Whether the folder is still this kernel's: asked for anew, as a process that slept does not know."""
+        return self.lease.is_ours()
+
+    @property
+    def may_copy(self) -> bool:
+        """Whether what was saved may still be copied elsewhere: also after the end, until somebody else trains here."""
+        return self.lease.is_ours() or self.lease.is_free()
 
     def end(self) -> None:
         """Give back what was taken."""

@@ -211,3 +211,76 @@ def test_offering_the_last_one_again_brings_the_small_files(run, begin, tmp_path
 
     assert made.flush(60)
     assert [("write", "leaves/report.html")] == [call for call in watched.calls if call[0] == "write"]
+
+
+def test_closing_waits_for_what_is_under_way(run, begin, tmp_path):
+    """So long as it may; nothing is broken off in time."""
+    made = begin(place := Faulty(folder_place(tmp_path), "hang"))
+    made.offer(run.save(1))
+    assert place.entered.wait(60)
+    place.released.set()
+
+    assert made.close(60)
+    assert 1 == newest(tmp_path).step
+    assert made.flush(0.0)
+
+
+def test_what_is_under_way_longer_writes_no_manifest(run, begin, tmp_path):
+    """Somebody else copies there by now: what comes late deletes nothing, and is not told to be there."""
+    made = begin(place := Faulty(folder_place(tmp_path)))
+    made.copies.carry(run.save(1), run.folder / "checkpoints")
+    place.faults[:] = ["hang"]
+    made.offer(run.save(2))
+    assert place.entered.wait(60)
+
+    assert not made.close(0.001)
+    place.released.set()
+    with made._change:
+        assert made._change.wait_for(lambda: made.is_idle, 60)
+
+    assert 1 == newest(tmp_path).step
+    assert not made.flush(0.0)
+    made._given_up = False  # for the end of the test, which flushes
+
+
+@pytest.mark.parametrize("call", range(1, 5))
+def test_a_run_that_is_anothers_by_now_is_left_alone(run, begin, tmp_path, call):
+    """Asked before anything is written, before the small files, before the manifest, and before anything is deleted."""
+    made = begin(folder_place(tmp_path))
+    asked = []
+    for step in (1, 2, 3):
+        made.copies.carry(run.save(step), run.folder / "checkpoints")
+    there = tmp_path / "there" / "leaves"
+    before = {path: path.read_bytes() for path in there.rglob("*") if path.is_file()}
+    made.copies.may = lambda: asked.append(1) or len(asked) < call
+    made.offer(run.save(4))
+    with made._change:
+        assert made._change.wait_for(lambda: made.is_idle, 60)
+
+    assert call == len(asked)
+    now = {path: path.read_bytes() for path in there.rglob("*") if path.is_file()}
+    assert before.keys() <= now.keys()
+    assert (4 if call == 4 else 3) == newest(tmp_path).step
+    assert [] == made.events()
+    assert not made.flush(0.0)
+    made._given_up = False  # as above
+
+
+def test_no_more_threads_is_a_failure_like_any_other(run, begin, tmp_path, monkeypatch):
+    """The offer does not raise; a flush tries again, and so does the next offer."""
+    made = begin(folder_place(tmp_path))
+    real, left = mirror.threading.Thread.start, [1, 2]
+
+    def start(thread):
+        if left:
+            left.pop()
+            raise RuntimeError("can't start new thread")
+        real(thread)
+
+    monkeypatch.setattr(mirror.threading.Thread, "start", start)
+    made.offer(run.save(1))
+
+    assert not made.flush(0.001)
+    assert made.flush(60)
+    assert ["RuntimeError: can't start new thread"] * 2 + [""] == [event.why for event in made.events()]
+    assert 1 == newest(tmp_path).step

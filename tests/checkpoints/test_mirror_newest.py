@@ -209,3 +209,120 @@ def test_a_small_file_that_was_being_replaced_is_there_in_full(run, tmp_path):
     asked(folder, place)
 
     assert '{"seed": 1}\n' == (folder / "run.json").read_text()
+
+
+class Torn:
+    """A place whose connection is lost in the middle of one file, each time."""
+
+    def __init__(self, place, part):
+        self.place, self.part, self.title, self.lost = place, part, place.title, 0
+
+    def __getattr__(self, name):
+        return getattr(self.place, name)
+
+    def open(self, name):
+        file = self.place.open(name)
+        return file if self.part not in name else _Torn(file, self)
+
+
+class _Torn:
+    def __init__(self, file, place):
+        self.file, self.place, self.read_once = file, place, False
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.file.close()
+
+    def read(self, size):
+        if self.read_once:
+            self.place.lost += 1
+            raise ConnectionResetError(104, "Connection reset by peer")
+        self.read_once = True
+        return self.file.read(20)
+
+
+@pytest.mark.parametrize("part", ["state-00000006", "best-00000006", "run.json"])
+def test_a_connection_that_is_lost_half_way_leaves_nothing_half(run, tmp_path, part):
+    """The next newest whole copy is taken, and it is said why; of the torn one nothing lies here."""
+    place = folder_place(tmp_path)
+    made = run.copies(place)
+    made.carry(run.save(5), run.folder / "checkpoints")
+    made.carry(run.save(6), run.folder / "checkpoints")
+    folder = fresh_machine(run, tmp_path)
+
+    if part == "run.json":
+        with pytest.raises(StoreError, match=r"could not be fetched: ConnectionResetError.*resume=False"):
+            asked(folder, torn := Torn(place, part))
+        assert [] == list((folder / "checkpoints").iterdir())
+    else:
+        answer, pauses = asked(folder, torn := Torn(place, part))
+        assert ("there", 5, 5) == (answer.where, answer.checkpoint.step, in_folder(folder))
+        assert "could not be fetched: ConnectionResetError" in answer.problems[0]
+        assert [1.0, 5.0] == pauses
+        assert [] == [path.name for path in (folder / "checkpoints").iterdir() if "00000006" in path.name]
+    assert torn.lost >= 3
+    assert [] == list(folder.rglob("*.new"))
+
+
+def test_a_disk_that_is_full_half_way_goes_on_with_what_is_here(run, place, monkeypatch, tmp_path):
+    """The newer copy does not fit: what is here counts, with the reason, and the room is given back."""
+    run.carry(place, run.save(5))
+    folder = fresh_machine(run, tmp_path)
+    asked(folder, place)
+    run.carry(place, run.save(6))
+    before = sorted(path.name for path in (folder / "checkpoints").iterdir())
+    real = Copies.fetch
+
+    def full(self, name, to):
+        if "best-00000006" in name:
+            to.write_bytes(b"half")
+            raise OSError(errno.ENOSPC, "No space left on device")
+        return real(self, name, to)
+
+    monkeypatch.setattr(Copies, "fetch", full)
+    answer, _ = asked(folder, place)
+
+    assert ("here", 5) == (answer.where, in_folder(folder))
+    assert "is of step 6, which could not be fetched whole" in answer.says
+    assert "No space left" in answer.problems[0]
+    assert before == sorted(path.name for path in (folder / "checkpoints").iterdir())
+
+
+def test_a_piece_that_is_damaged_in_every_copy_does_not_cost_the_run(run, tmp_path):
+    """A fresh machine, and both copies name one damaged file: the state comes, and the loss is told."""
+    place = folder_place(tmp_path)
+    made = run.copies(place)
+    made.carry(run.save(5), run.folder / "checkpoints")
+    newest = run.save(6, keep=["best"])
+    made.carry(newest, run.folder / "checkpoints")
+    path = tmp_path / "there" / "leaves" / "checkpoints" / newest.pieces["best"].file
+    path.write_bytes(path.read_bytes()[:-1])
+    folder = fresh_machine(run, tmp_path)
+
+    answer, _ = asked(folder, place)
+
+    found = Store(folder / "checkpoints").resumable()
+    assert ("there", 6, 6) == (answer.where, answer.checkpoint.step, found.step)
+    assert {"best"} == set(found.lost)
+    assert "best-00000005" in answer.problems[0]
+
+
+def test_an_interrupt_while_another_run_is_fetched_puts_back_what_was_here(run, place, tmp_path):
+    """Stop was pressed: the run of this machine is where it was."""
+    run.save(5)
+    other = Run(tmp_path / "elsewhere" / "leaves", begun=1.6e9)
+    other.carry(place, other.save(3))
+
+    class Stopped(Faulty):
+        def open(self, name):
+            if "state-" in name:
+                raise KeyboardInterrupt
+            return super().open(name)
+
+    with pytest.raises(KeyboardInterrupt):
+        asked(run.folder, Stopped(place))
+
+    assert 5 == in_folder(run.folder)
+    assert not run.folder.with_name("leaves.before-1").exists()

@@ -64,7 +64,7 @@ def test_without_proc_the_start_time_is_asked_of_ps(monkeypatch, tmp_path):
 
 
 def test_where_a_signal_cannot_ask_nothing_is_claimed(monkeypatch):
-    """On Windows signal 0 is Ctrl+C: nobody is asked, and the answer is left open."""
+    """On Windows a signal ends the process: the system's functions are asked, and where there are none, nobody."""
     monkeypatch.setattr(process.sys, "platform", "win32")
 
     assert is_alive(os.getpid(), "") is None
@@ -112,3 +112,24 @@ def test_a_file_system_without_locks_says_so(tmp_path, monkeypatch):
 
     with lock(tmp_path / "lock", 0.0) as is_locked:
         assert not is_locked
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="nothing is forked there")
+@pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
+def test_a_process_forked_meanwhile_does_not_keep_the_lock(tmp_path):
+    """A loader's worker has every open file of its parent: the lock is let go of in so many words."""
+    path = tmp_path / "lock"
+    with lock(path, 0.0):
+        reading, writing = os.pipe()
+        worker = os.fork()
+        if worker == 0:
+            os.read(reading, 1)
+            os._exit(0)
+    try:
+        with lock(path, 0.0) as is_locked:
+            assert is_locked
+    finally:
+        os.write(writing, b"x")
+        os.waitpid(worker, 0)
+        os.close(reading)
+        os.close(writing)

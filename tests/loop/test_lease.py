@@ -371,3 +371,82 @@ def test_refuse_if_held_writes_nothing(tmp_path, process):
     write(tmp_path, replace(a_holder(), pid=os.getpid()))
     refuse_if_held(tmp_path)
     assert ["lease.json"] == [path.name for path in tmp_path.iterdir()]
+
+
+def test_whose_the_folder_is_is_asked_of_the_file(tmp_path):
+    """Not of what this process remembers: it may have slept. A lease that was deleted was deleted by nobody else."""
+    lease = Lease(tmp_path)
+    lease.take()
+    answers = [lease.is_ours()]
+    (tmp_path / "lease.json").unlink()
+    answers.append(lease.is_ours())
+    write(tmp_path, a_holder(host="elsewhere"))
+    answers.append(lease.is_ours())
+    lease.give_back()
+
+    assert [True, True, False] == answers
+    assert not lease.is_free()
+
+
+def test_what_was_given_back_is_free_until_somebody_takes_it(tmp_path):
+    """And ours no more: who comes late asks."""
+    lease, other = Lease(tmp_path), Lease(tmp_path)
+    lease.take()
+    lease.give_back()
+    answers = [(lease.is_ours(), lease.is_free())]
+    other.take()
+    answers.append((lease.is_ours(), lease.is_free()))
+    other.give_back()
+
+    assert [(False, True), (False, False)] == answers
+
+
+def test_while_it_is_held_nobody_takes_it(tmp_path, monkeypatch):
+    """Between the question and the answer's use there is no gap."""
+    monkeypatch.setattr(module, "LOCK_SECONDS", 0.0)
+    lease, other = Lease(tmp_path), Lease(tmp_path)
+    lease.take()
+    with lease.hold() as ours:
+        assert ours
+        with pytest.raises(StoreError, match="just beginning the run"):
+            other.take()
+    other.take()
+    with lease.hold() as ours:
+        assert not ours
+    other.give_back()
+    lease.give_back()
+
+
+def test_a_lease_that_could_not_be_written_is_ours_until_somebody_takes_it(tmp_path, monkeypatch, process):
+    """A full disk keeps nobody from saving where there is room again; a dead one's file may lie there still."""
+    write(tmp_path, of_process(process))
+    process.kill()
+    process.wait()
+    with monkeypatch.context() as patched:
+        patched.setattr(module.os, "replace", lambda *_: (_ for _ in ()).throw(OSError(28, "No space left on device")))
+        lease = Lease(tmp_path)
+        lease.take()
+
+    assert process.pid == read_lease(tmp_path).pid
+    assert lease.is_ours()
+    (tmp_path / "lease.json").unlink()
+    Lease(tmp_path)._write()
+    assert not lease.is_ours()
+
+
+def test_without_a_thread_the_training_itself_gives_signs_of_life(tmp_path, monkeypatch):
+    """There may be no more threads."""
+
+    def refused(self):
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr(threading.Thread, "start", refused)
+    now = [1000.0]
+    lease = Lease(tmp_path, clock=lambda: now[0])
+    lease.take()
+    now[0] = 1031.0
+    lease.renew_if_due()
+
+    assert 1031.0 == read_lease(tmp_path).heartbeat
+    lease.give_back()
+    assert read_lease(tmp_path) is None
