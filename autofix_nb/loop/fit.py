@@ -170,7 +170,9 @@ def fit(
             for batch in guard.batches(train):
                 guard.step(batch, objective)
             if validation is not None and guard.epoch_done:
-                guard.validate(*evaluate(objective, validation, metrics, chosen, guard.stepper.autocast))
+                with guard.validating(validation):
+                    autocast = guard.stepper.autocast
+                    guard.validate(*evaluate(objective, validation, metrics, chosen, autocast, guard.heed))
     return guard.run
 
 

@@ -10,6 +10,7 @@ run = guard.run
 
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from math import hypot, isfinite
 from types import TracebackType
@@ -29,6 +30,7 @@ from autofix_nb.history import History
 from autofix_nb.loop import part_gradients, setup
 from autofix_nb.loop.accepting import Accepted
 from autofix_nb.loop.agreement import check_accept
+from autofix_nb.loop.aside import BrokenOff, Hearing
 from autofix_nb.loop.before_change import BeforeChange
 from autofix_nb.loop.close_look import CloseLook
 from autofix_nb.loop.closing import finish, save_after
@@ -41,16 +43,17 @@ from autofix_nb.loop.interrupt import StopButton
 from autofix_nb.loop.keeper import Keeper
 from autofix_nb.loop.label_guard import leave_out_bad_labels
 from autofix_nb.loop.lease import refuse_if_held
+from autofix_nb.loop.looks import Looks
 from autofix_nb.loop.opening import begin_or_resume, meet_data, note_prepared, say_unprepared
 from autofix_nb.loop.pulse import Phase
 from autofix_nb.loop.purity import Purity
 from autofix_nb.loop.release import release_runtime
+from autofix_nb.loop.side_deaths import is_left_out
 from autofix_nb.loop.stepper import Attempt, Stepper, left_behind
 from autofix_nb.loop.sums import EpochSums
 from autofix_nb.loop.treatable import Treatable
 from autofix_nb.loop.trouble import Trouble
 from autofix_nb.loop.turn import Turn
-from autofix_nb.loop.whole_state import is_ended
 from autofix_nb.loop.window import Window
 from autofix_nb.objective.tasks import Task
 from autofix_nb.policy import ALLOWED, Mode, Policy, treat_before
@@ -61,18 +64,14 @@ from autofix_nb.widgets import Progress, make_progress
 PROBLEMS_SAID = 3
 """Sentences about validation samples said while it trains; the report has them all."""
 
-BETWEEN, LOADING, STEP = map(int, Phase)
+BETWEEN, LOADING, STEP = map(int, (Phase.BETWEEN, Phase.LOADING, Phase.STEP))
 """What the pulse is told, as plain numbers: they are written in every step."""
-
-SNAPSHOT_STEPS = 100
-"""Steps between two copies of the last good state in memory: 3 µs a step on a 64-128-10 network with Adam."""
-
 
 EARLY_LOOKS = frozenset({10, 25})
 """Steps after which the detectors are asked besides every 50th: what is dead from the start is begun again at once."""
 
 
-class Guard(Treatable):
+class Guard(Hearing, Treatable):
     """Skips, mends, rolls back, records, saves and resumes, for a loop of the user's own.
 
     Raises:
@@ -231,7 +230,13 @@ class Guard(Treatable):
         """Whether all batches of this epoch were used; None before the first one is asked for."""
 
         self._updating = False
-        self._button: StopButton | None = None
+        self.looks = Looks(self)
+        self.done_before: set[str] = set()
+        """What was done before the first step and is not done again: `look`, `rate`, `races`."""
+
+        self._comes_again = False
+        """Whether the batch at hand is to be asked for once more."""
+
         self._end_signal = EndSignal(self._on_end_signal)
         self.at_hand: Batch | None = None
         """The batch of the newest step, on the CPU: what is left to be looked at when a GPU is lost."""
@@ -258,6 +263,8 @@ class Guard(Treatable):
             raise ConfigurationError("`guard` must be entered before its epochs: `with af.Guard(...) as guard:`")
         self.open(epochs=setup.check_epochs(count))
         self.epochs_asked = count
+        if self.objective is not None or self.epoch >= self.epochs_planned:  # else at the first batch, which brings it
+            self.looks.go_on()
         while self.epoch < self.epochs_planned and self.controls.stop is None and self.status != "finished":
             self.epoch_done = None
             yield self.epoch
@@ -281,6 +288,14 @@ class Guard(Treatable):
         source = self.source(loader)
         self.epoch_done = False
         self._announce(source)
+        self._comes_again = True
+        while self._comes_again:
+            self._comes_again = False
+            yield from self._batches_from_here(source)
+            if self.controls.stop is not None or self.epoch >= self.epochs_planned:
+                return
+
+    def _batches_from_here(self, source: GuardedLoader | IterableGuard) -> Iterator[Batch]:
         start, came, deaths = self.position, False, source.worker_deaths
         without = left_out(self, self.epoch)
         passed_over = sorted(position for position in without if position >= start)
@@ -299,6 +314,8 @@ class Guard(Treatable):
             except GeneratorExit:  # a `break` in the user's loop: a short epoch
                 self.epoch_done = self.controls.stop is None
                 raise
+            if self._comes_again:
+                return
             self.position = batch.position + 1
             self.look_for_the_end()
             if self.controls.stop is not None and not self.window:
@@ -323,7 +340,11 @@ class Guard(Treatable):
         on parts of the batch after an out-of-memory error, on single rows to find those that raise.
         """
         self.turn.write(STEP, self, batch.position)
-        measured = self._step(batch, objective)
+        try:
+            measured = self._step(batch, objective)
+        except BrokenOff:  # in a race of what could mend this batch: all of it begins again with the run that goes on
+            self.undo_half_a_step()
+            measured, self._comes_again = None, True
         self.turn.write(BETWEEN, self, batch.position)
         return measured
 
@@ -331,6 +352,10 @@ class Guard(Treatable):
         began = time.perf_counter()
         if self.objective is None:
             self.objective = objective
+        if self.looks.open is not None:  # of a run that went on; it may change which batch comes next
+            self.looks.go_on()
+            self._comes_again = True
+            return None
         if not self.window:
             self.trouble.judge_held()
         if batch.retries:
@@ -341,7 +366,7 @@ class Guard(Treatable):
         if batch.faults:
             self._take_note(batch)
         if batch.data is None:
-            self._look_at_what_is_there()
+            self._look_at_what_is_there(batch)
             return None
         self.objective, self.at_hand = objective, batch
         if self.stepper.device.type != "cpu" and not leave_out_bad_labels(self, batch):
@@ -356,7 +381,7 @@ class Guard(Treatable):
             if attempt is None:
                 self.close_look.forget()
                 self.sums.skipped += 1
-                self._look_at_what_is_there()
+                self._look_at_what_is_there(batch)
                 return None
             data = structure.to_device(batch.data, self.stepper.device)  # some rows may be gone
         if attempt.fine:
@@ -405,6 +430,24 @@ class Guard(Treatable):
         self._row |= {
             name if name.startswith("val/") else f"val/{name}": float(value) for name, value in values.items()
         }
+
+    @contextmanager
+    def validating(self, source: GuardedLoader | IterableGuard) -> Iterator[None]:
+        """Context of a validation. Broken off, its epoch stays open, and the run that goes on validates anew."""
+        before, whole = self.stepper.before.again(), False
+        try:
+            batches = len(source)
+        except TypeError:
+            batches = None
+        with self.hearing():
+            try:
+                with self.aside(Phase.VALIDATION, "validating", batches):
+                    yield
+                whole = True
+            finally:
+                if not whole:
+                    self.epoch_done = False
+                    before.restore()
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -463,9 +506,15 @@ class Guard(Treatable):
 
     def note_findings(self, look: Callable[[], Sequence[Finding]]) -> None:
         """Write down and say what `look` finds before the first step; a resumed run has looked already."""
-        if self.status != "running" or self.step_count:
+        if self.status != "running" or self.step_count or not self.begins("look"):
             return
-        found = list(look())
+        with self.hearing(), self.aside(Phase.LOOK, "looking before the training"):
+            self.heed()
+            found = list(look())
+            self.done_before.add("look")
+            self._note_found(found)
+
+    def _note_found(self, found: Sequence[Finding]) -> None:
         self.history.facts["found_before"] = list(
             dict.fromkeys(one.code for one in found if one.severity > Severity.NOTE)
         )
@@ -477,8 +526,17 @@ class Guard(Treatable):
 
     def answer_what_was_found(self) -> None:
         """Before the first step: try on the side what could be done about what was found before it."""
-        if self.status == "running" and not self.step_count and self.found_before:
-            treat_before(self.policy, self)
+        if self.status == "running" and not self.step_count and self.begins("races"):
+            with self.hearing():
+                if self.found_before:
+                    treat_before(self.policy, self)
+                self.done_before.add("races")
+
+    def begins(self, what: str) -> bool:
+        """Tell whether this is to be done before the first step, unless it was, has killed twice, or the run ends."""
+        if what == "look" and is_left_out(self, Phase.LOOK):
+            return False
+        return what not in self.done_before and self.controls.stop is None
 
     def undo_half_a_step(self) -> bool:
         """Make things as they were before the step at hand. Returns whether that state may be saved."""
@@ -598,26 +656,15 @@ class Guard(Treatable):
                 self.trouble.look_back(*late[one.step], one.step)
         return waiting
 
-    def _look_at_what_is_there(self) -> None:
+    def _look_at_what_is_there(self, batch: Batch) -> None:
         """A batch was left out: let the detectors look at all steps so far, whenever they were last handed over."""
+        self.position = batch.position + 1
         self.read_back()
-        self.policy.look(self, "step", self.step_count)
+        self.looks.after_a_batch_left_out()
 
     def _hand_over(self) -> None:
-        waiting = self.read_back()
-        self.policy.look(self, "step", self.step_count)
-        if self.step_count % SNAPSHOT_STEPS == 0 and self._is_healthy(waiting):
-            self.snapshot = Snapshot(self.step_count, self.model, self.optimizer)
+        self.looks.after_steps(self.read_back())
         self.keeper.save_if_due(self)
-
-    def _is_healthy(self, waiting: list[Measured]) -> bool:
-        """Tell whether now is a state worth going back to: sound numbers, no alarm, no change still on trial."""
-        if self.policy.alarmed or self.policy.trials:
-            return False
-        if not all(isfinite(float(one.loss)) for one in waiting):
-            return False
-        norms = torch.stack(torch._foreach_norm([part.detach() for part in self.model.parameters()]))
-        return bool(torch.isfinite(norms).all())
 
     def _take_note(self, batch: Batch) -> None:
         """Samples of this batch could not be had: set them aside, or wait and see when it was all of them."""
@@ -670,10 +717,7 @@ class Guard(Treatable):
         self._row = {}
         self.epoch, self.position = self.epoch + 1, 0
         self._let_the_button_go()
-        self.policy.look(self, "step", self.step_count)
-        self.policy.look(self, "epoch", self.step_count)
-        if self.epoch >= self.epochs_planned and not is_ended(self):  # a stop button does not take it away
-            self.policy.at_the_end(self, self.step_count)
+        self.looks.after_an_epoch()
         self.progress.epoch(row, self.epochs_planned)
         self.keeper.save_if_due(self)
 
@@ -689,34 +733,6 @@ class Guard(Treatable):
         except TypeError:
             batches = None
         self.progress.begin(self.epoch + 1, self.epochs_planned, batches, self.position)
-
-    def look_for_the_end(self) -> None:
-        """Between two batches: is there a reason to end early, and a sign of life to be given."""
-        if self.controls.stop is not None:
-            return
-        reason = self.turn.reason_to_stop(self.journal)
-        if reason is not None:
-            self.controls.stop = reason
-            self.progress.say(f"Stopping and saving: {reason}.")
-
-    def _hold_the_button(self) -> None:
-        if self._button is not None:
-            self._button.hold()
-
-    def _let_the_button_go(self) -> None:
-        if self._button is not None:
-            self._button.let_go()
-
-    def _on_end_signal(self) -> None:
-        self.controls.stop = "the system asked the process to end (SIGTERM)"
-        self.progress.say("SIGTERM: stopping after this step and saving.")
-
-    def _on_late_stop_button(self) -> None:
-        self.progress.say("The run is being saved; the cell ends right after. Press stop again to break that off.")
-
-    def _on_stop_button(self) -> None:
-        self.controls.stop = "the stop button was pressed"
-        self.progress.say("Stopping after this step and saving. Press stop again to interrupt at once.")
 
 
 def _named(fault: Fault) -> str:

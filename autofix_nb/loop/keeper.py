@@ -42,6 +42,9 @@ LEAST_STEPS = 50
 MOST_SECONDS = 600.0
 """Two saves lie at most this far apart, whatever they cost: more than that nobody should lose."""
 
+STOPPED = ("stopped", "interrupted")
+"""Ends of a turn after which a run goes on even if no step was taken: races before the first one have their outcome."""
+
 RETRY_SECONDS = 30.0
 """After a save that failed, the next is tried so much later."""
 
@@ -116,7 +119,7 @@ class Keeper:
         if self._resume is False or self.store.is_empty:
             return False
         found = self.store.checkpoints()
-        if not found or any(one.step for one in found):
+        if not found or any(one.step or one.about.get("status") in STOPPED for one in found):
             return True
         if self.store.problems:
             raise StoreError(
@@ -124,6 +127,11 @@ class Keeper:
                 "anew with `resume=False` (the old folder is kept under another name)"
             )
         return False  # a run that failed before its first step holds nothing
+
+    @property
+    def holds_steps(self) -> bool:
+        """Whether anything was trained in the run that is there."""
+        return any(one.step for one in self.store.checkpoints())
 
     @property
     def is_overdue(self) -> bool:

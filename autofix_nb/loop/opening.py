@@ -29,8 +29,8 @@ def begin_or_resume(guard: "Guard", loss: str, epochs: int) -> None:
     guard.turn.take_note(guard)
     guard.identity |= identity_of(guard, loss)
     asked = 0
-    if guard.keeper.can_resume:
-        state = guard.keeper.resume(guard)
+    state = _resumed(guard) if guard.keeper.can_resume else None
+    if state is not None:
         asked = state["epochs"]
         if epochs > asked:
             guard.controls.stop = None  # who asks for more epochs wants them, although it had stopped early
@@ -59,6 +59,16 @@ def begin_or_resume(guard: "Guard", loss: str, epochs: int) -> None:
         guard.snapshot = Snapshot(guard.step_count, guard.model, guard.optimizer)
     if guard.first is None and guard.step_count == 0 and guard.policy.mode == "auto":
         guard.first = FirstState.of(guard)
+
+
+def _resumed(guard: "Guard") -> dict[str, Any] | None:
+    """Go on from what was saved; None where that is another training in which no step was taken: nothing is lost."""
+    try:
+        return guard.keeper.resume(guard)
+    except ResumeError:
+        if guard.keeper.holds_steps or guard.accepted is not None:  # with the latter, it is put back in part already
+            raise
+        return None
 
 
 def meet_data(guard: "Guard", data: dict[str, Any]) -> None:

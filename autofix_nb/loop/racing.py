@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Any
 from torch.utils.data import DataLoader
 
 from autofix_nb.data import GuardedLoader, Plan, structure
-from autofix_nb.errors import AutofixError
+from autofix_nb.errors import AutofixError, StoreError
 from autofix_nb.loop.before_change import BeforeChange
 from autofix_nb.loop.deaths import left_out
 from autofix_nb.loop.judging import BATCHES, ROWS, Judge
+from autofix_nb.loop.pulse import Phase
 from autofix_nb.loop.stepper import Attempt
 from autofix_nb.loop.training_state import TrainingState
 from autofix_nb.objective import free_memory, is_out_of_memory
@@ -59,9 +60,23 @@ def race(
     none among the others. Returns None where nothing can be tried: no batches that can be had again, or no objective
     that can be called on the side.
     """
-    rows = judging_batches(guard)
-    if guard.objective is None or not rows:
+    if guard.objective is None:
         return None
+    with guard.aside(Phase.RACE, "preparing to try what could help", short="what could help", at_once=False):
+        rows = judging_batches(guard)
+        return _race(guard, rows, candidates, steps, most, fresh=fresh, winner=winner) if rows else None
+
+
+def _race(
+    guard: "Guard",
+    rows: list[Any],
+    candidates: Sequence[Candidate],
+    steps: int,
+    most: int,
+    *,
+    fresh: bool,
+    winner: Callable[[Race], int | None],
+) -> Race:
     now = TrainingState(guard)
     judge = Judge(guard, rows)
     keeps_all = sum(part.numel() for part in guard.model.parameters()) * len(candidates) <= MOST_NUMBERS
@@ -78,7 +93,7 @@ def race(
         ahead = _Heat(guard, judge, max(0, steps - had)).run(None)
         found = Race(start=start, control=ahead.score, steps=steps, taken=ahead.taken)
         by_loss = _by_loss(guard, judge, candidates)
-        for candidate in candidates:
+        for number, candidate in enumerate(candidates, start=1):
             # The winner's steps are no extra ones where they are steps of the run.
             won = bool(found.raced) and winner(found) is not None
             if candidate.resort and won:
@@ -87,7 +102,8 @@ def race(
             if found.raced and left < steps:
                 continue
             now.restore(guard)
-            heat = _Heat(guard, judge, steps, candidate).run(pace)
+            says = f"trying {number} of {len(candidates)}: {candidate.says}"
+            heat = _Heat(guard, judge, steps, candidate, says=says).run(pace)
             beside = by_loss.get(candidate.loss, found.control)
             is_own = beside is found.control
             found.raced.append(candidate)
@@ -207,6 +223,7 @@ def judging_batches(guard: "Guard") -> list[Any]:
         arriving = training_batches(guard, BATCHES)
     try:
         for data in itertools.islice(arriving, BATCHES):
+            guard.heed()
             kept.append(structure.to_device(data, guard.stepper.device))
             rows += _rows(data)
             if rows >= ROWS:
@@ -259,8 +276,17 @@ def _stream(source: Any, epoch: int) -> Iterator[Any]:
 class _Heat:
     """One training on the side: of a candidate, or of the run as it is."""
 
-    def __init__(self, guard: "Guard", judge: Judge, steps: int, candidate: Candidate | None = None) -> None:
+    def __init__(
+        self,
+        guard: "Guard",
+        judge: Judge,
+        steps: int,
+        candidate: Candidate | None = None,
+        *,
+        says: str = "going on as it is, to compare",
+    ) -> None:
         self._guard, self._judge, self._steps, self._candidate = guard, judge, steps, candidate
+        self._says = says
         self.score = Score(failed="not tried")
         self.early: Score | None = None
         """What it came to after a third of its steps."""
@@ -274,15 +300,20 @@ class _Heat:
         """Apply the candidate, train, judge, and take it back. `pace` is what the best one came to after a third."""
         guard, candidate = self._guard, self._candidate
         if candidate is None:
-            self.score = self._train(None)
+            with guard.aside(Phase.RACE, self._says, self._steps, short="as it is"):
+                self.score = self._train(None)
             return self
         if candidate.fresh:
             guard.to_first_weights()
+        names = "+".join(change.fix for _, change in candidate.fixes)
         try:
             candidate.apply(guard)
             guard.follow_controls()
-            self.score = self._train(pace)
+            with guard.aside(Phase.RACE, self._says, self._steps, short=names):
+                self.score = self._train(pace)
             self.after = TrainingState(guard) if self.score.is_sound else None
+        except StoreError:  # another kernel has taken the run over
+            raise
         except (AutofixError, RuntimeError, ValueError, TypeError, AttributeError, KeyError, IndexError) as error:
             self.score = Score(failed=f"{type(error).__name__}: {error}")
         finally:
@@ -297,6 +328,7 @@ class _Heat:
             guard.train_source.reshuffled_from = 0 if guard.controls.reshuffle else None
         waiting = training_batches(guard, self._steps * stepper.accumulate)
         for number in range(self._steps):
+            guard.heed(number)
             if self._candidate is not None and number == self._steps // 3:
                 self.early = self._judge()
                 if pace is not None and _is_far_behind(self.early, pace):

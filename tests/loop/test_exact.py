@@ -34,7 +34,7 @@ from tests.loop.turns import (
 def _often(monkeypatch):
     """Let detectors, snapshots and close looks have their turns in a short run, too."""
     monkeypatch.setattr("autofix_nb.loop.guard.EVERY", 7)
-    monkeypatch.setattr("autofix_nb.loop.guard.SNAPSHOT_STEPS", 7)
+    monkeypatch.setattr("autofix_nb.loop.looks.SNAPSHOT_STEPS", 7)
 
 
 CUTS = {"accumul": (11, 5, 8), "bad": (45, 38)}
@@ -151,7 +151,7 @@ def test_a_race_in_a_run_in_turns_ends_as_in_the_whole_one(tmp_path, fast_report
         options["keep"] = ema
     if not fresh and kind != "optimizer":
         options["scheduler"] = lambda made: (lr_scheduler.ExponentialLR(made, 0.98), "step")
-    whole, parts = both(tmp_path, itertools.repeat(5), **options)
+    whole, parts = both(tmp_path, itertools.cycle((5, 5, 40)), **options)
 
     assert any(entry["kind"] == "race" for entry in whole["journal"])
     assert not differing(whole, parts)
