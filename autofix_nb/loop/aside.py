@@ -34,6 +34,9 @@ class Side:
     of: int | None = None
     """Steps or batches that it takes; None where nobody knows."""
 
+    short: str = ""
+    """Its name for whoever comes after a kill."""
+
 
 class Hearing:
     """Mixed into the guard: who asks the training to end is heard here, wherever it is."""
@@ -47,29 +50,32 @@ class Hearing:
     _button: StopButton | None = None
 
     @contextmanager
-    def aside(
-        self: "Guard", phase: Phase, what: str, of: int | None = None, *, short: str = "", at_once: bool = True
-    ) -> Iterator[None]:
-        """Context of work beside the training; `short` names it for whoever comes after a kill.
-
-        The second press of the stop button acts in it `at_once`: what is begun in it is put back outside of it.
-        """
-        outer, held = self.side, at_once and self._button is not None and self._button.is_held
+    def aside(self: "Guard", phase: Phase, what: str, of: int | None = None, *, short: str = "") -> Iterator[None]:
+        """Context of work beside the training; `short` names it for whoever comes after a kill."""
+        outer = self.side
         try:
-            self.side = Side(phase, what, 0, of)
-            self.turn.write_aside(phase, self, short or what)
-            if held:
-                self._let_the_button_go()
+            self.side = Side(phase, what, 0, of, short)
+            self.turn.write_aside(phase, self, short)
             self._show_side()
             yield
         finally:
-            if held:
-                self._hold_the_button()
             self.side = outer
             if outer is None:
                 self.turn.write(Phase.BETWEEN, self, self.position)
             else:
-                self.turn.write_aside(outer.phase, self, outer.what)
+                self.turn.write_aside(outer.phase, self, outer.short)
+
+    @contextmanager
+    def at_once(self) -> Iterator[None]:
+        """Context in which the second press of the stop button acts at once: all that is done in it is put back."""
+        held = self._button is not None and self._button.is_held
+        try:
+            if held:
+                self._let_the_button_go()
+            yield
+        finally:
+            if held:
+                self._hold_the_button()
 
     def heed(self: "Guard", done: int | None = None) -> None:
         """Between two steps beside the training: so many are done; break off if the run is to end.
@@ -94,7 +100,7 @@ class Hearing:
     def hearing(self) -> Iterator[None]:
         """Context in which work may be broken off: what it leaves behind is whole, and the training just ends.
 
-        The second press of the stop button waits in it, but for the work itself.
+        The second press of the stop button waits in it, but for what is done `at_once`.
         """
         self._hold_the_button()
         try:

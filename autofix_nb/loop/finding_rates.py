@@ -22,7 +22,7 @@ def rates_tested(guard: "Guard", steps: int, *, fresh: bool) -> RangeTest | None
     """
     if guard.objective is None or is_left_out(guard, Phase.RANGE_TEST):
         return None
-    with guard.aside(Phase.RANGE_TEST, "finding a learning rate", steps, short="a learning rate"):
+    with guard.aside(Phase.RANGE_TEST, "finding a learning rate", steps):
         return _tested(guard, steps, fresh=fresh)
 
 
@@ -55,8 +55,8 @@ def _tested(guard: "Guard", steps: int, *, fresh: bool) -> RangeTest | None:
             return attempt.loss
 
         lowest, highest = bounds_for(stepper.optimizer)
-        return range_test(
-            step, lambda: judge().loss, training_batches(guard, steps), steps=steps, lowest=lowest, highest=highest
-        )
+        batches = training_batches(guard, steps)
+        with guard.at_once():
+            return range_test(step, lambda: judge().loss, batches, steps=steps, lowest=lowest, highest=highest)
     finally:
         before.restore(guard)

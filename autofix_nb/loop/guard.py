@@ -441,7 +441,7 @@ class Guard(Hearing, Treatable):
             batches = None
         with self.hearing():
             try:
-                with self.aside(Phase.VALIDATION, "validating", batches):
+                with self.aside(Phase.VALIDATION, "validating", batches), self.at_once():
                     yield
                 whole = True
             finally:

@@ -184,6 +184,7 @@ def _say_resumed(guard: "Guard") -> None:
         limit=0,
         says=f"went on at {where} with what was saved at step {guard.step_count}",
     )
+    guard.progress.set_aside = len(guard.quarantine)
     guard.history.record(guard.step_count, resumed=guard.step_count)
     guard.policy.note(finding)
     guard.progress.say(f"Resumed {guard.name!r} at {where}, step {guard.step_count}.")

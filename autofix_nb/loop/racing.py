@@ -62,7 +62,7 @@ def race(
     """
     if guard.objective is None:
         return None
-    with guard.aside(Phase.RACE, "preparing to try what could help", short="what could help", at_once=False):
+    with guard.aside(Phase.RACE, "preparing to try what could help", short="what could help"):
         rows = judging_batches(guard)
         return _race(guard, rows, candidates, steps, most, fresh=fresh, winner=winner) if rows else None
 
@@ -299,17 +299,23 @@ class _Heat:
     def run(self, pace: Score | None) -> "_Heat":
         """Apply the candidate, train, judge, and take it back. `pace` is what the best one came to after a third."""
         guard, candidate = self._guard, self._candidate
-        if candidate is None:
-            with guard.aside(Phase.RACE, self._says, self._steps, short="as it is"):
-                self.score = self._train(None)
-            return self
+        names = "as it is" if candidate is None else "+".join(change.fix for _, change in candidate.fixes)
+        with guard.aside(Phase.RACE, self._says, self._steps, short=names):
+            if candidate is None:
+                with guard.at_once():
+                    self.score = self._train(None)
+            else:
+                self._run(candidate, pace)
+        return self
+
+    def _run(self, candidate: Candidate, pace: Score | None) -> None:
+        guard = self._guard
         if candidate.fresh:
             guard.to_first_weights()
-        names = "+".join(change.fix for _, change in candidate.fixes)
         try:
             candidate.apply(guard)
             guard.follow_controls()
-            with guard.aside(Phase.RACE, self._says, self._steps, short=names):
+            with guard.at_once():
                 self.score = self._train(pace)
             self.after = TrainingState(guard) if self.score.is_sound else None
         except StoreError:  # another kernel has taken the run over
@@ -319,7 +325,6 @@ class _Heat:
         finally:
             guard.optimizer.zero_grad(set_to_none=True)
             candidate.undo(guard)
-        return self
 
     def _train(self, pace: Score | None) -> Score:
         """Take the steps as the loop would, and return what they came to."""

@@ -95,8 +95,9 @@ class Treatable:
         before = self.stepper.before.again()
         with self.aside(Phase.VERDICT, "judging what was changed"):
             try:
-                rows = racing.judging_batches(self)
-                return Judge(self, rows)() if rows else None
+                with self.at_once():
+                    rows = racing.judging_batches(self)
+                    return Judge(self, rows)() if rows else None
             finally:
                 before.restore()
 

@@ -73,7 +73,9 @@ def run_of(store, name, turn=0, train=trained, **options):
     return train(store, name, turn, 0, **made)
 
 
-PLACES = ("first", "middle", "last")
+ENDS = [pytest.param(place, marks=pytest.mark.slow) for place in ("first", "last")]
+PLACES = ["middle", *ENDS]
+"""Steps beside the training at which it is stopped. First and last are another matter only for what begins or ends."""
 
 
 def check(store, side, place, *, status="stopped", turns=1, train=trained, **options):
@@ -121,10 +123,22 @@ def raced(monkeypatch, kind, alarm):
     }
 
 
-@pytest.mark.parametrize("place", PLACES)
 @pytest.mark.parametrize(
-    ("kind", "when"),
-    [*((kind, "mid-epoch") for kind in RACED), ("settings", "epoch's end"), ("begun again", "last epoch's end")],
+    ("kind", "when", "place"),
+    [
+        ("settings", "mid-epoch", "first"),
+        ("structure", "mid-epoch", "middle"),
+        ("begun again", "mid-epoch", "last"),
+        ("no winner", "mid-epoch", "middle"),
+        ("settings", "epoch's end", "last"),
+        ("begun again", "last epoch's end", "middle"),
+        *(
+            pytest.param(kind, when, place, marks=pytest.mark.slow)
+            for kind in RACED
+            for when in KINDS
+            for place in ("first", "middle", "last")
+        ),
+    ],
 )
 def test_a_race_that_is_broken_off_is_held_anew(tmp_path, monkeypatch, kind, when, place):
     """Whatever wins it, wherever in the run it is, and at whichever step it is broken off."""
@@ -168,7 +182,7 @@ def test_what_the_same_look_has_answered_before_stays_answered(tmp_path, monkeyp
 
 
 @pytest.mark.parametrize("place", PLACES)
-@pytest.mark.parametrize("kind", ["settings", "structure", "no winner"])
+@pytest.mark.parametrize("kind", ["structure", pytest.param("settings", marks=pytest.mark.slow), "no winner"])
 def test_races_before_the_first_step(tmp_path, monkeypatch, kind, place):
     """Three of them, where each is won: those that are over are not held again."""
     monkeypatch.setattr(treating, "LEAST_BEFORE", 0)
@@ -204,7 +218,7 @@ def test_a_range_test_before_the_first_step(tmp_path, monkeypatch, place):
     assert 0 == stopped.journal.last("end")["step"]
 
 
-@pytest.mark.parametrize("place", PLACES)
+@pytest.mark.parametrize("place", ["first", "middle", "last"])
 def test_a_validation(tmp_path, monkeypatch, place):
     """Its epoch stays open; buffers that its forward passes move are as before it."""
     side = Side(Phase.VALIDATION).put(monkeypatch)
@@ -301,8 +315,9 @@ def test_the_second_press_acts_at_once_and_loses_nothing(tmp_path, monkeypatch, 
     assert not differing(whole, left(run_of(tmp_path, "parts", 1, **options)))
 
 
-@pytest.mark.parametrize("way", ["SIGTERM", "STOP", "stop_after"])
-@pytest.mark.parametrize("phase", [Phase.RACE, Phase.VALIDATION])
+@pytest.mark.parametrize(
+    ("way", "phase"), [("SIGTERM", Phase.RACE), ("STOP", Phase.VALIDATION), ("stop_after", Phase.RACE)]
+)
 def test_every_way_to_ask_is_heard(tmp_path, monkeypatch, way, phase):
     """A signal of the system, a file in the run's folder, and the time."""
     monkeypatch.setattr("autofix_nb.loop.turn.LOOK_SECONDS", 0.0)
