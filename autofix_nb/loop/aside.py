@@ -13,6 +13,7 @@ from autofix_nb.loop.interrupt import StopButton
 from autofix_nb.loop.pulse import Phase
 from autofix_nb.loop.side_deaths import SAID
 from autofix_nb.loop.whole_state import is_ended
+from autofix_nb.widgets.questions import Questions
 
 if TYPE_CHECKING:
     from autofix_nb.loop.guard import Guard
@@ -146,3 +147,22 @@ class Hearing:
 
     def _what_ends(self) -> str:
         return "stopping after this step" if self.side is None else f"breaking off {SAID[self.side.phase]}"
+
+
+class Heard(Questions):
+    """The questions of a look before the training: between two of them whoever asks for the end is heard."""
+
+    def __init__(self, guard: "Guard") -> None:
+        super().__init__(0)
+        self._guard = guard
+
+    def ask(self, title: str) -> None:
+        """The next question is asked.
+
+        Raises:
+            BrokenOff: when the run is to end instead.
+        """
+        super().ask(title)
+        if self._guard.side is not None:
+            self._guard.side.what = f"looking before the training: {title}"
+        self._guard.heed(self._done)

@@ -218,6 +218,17 @@ def test_a_range_test_before_the_first_step(tmp_path, monkeypatch, place):
     assert 0 == stopped.journal.last("end")["step"]
 
 
+@pytest.mark.parametrize("place", PLACES)
+def test_the_look_before_the_training(tmp_path, monkeypatch, place):
+    """Between two of its questions; the run that goes on asks them all again, and writes down once what it finds."""
+    side = Side(Phase.LOOK).put(monkeypatch)
+
+    whole, stopped, again = check(tmp_path, side, place, preflight=True, epochs=1)
+
+    assert [] == stopped.findings
+    assert len(again["journal"]) == len(whole["journal"]) > 1
+
+
 @pytest.mark.parametrize("place", ["first", "middle", "last"])
 def test_a_validation(tmp_path, monkeypatch, place):
     """Its epoch stays open; buffers that its forward passes move are as before it."""
