@@ -10,7 +10,6 @@ run = guard.run
 
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from dataclasses import replace
 from math import hypot, isfinite
 from types import TracebackType
@@ -24,7 +23,7 @@ from autofix_nb.checkpoints.stores import home_of
 from autofix_nb.data import Batch, Fault, GuardedLoader, IterableGuard, Quarantine, guard_loader, structure
 from autofix_nb.detectors import DETECTORS, Detector
 from autofix_nb.errors import ConfigurationError, DataError
-from autofix_nb.finding import Finding, Severity
+from autofix_nb.finding import Finding
 from autofix_nb.fixes import Controls
 from autofix_nb.history import History
 from autofix_nb.loop import part_gradients, setup
@@ -32,10 +31,12 @@ from autofix_nb.loop.accepting import Accepted
 from autofix_nb.loop.agreement import check_accept
 from autofix_nb.loop.aside import BrokenOff, Hearing
 from autofix_nb.loop.before_change import BeforeChange
+from autofix_nb.loop.before_first import BeforeFirst
 from autofix_nb.loop.close_look import CloseLook
 from autofix_nb.loop.closing import finish, save_after
 from autofix_nb.loop.deaths import left_out
 from autofix_nb.loop.end_signal import EndSignal
+from autofix_nb.loop.epoch_end import EpochEnd
 from autofix_nb.loop.facts import facts_of, renew_plan
 from autofix_nb.loop.first_state import FirstState
 from autofix_nb.loop.identity import data_of, note_left
@@ -48,7 +49,7 @@ from autofix_nb.loop.opening import begin_or_resume, meet_data, note_prepared, s
 from autofix_nb.loop.pulse import Phase
 from autofix_nb.loop.purity import Purity
 from autofix_nb.loop.release import release_runtime
-from autofix_nb.loop.side_deaths import is_left_out
+from autofix_nb.loop.samples import Samples
 from autofix_nb.loop.stepper import Attempt, Stepper, left_behind
 from autofix_nb.loop.sums import EpochSums
 from autofix_nb.loop.treatable import Treatable
@@ -56,13 +57,10 @@ from autofix_nb.loop.trouble import Trouble
 from autofix_nb.loop.turn import Turn
 from autofix_nb.loop.window import Window
 from autofix_nb.objective.tasks import Task
-from autofix_nb.policy import ALLOWED, Mode, Policy, treat_before
+from autofix_nb.policy import ALLOWED, Mode, Policy
 from autofix_nb.run import Run
 from autofix_nb.signals import EVERY, Measured, Recorder
 from autofix_nb.widgets import Progress, make_progress
-
-PROBLEMS_SAID = 3
-"""Sentences about validation samples said while it trains; the report has them all."""
 
 BETWEEN, LOADING, STEP = map(int, (Phase.BETWEEN, Phase.LOADING, Phase.STEP))
 """What the pulse is told, as plain numbers: they are written in every step."""
@@ -71,7 +69,7 @@ EARLY_LOOKS = frozenset({10, 25})
 """Steps after which the detectors are asked besides every 50th: what is dead from the start is begun again at once."""
 
 
-class Guard(Hearing, Treatable):
+class Guard(Hearing, BeforeFirst, Samples, EpochEnd, Treatable):
     """Skips, mends, rolls back, records, saves and resumes, for a loop of the user's own.
 
     Raises:
@@ -415,40 +413,6 @@ class Guard(Hearing, Treatable):
             self.journal.append("note", step=self.step_count, text=said)
             self.progress.say(f"{said}.")
 
-    def validate(self, values: Mapping[str, float] | float, problems: Sequence[str] = ()) -> None:
-        """Take note of this epoch's validation: named values, or the loss alone. Names get `val/` before them.
-
-        `problems` are sentences about validation samples that could not be used; each is said once.
-        """
-        if not isinstance(values, Mapping):
-            values = {"loss": float(values)}
-        for problem in dict.fromkeys(problems):
-            if problem not in self.problems:
-                self.problems.append(problem)
-                if len(self.problems) <= PROBLEMS_SAID:
-                    self.progress.say(f"Validation: {problem}.")
-        self._row |= {
-            name if name.startswith("val/") else f"val/{name}": float(value) for name, value in values.items()
-        }
-
-    @contextmanager
-    def validating(self, source: GuardedLoader | IterableGuard) -> Iterator[None]:
-        """Context of a validation. Broken off, its epoch stays open, and the run that goes on validates anew."""
-        before, whole = self.stepper.before.again(), False
-        try:
-            batches = len(source)
-        except TypeError:
-            batches = None
-        with self.hearing():
-            try:
-                with self.aside(Phase.VALIDATION, "validating", batches), self.at_once():
-                    yield
-                whole = True
-            finally:
-                if not whole:
-                    self.epoch_done = False
-                    before.restore()
-
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
@@ -504,40 +468,6 @@ class Guard(Hearing, Treatable):
         note_prepared(self, *objects)
         say_unprepared(self, *objects)
 
-    def note_findings(self, look: Callable[[], Sequence[Finding]]) -> None:
-        """Write down and say what `look` finds before the first step; a resumed run has looked already."""
-        if self.status != "running" or self.step_count or not self.begins("look"):
-            return
-        with self.hearing(), self.aside(Phase.LOOK, "looking before the training"):
-            self.heed()
-            found = list(look())
-            self.done_before.add("look")
-            self._note_found(found)
-
-    def _note_found(self, found: Sequence[Finding]) -> None:
-        self.history.facts["found_before"] = list(
-            dict.fromkeys(one.code for one in found if one.severity > Severity.NOTE)
-        )
-        for finding in found:
-            self.found_before.append(finding)
-            self.policy.note(finding)
-            if finding.severity > Severity.NOTE:
-                self.progress.say(f"Before training: {finding.code} {finding.title}: {finding.says}.")
-
-    def answer_what_was_found(self) -> None:
-        """Before the first step: try on the side what could be done about what was found before it."""
-        if self.status == "running" and not self.step_count and self.begins("races"):
-            with self.hearing():
-                if self.found_before:
-                    treat_before(self.policy, self)
-                self.done_before.add("races")
-
-    def begins(self, what: str) -> bool:
-        """Tell whether this is to be done before the first step, unless it was, has killed twice, or the run ends."""
-        if what == "look" and is_left_out(self, Phase.LOOK):
-            return False
-        return what not in self.done_before and self.controls.stop is None
-
     def undo_half_a_step(self) -> bool:
         """Make things as they were before the step at hand. Returns whether that state may be saved."""
         if self._updating:
@@ -546,38 +476,6 @@ class Guard(Hearing, Treatable):
             self.position = self.window.began_at
             self.window.forget_step()
         return True
-
-    def set_aside(self, fault: Fault) -> None:
-        """Put one sample into quarantine and write it down."""
-        sample = self.quarantine.add(fault, epoch=self.epoch, position=self.position)
-        if sample is None:
-            return
-        self.journal.append(
-            "quarantine",
-            index=sample.index,
-            fault=sample.kind,
-            reason=sample.reason,
-            epoch=self.epoch,
-            position=self.position,
-            step=self.step_count,
-        )
-        self._record_quarantine()
-
-    def sample_finding(self, faults: Sequence[Fault]) -> Finding:
-        """Return the note that samples could not be used, and why."""
-        first = faults[0]
-        more = f"; {len(faults) - 1} more in this batch" if len(faults) > 1 else ""
-        return Finding(
-            code="B02",
-            title="A batch cannot be built or run",
-            severity=Severity.NOTE,
-            step=self.step_count,
-            measured=len(faults),
-            limit=0,
-            says=f"{_named(first)} {first.kind}: {first.reason}{more}",
-            where=tuple(map(_named, faults)),
-            fixes=("quarantine",),
-        )
 
     # --- what happens behind --------------------------------------------------------------------------------------
 
@@ -666,75 +564,9 @@ class Guard(Hearing, Treatable):
         self.looks.after_steps(self.read_back())
         self.keeper.save_if_due(self)
 
-    def _take_note(self, batch: Batch) -> None:
-        """Samples of this batch could not be had: set them aside, or wait and see when it was all of them."""
-        faults = [fault for fault in batch.faults if fault.index not in self.quarantine]
-        batch.faults = ()
-        if not faults:
-            return
-        if batch.indices is None:  # a batch that a stream could not give
-            self.policy.note(self.sample_finding(faults))
-            self.sums.skipped += 1
-            return
-        if batch.data is None and not self.trouble.ever_passed:
-            error = faults[0].error or DataError(f"`train[{faults[0].index}]` {faults[0].reason}\n{faults[0].trace}")
-            self.trouble.leave_out(batch, Attempt(error=error), faults)
-            return
-        self.suspects = faults
-        self.policy.act(self.sample_finding(faults), self, ["quarantine"])
-        self.suspects = []
-
-    def _record_quarantine(self) -> None:
-        count = len(self.quarantine)
-        self.history.record(self.step_count, quarantined=count)
-        if self._samples:
-            self.history.record(self.step_count, quarantined_share=count / self._samples)
-
-    def _has_all_its_steps(self) -> bool:
-        """Tell whether a run whose end was moved has come to it, in the middle of its last epoch."""
-        ends_at = self.history.facts.get("ends_at")
-        last = ends_at is not None and self.epoch + 1 >= self.epochs_planned
-        in_mid_epoch = self.position > 0 and not self.window
-        return bool(last) and in_mid_epoch and self.step_count >= ends_at
-
-    def _close_epoch(self) -> None:
-        self.read_back()
-        self.trouble.judge_held()
-        self._hold_the_button()
-        row = {"epoch": self.epoch + 1, "step": self.step_count} | self.sums.row() | self._row
-        row |= {"lr": self.stepper.rate(), "quarantined": len(self.quarantine)}
-        if self.goal in row:
-            row |= {"goal": row[self.goal], "goal_name": self.goal, "higher_is_better": self.higher_is_better}
-        if self.scheduler is not None and not self.each_step:
-            self._step_scheduler(row)  # the user's code: if it raises, this epoch is not closed yet
-        if "goal" in row:
-            row["is_best"] = self.keeper.best.offer(
-                row["goal"], self.epoch + 1, self.higher_is_better, self.model, self.policy.in_force
-            )
-        self.history.add_epoch(row)
-        self.journal.append("epoch", **row)
-        self.sums.clear()
-        self._row = {}
-        self.epoch, self.position = self.epoch + 1, 0
-        self._let_the_button_go()
-        self.looks.after_an_epoch()
-        self.progress.epoch(row, self.epochs_planned)
-        self.keeper.save_if_due(self)
-
-    def _step_scheduler(self, row: dict[str, Any]) -> None:
-        if isinstance(self.scheduler, torch.optim.lr_scheduler.ReduceLROnPlateau):
-            self.scheduler.step(row.get("val/loss", row["loss"]))
-        else:
-            self.scheduler.step()
-
     def _announce(self, source: GuardedLoader | IterableGuard) -> None:
         try:
             batches = len(source)
         except TypeError:
             batches = None
         self.progress.begin(self.epoch + 1, self.epochs_planned, batches, self.position)
-
-
-def _named(fault: Fault) -> str:
-    """Return `sample 345`; what has no index in the data set has a name already."""
-    return f"sample {fault.index}" if isinstance(fault.index, int) else str(fault.index)

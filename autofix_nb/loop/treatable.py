@@ -16,10 +16,9 @@ from autofix_nb.fixes.wiring import rewire_optimizer
 from autofix_nb.loop import racing
 from autofix_nb.loop.facts import of_model
 from autofix_nb.loop.finding_rates import rates_tested
-from autofix_nb.loop.first_state import FirstState
 from autofix_nb.loop.judging import Judge
 from autofix_nb.loop.pulse import Phase
-from autofix_nb.loop.range_test import FEWEST_STEPS, SHARE, RangeTest
+from autofix_nb.loop.range_test import FEWEST_STEPS, RangeTest
 from autofix_nb.loop.side_deaths import is_left_out
 from autofix_nb.objective import split_batch
 from autofix_nb.policy import Candidate, Score
@@ -117,28 +116,6 @@ class Treatable:
             if found is not None:
                 self._write_down(found)
         return races.rate_found[1]
-
-    def search_rate(self) -> None:
-        """Before the first step, where nobody gave a rate: find one on the side, if the run is long enough for that."""
-        steps = int(SHARE * (self.history.facts.get("planned_steps") or 0))
-        if self.status != "running" or self.step_count or self.scheduler is not None or steps < FEWEST_STEPS:
-            return
-        if not self.begins("rate") or self.first is None or not self._may_train_aside():
-            return
-        with self.hearing():
-            self._take_rate(rates_tested(self, steps, fresh=False))
-            self.done_before.add("rate")
-
-    def _take_rate(self, found: RangeTest | None) -> None:
-        """Begin with the rate that was found."""
-        if found is None or found.suggestion is None:
-            return
-        for group in self.optimizer.param_groups:
-            group["lr"] = found.suggestion
-        self.history.facts["lr"] = found.suggestion
-        self.first = FirstState.of(self)
-        self._write_down(found)
-        self.progress.say(f"Learning rate {found.suggestion:.3g}, by a range test of {len(found.rates)} steps.")
 
     def _may_train_aside(self) -> bool:
         """Tell whether the objective may be called beside the training; one that was never called is asked first."""

@@ -219,8 +219,8 @@ def test_what_a_recorder_remembers_of_targets_goes_on(tmp_path, fast_reports):
 
 def test_a_rate_that_was_searched_is_that_of_every_turn(tmp_path, fast_reports, monkeypatch):
     """`lr=None`: the range test is made once, and what it found outlives the process that made it."""
-    monkeypatch.setattr("autofix_nb.loop.treatable.SHARE", 1.0)
-    monkeypatch.setattr("autofix_nb.loop.treatable.FEWEST_STEPS", 5)
+    monkeypatch.setattr("autofix_nb.loop.before_first.SHARE", 1.0)
+    monkeypatch.setattr("autofix_nb.loop.before_first.FEWEST_STEPS", 5)
     options = {"optimizer": lambda model: None, "gently": True, "detectors": []}
     whole, parts = both(tmp_path, itertools.chain((30,), itertools.repeat(5)), **options)
 

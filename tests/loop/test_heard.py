@@ -207,8 +207,8 @@ def test_races_before_the_first_step(tmp_path, monkeypatch, kind, place):
 @pytest.mark.parametrize("place", PLACES)
 def test_a_range_test_before_the_first_step(tmp_path, monkeypatch, place):
     """`lr=None`: the rate is looked for anew, and found."""
-    monkeypatch.setattr("autofix_nb.loop.treatable.SHARE", 1.0)
-    monkeypatch.setattr("autofix_nb.loop.treatable.FEWEST_STEPS", 5)
+    monkeypatch.setattr("autofix_nb.loop.before_first.SHARE", 1.0)
+    monkeypatch.setattr("autofix_nb.loop.before_first.FEWEST_STEPS", 5)
     side = Side(Phase.RANGE_TEST).put(monkeypatch)
 
     whole, stopped, _ = check(tmp_path, side, place, optimizer=lambda model: None)

@@ -65,8 +65,8 @@ def look(monkeypatch):
 
 
 def range_test(monkeypatch):
-    monkeypatch.setattr("autofix_nb.loop.treatable.SHARE", 1.0)
-    monkeypatch.setattr("autofix_nb.loop.treatable.FEWEST_STEPS", 5)
+    monkeypatch.setattr("autofix_nb.loop.before_first.SHARE", 1.0)
+    monkeypatch.setattr("autofix_nb.loop.before_first.FEWEST_STEPS", 5)
     monkeypatch.setattr("autofix_nb.loop.finding_rates.range_test", kill)
     return {"optimizer": lambda model: None}
 
