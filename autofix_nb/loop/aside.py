@@ -136,17 +136,20 @@ class Hearing:
 
     def _on_end_signal(self: "Guard") -> None:
         self._end_turn("the system asked the process to end (SIGTERM)")
-        self.progress.say(f"SIGTERM: {self._what_ends()} and saving.")
+        self.progress.say(f"SIGTERM: {self._how_it_ends()}.")
 
     def _on_stop_button(self: "Guard") -> None:
         self._end_turn("the stop button was pressed")
-        self.progress.say(f"{self._what_ends().capitalize()} and saving. Press stop again to interrupt at once.")
+        how = self._how_it_ends()
+        self.progress.say(f"{how[:1].upper()}{how[1:]}. Press stop again to interrupt at once.")
 
     def _on_late_stop_button(self: "Guard") -> None:
         self.progress.say("The run is being saved; the cell ends right after. Press stop again to break that off.")
 
-    def _what_ends(self) -> str:
-        return "stopping after this step" if self.side is None else f"breaking off {SAID[self.side.phase]}"
+    def _how_it_ends(self) -> str:
+        if self.side is None:
+            return "stopping after this step and saving"
+        return f"stopping now and saving; {SAID[self.side.phase]} is broken off, and begun anew by the run that goes on"
 
 
 class Heard(Questions):

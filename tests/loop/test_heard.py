@@ -123,21 +123,22 @@ def raced(monkeypatch, kind, alarm):
     }
 
 
+SOONER = {
+    ("settings", "mid-epoch", "first"),
+    ("structure", "mid-epoch", "middle"),
+    ("begun again", "mid-epoch", "last"),
+    ("no winner", "mid-epoch", "middle"),
+    ("settings", "epoch's end", "last"),
+    ("begun again", "last epoch's end", "middle"),
+}
+"""Of all combinations, those that are no slow test."""
+
+
 @pytest.mark.parametrize(
     ("kind", "when", "place"),
     [
-        ("settings", "mid-epoch", "first"),
-        ("structure", "mid-epoch", "middle"),
-        ("begun again", "mid-epoch", "last"),
-        ("no winner", "mid-epoch", "middle"),
-        ("settings", "epoch's end", "last"),
-        ("begun again", "last epoch's end", "middle"),
-        *(
-            pytest.param(kind, when, place, marks=pytest.mark.slow)
-            for kind in RACED
-            for when in KINDS
-            for place in ("first", "middle", "last")
-        ),
+        pytest.param(*one, marks=() if one in SOONER else pytest.mark.slow)
+        for one in itertools.product(RACED, KINDS, ("first", "middle", "last"))
     ],
 )
 def test_a_race_that_is_broken_off_is_held_anew(tmp_path, monkeypatch, kind, when, place):
