@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 from autofix_nb.data import structure
 from autofix_nb.loop.judging import Judge
 from autofix_nb.loop.pulse import Phase
-from autofix_nb.loop.racing import judging_batches, training_batches
 from autofix_nb.loop.range_test import RangeTest, bounds_for, range_test
+from autofix_nb.loop.side_batches import judging_batches, training_batches
 from autofix_nb.loop.side_deaths import is_left_out
 from autofix_nb.loop.training_state import TrainingState
 

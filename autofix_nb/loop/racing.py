@@ -2,33 +2,24 @@
 
 import copy
 import itertools
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
-from torch.utils.data import DataLoader
-
-from autofix_nb.data import GuardedLoader, Plan, structure
+from autofix_nb.data import GuardedLoader, structure
 from autofix_nb.errors import AutofixError, StoreError
 from autofix_nb.loop.before_change import BeforeChange
-from autofix_nb.loop.deaths import left_out
-from autofix_nb.loop.judging import BATCHES, ROWS, Judge
+from autofix_nb.loop.judging import Judge
 from autofix_nb.loop.pulse import Phase
+from autofix_nb.loop.side_batches import judging_batches, training_batches
 from autofix_nb.loop.stepper import Attempt
 from autofix_nb.loop.training_state import TrainingState
-from autofix_nb.objective import free_memory, is_out_of_memory
 from autofix_nb.policy import Candidate, Score, best_of
 from autofix_nb.policy.races import Race, score_of
 from autofix_nb.policy.verdict import in_units_of
 
 if TYPE_CHECKING:
     from autofix_nb.loop.guard import Guard
-
-PIECES = 8
-"""Pieces that the rows that judge are cut into where they are fewer batches."""
-
-LEAST_ROWS = 8
-"""Rows of a piece, at least."""
 
 MOST_NUMBERS = 20_000_000
 """Weights of all candidates together up to which what each trained to is kept; else what the best one did."""
@@ -170,107 +161,6 @@ def _remember(guard: "Guard", candidate: Candidate) -> None:
 
 def _settings(group: dict[str, Any]) -> dict[str, Any]:
     return {name: copy.deepcopy(value) for name, value in group.items() if name not in ("params", "param_names")}
-
-
-def training_batches(guard: "Guard", count: int) -> Iterator[Any]:
-    """Yield up to `count` training batches from here on, as they lie in the coming epochs; on the CPU.
-
-    Nothing of the training's own iteration is touched. Streams begin anew.
-    """
-    source = guard.train_source
-    if source is None:
-        return
-    if not isinstance(source, GuardedLoader):
-        if not _can_be_read_beside(source.source):
-            return
-        for batch in itertools.islice(_stream(source, guard.epoch), count):
-            if batch.data is not None:
-                yield batch.data
-        return
-    left, epoch, start = count, guard.epoch, guard.position
-    while left > 0 and epoch < guard.epoch + 1000:
-        came, kills = 0, left_out(guard, epoch)
-        for position, keys in enumerate(source.order(epoch)):
-            if position < start or left <= 0 or position in kills:
-                continue
-            loaded = source.fetch(Plan(epoch, position, keys))
-            if loaded.data is not None:
-                yield loaded.data
-                came, left = came + 1, left - 1
-        if not came and not start:
-            return
-        epoch, start = epoch + 1, 0
-
-
-def _can_be_read_beside(stream: Any) -> bool:
-    """Tell whether a stream can be read from its beginning while it is being read: not if it is its own iterator."""
-    if not isinstance(stream, DataLoader):
-        return True
-    return not (stream.persistent_workers or isinstance(stream.dataset, Iterator))
-
-
-def judging_batches(guard: "Guard") -> list[Any]:
-    """Return the rows that judge, on the device: of the validation data, else of the training data.
-
-    Empty where there is no memory for them: nothing is tried then.
-    """
-    source = guard.val_source if guard.val_source is not None else None
-    rows, kept = 0, []
-    arriving: Iterator[Any]
-    if source is not None:
-        arriving = (batch.data for batch in source.epoch(0) if batch.data is not None)
-    else:
-        arriving = training_batches(guard, BATCHES)
-    try:
-        for data in itertools.islice(arriving, BATCHES):
-            guard.heed()
-            kept.append(structure.to_device(data, guard.stepper.device))
-            rows += _rows(data)
-            if rows >= ROWS:
-                break
-        return _in_pairs(kept)
-    except RuntimeError as error:
-        if not is_out_of_memory(error):
-            raise
-        kept.clear()
-        free_memory(error)
-        return []
-
-
-def _in_pairs(batches: list[Any]) -> list[Any]:
-    """Return few batches cut into more pieces: what is compared in pairs wants a number of pairs."""
-    if not batches or len(batches) >= PIECES:
-        return batches
-    most = -(-PIECES // len(batches))
-    try:
-        cut = []
-        for data in batches:
-            rows = structure.rows(data)
-            pieces = min(most, max(1, rows // LEAST_ROWS))
-            cut += [
-                structure.take(data, list(range(rows * at // pieces, rows * (at + 1) // pieces)), rows)
-                for at in range(pieces)
-            ]
-        return cut
-    except structure.NotSliceable:
-        return batches
-
-
-def _rows(data: Any) -> int:
-    try:
-        return structure.rows(data)
-    except structure.NotSliceable:
-        return 1
-
-
-def _stream(source: Any, epoch: int) -> Iterator[Any]:
-    for number in itertools.count(epoch):
-        came = False
-        for batch in source.epoch(number):
-            came = True
-            yield batch
-        if not came:
-            return
 
 
 class _Heat:

@@ -19,6 +19,7 @@ from autofix_nb.loop.finding_rates import rates_tested
 from autofix_nb.loop.judging import Judge
 from autofix_nb.loop.pulse import Phase
 from autofix_nb.loop.range_test import FEWEST_STEPS, RangeTest
+from autofix_nb.loop.side_batches import judging_batches, training_batches
 from autofix_nb.loop.side_deaths import is_left_out
 from autofix_nb.objective import split_batch
 from autofix_nb.policy import Candidate, Score
@@ -95,7 +96,7 @@ class Treatable:
         with self.aside(Phase.VERDICT, "judging what was changed"):
             try:
                 with self.at_once():
-                    rows = racing.judging_batches(self)
+                    rows = judging_batches(self)
                     return Judge(self, rows)() if rows else None
             finally:
                 before.restore()
@@ -161,7 +162,7 @@ class Treatable:
     def sample_batches(self, count: int) -> list[Any]:
         """Return up to `count` training batches on the device; the training's own order is left alone."""
         device = self.stepper.device
-        return [structure.to_device(data, device) for data in racing.training_batches(self, count)]
+        return [structure.to_device(data, device) for data in training_batches(self, count)]
 
     def split(self, data: Any) -> tuple[Any, Any]:
         """Return inputs and targets of a batch.

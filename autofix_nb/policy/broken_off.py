@@ -24,7 +24,7 @@ class Book:
     def __init__(self, policy: "Policy") -> None:
         self._lists = {name: list(getattr(policy, name)) for name in LISTS}
         self._plain = {name: copy.copy(getattr(policy, name)) for name in PLAIN}
-        self._races = copy.deepcopy(policy.races.state())
+        self._races = {name: copy.copy(value) for name, value in vars(policy.races).items()}
         self.position = policy.journal.position
         """Number of the newest journal entry."""
 
