@@ -58,12 +58,15 @@ class Journal:
         """Return the entries that count, without what happened after a save that the run later went on from.
 
         That happened again, or never. A save knows the entries up to its copying; it is written while others come.
+        What led to an answer that was broken off does not count either: the same question was asked again.
         """
         entries: list[Entry] = []
         for entry in self:
             if entry["kind"] == "resume" and isinstance(entry.get("after"), int):
                 saved = [one for one in entries if one["kind"] == "save" and one.get("after") == entry["after"]]
                 entries = [one for one in entries if one.get("n", 0) <= entry["after"]] + saved[-1:]
+            if entry["kind"] == "broken off" and isinstance(entry.get("after"), int):
+                entries = [one for one in entries if one.get("n", 0) <= entry["after"] or one["kind"] == "save"]
             entries.append(entry)
         return entries
 

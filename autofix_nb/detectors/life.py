@@ -67,7 +67,8 @@ def signs_of_life(history: History) -> tuple[str, ...]:
     signs = []
     gain = gain_of(history, newest=20)
     gains = history.now("gain", 60)
-    if (gain is not None and gain.is_sure and gain.share > LIFE / 2) or trend(gains, blocks=min(BLOCKS, len(gains) // 2)) > TREND:
+    known = gain is not None and gain.is_sure and gain.share > LIFE / 2
+    if known or trend(gains, blocks=min(BLOCKS, len(gains) // 2)) > TREND:
         signs.append("the outputs begin to know the targets")
     if trend(history.now("loss", 400)) < -TREND:
         signs.append("the loss falls a little")

@@ -23,7 +23,7 @@ def finish(guard: "Guard") -> bool:
         return True
     guard.read_back()
     why = guard.controls.stop
-    done = guard.epoch >= guard.epochs_planned or is_ended(guard)
+    done = (guard.epoch >= guard.epochs_planned or is_ended(guard)) and guard.looks.open is None
     guard.status = "finished" if done else "stopped"
     guard.seconds += time.monotonic() - guard.entered_at
     saved = guard.keeper.save(guard)

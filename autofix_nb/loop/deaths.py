@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 DEATHS = 2
 """Deaths at one batch, nothing else having killed in between, after which it is left out."""
 
-WORDS = {"loading": "while a batch was loaded", "step": "in the step", "between": "between two batches"}
-"""By phase: where it died, in words."""
+WORDS = {"loading": "while a batch was loaded", "step": "in the step"}
+"""By phase that a batch is to blame for: where it died, in words."""
 
 MOST_NAMES = 64
 """Samples of a batch that are written down by name."""
@@ -36,6 +36,7 @@ def take_note_of_death(guard: "Guard", holder: Holder, beat: Beat | None) -> Non
             "epoch": beat.epoch,
             "position": beat.position,
             "phase": beat.phase.name.lower(),
+            "what": beat.what,
         }
     guard.journal.append("died", **place, host=holder.host, process=holder.pid, since=holder.since)
 
@@ -43,7 +44,7 @@ def take_note_of_death(guard: "Guard", holder: Holder, beat: Beat | None) -> Non
 def leave_out_what_kills(guard: "Guard", source: Any) -> None:
     """Set the batch aside at which the last two processes died, or say why it is not; once for each such batch."""
     died = guard.journal.entries("died")
-    if not _is_same_place(died[-DEATHS:]):
+    if not is_same_place(died[-DEATHS:], WORDS):
         return
     last = died[-1]
     epoch, position, loading = last["epoch"], last["position"], last["phase"] == Phase.LOADING.name.lower()
@@ -96,12 +97,10 @@ def samples_of(source: Any, epoch: int, position: int) -> list[Any]:
     return list(order[position]) if position < len(order) else []
 
 
-def _is_same_place(died: Sequence[Entry]) -> bool:
-    """Tell whether these deaths are enough, and all at one batch, in the same phase of it."""
+def is_same_place(died: Sequence[Entry], phases: Collection[str | None]) -> bool:
+    """Tell whether these deaths are enough, and all in one of these phases, at the same place."""
     places = {tuple(entry[name] for name in ("step", "epoch", "position", "phase")) for entry in died}
-    if len(died) < DEATHS or len(places) != 1:
-        return False
-    return died[-1]["phase"] in (Phase.LOADING.name.lower(), Phase.STEP.name.lower())
+    return len(died) >= DEATHS and len(places) == 1 and died[-1]["phase"] in phases
 
 
 def _shared(guard: "Guard", samples: Collection[Any]) -> list[Any]:

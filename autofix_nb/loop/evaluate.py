@@ -27,10 +27,12 @@ def evaluate(
     metrics: Mapping[str, Metric],
     device: torch.device,
     autocast: Callable[[], Any],
+    heed: Callable[[int], None] = lambda done: None,
 ) -> tuple[dict[str, float], list[str]]:
     """Return loss and metrics, named `val/...`, and sentences about samples that could not be used.
 
     Every epoch sees the same order and the same random numbers. The random streams of the training are left alone.
+    `heed` is told before each batch how many are done; what it raises ends the validation.
     """
     losses = _Mean()
     parts: dict[str, _Mean] = {}
@@ -39,7 +41,8 @@ def evaluate(
     held = 0
     problems: list[str] = []
     with evaluating(objective.model), LoadingRandomness(source.seed, _VALIDATION):
-        for batch in source.epoch(0):
+        for done, batch in enumerate(source.epoch(0)):
+            heed(done)
             problems += [f"validation sample {fault.index} {fault.kind}: {fault.reason}" for fault in batch.faults]
             if batch.data is None:
                 continue

@@ -10,6 +10,7 @@ from autofix_nb.data import guard_loader
 from autofix_nb.detectors import Detector
 from autofix_nb.finding import Finding
 from autofix_nb.loop import setup
+from autofix_nb.loop.aside import Heard
 from autofix_nb.loop.evaluate import Metric, evaluate
 from autofix_nb.loop.guard import Guard
 from autofix_nb.loop.kept import named
@@ -161,7 +162,8 @@ def fit(
         guard.source(train)
         guard.tell(told)
         if preflight is not False:
-            guard.note_findings(lambda: _found(preflight, model, train, val, loss, step, optimizer, chosen))
+            heard = Heard(guard)
+            guard.note_findings(lambda: _found(preflight, model, train, val, loss, step, optimizer, chosen, heard))
         if searched:
             guard.search_rate()
         validation = guard.val_source = None if val is None else guard_loader(val, guard.seed, name="val")
@@ -170,12 +172,22 @@ def fit(
             for batch in guard.batches(train):
                 guard.step(batch, objective)
             if validation is not None and guard.epoch_done:
-                guard.validate(*evaluate(objective, validation, metrics, chosen, guard.stepper.autocast))
+                with guard.validating(validation):
+                    autocast = guard.stepper.autocast
+                    guard.validate(*evaluate(objective, validation, metrics, chosen, autocast, guard.heed))
     return guard.run
 
 
 def _found(
-    preflight: Any, model: nn.Module, train: Any, val: Any, loss: Any, step: Any, optimizer: Any, device: Any
+    preflight: Any,
+    model: nn.Module,
+    train: Any,
+    val: Any,
+    loss: Any,
+    step: Any,
+    optimizer: Any,
+    device: Any,
+    heard: Heard,
 ) -> Sequence[Finding]:
     """Return what a look before this training finds, or has found."""
     if preflight is True:
@@ -191,6 +203,6 @@ def _found(
             optimizer=optimizer,
             device=device,
             budget_seconds=LOOK_SECONDS,
-            show="none",
+            show=heard,
         )
     return preflight.findings

@@ -14,6 +14,10 @@ if TYPE_CHECKING:
     from autofix_nb.loop.guard import Guard
 
 
+STOPPED = ("stopped", "interrupted")
+"""Ends of a turn after which a run goes on even if no step was taken: races before the first one have their outcome."""
+
+
 def is_something_in(store: "Store") -> bool:
     """Tell whether there is something to go on from.
 
@@ -23,7 +27,7 @@ def is_something_in(store: "Store") -> bool:
     if store.is_empty:
         return False
     found = store.checkpoints()
-    if not found or any(one.step for one in found):
+    if not found or any(one.step or one.about.get("status") in STOPPED for one in found):
         return True
     if store.problems:
         raise StoreError(

@@ -23,17 +23,20 @@ from autofix_nb.checkpoints.stores import home_of
 from autofix_nb.data import Batch, Fault, GuardedLoader, IterableGuard, Quarantine, guard_loader, structure
 from autofix_nb.detectors import DETECTORS, Detector
 from autofix_nb.errors import ConfigurationError, DataError
-from autofix_nb.finding import Finding, Severity
+from autofix_nb.finding import Finding
 from autofix_nb.fixes import Controls
 from autofix_nb.history import History
 from autofix_nb.loop import part_gradients, setup
 from autofix_nb.loop.accepting import Accepted
 from autofix_nb.loop.agreement import check_accept
+from autofix_nb.loop.aside import BrokenOff, Hearing
 from autofix_nb.loop.before_change import BeforeChange
+from autofix_nb.loop.before_first import BeforeFirst
 from autofix_nb.loop.close_look import CloseLook
 from autofix_nb.loop.closing import finish, save_after
 from autofix_nb.loop.deaths import left_out
 from autofix_nb.loop.end_signal import EndSignal
+from autofix_nb.loop.epoch_end import EpochEnd
 from autofix_nb.loop.facts import facts_of, renew_plan
 from autofix_nb.loop.first_state import FirstState
 from autofix_nb.loop.identity import data_of, note_left
@@ -41,38 +44,32 @@ from autofix_nb.loop.interrupt import StopButton
 from autofix_nb.loop.keeper import Keeper
 from autofix_nb.loop.label_guard import leave_out_bad_labels
 from autofix_nb.loop.lease import refuse_if_held
+from autofix_nb.loop.looks import Looks
 from autofix_nb.loop.opening import begin_or_resume, meet_data, note_prepared, say_unprepared
 from autofix_nb.loop.pulse import Phase
 from autofix_nb.loop.purity import Purity
 from autofix_nb.loop.release import release_runtime
+from autofix_nb.loop.samples import Samples
 from autofix_nb.loop.stepper import Attempt, Stepper, left_behind
 from autofix_nb.loop.sums import EpochSums
 from autofix_nb.loop.treatable import Treatable
 from autofix_nb.loop.trouble import Trouble
 from autofix_nb.loop.turn import Turn
-from autofix_nb.loop.whole_state import is_ended
 from autofix_nb.loop.window import Window
 from autofix_nb.objective.tasks import Task
-from autofix_nb.policy import ALLOWED, Mode, Policy, treat_before
+from autofix_nb.policy import ALLOWED, Mode, Policy
 from autofix_nb.run import Run
 from autofix_nb.signals import EVERY, Measured, Recorder
 from autofix_nb.widgets import Progress, make_progress
 
-PROBLEMS_SAID = 3
-"""Sentences about validation samples said while it trains; the report has them all."""
-
-BETWEEN, LOADING, STEP = map(int, Phase)
+BETWEEN, LOADING, STEP = map(int, (Phase.BETWEEN, Phase.LOADING, Phase.STEP))
 """What the pulse is told, as plain numbers: they are written in every step."""
-
-SNAPSHOT_STEPS = 100
-"""Steps between two copies of the last good state in memory: 3 µs a step on a 64-128-10 network with Adam."""
-
 
 EARLY_LOOKS = frozenset({10, 25})
 """Steps after which the detectors are asked besides every 50th: what is dead from the start is begun again at once."""
 
 
-class Guard(Treatable):
+class Guard(Hearing, BeforeFirst, Samples, EpochEnd, Treatable):
     """Skips, mends, rolls back, records, saves and resumes, for a loop of the user's own.
 
     Raises:
@@ -231,7 +228,13 @@ class Guard(Treatable):
         """Whether all batches of this epoch were used; None before the first one is asked for."""
 
         self._updating = False
-        self._button: StopButton | None = None
+        self.looks = Looks(self)
+        self.done_before: set[str] = set()
+        """What was done before the first step and is not done again: `look`, `rate`, `races`."""
+
+        self._comes_again = False
+        """Whether the batch at hand is to be asked for once more."""
+
         self._end_signal = EndSignal(self._on_end_signal)
         self.at_hand: Batch | None = None
         """The batch of the newest step, on the CPU: what is left to be looked at when a GPU is lost."""
@@ -258,6 +261,8 @@ class Guard(Treatable):
             raise ConfigurationError("`guard` must be entered before its epochs: `with af.Guard(...) as guard:`")
         self.open(epochs=setup.check_epochs(count))
         self.epochs_asked = count
+        if self.objective is not None or self.epoch >= self.epochs_planned:  # else at the first batch, which brings it
+            self.looks.go_on()
         while self.epoch < self.epochs_planned and self.controls.stop is None and self.status != "finished":
             self.epoch_done = None
             yield self.epoch
@@ -281,6 +286,14 @@ class Guard(Treatable):
         source = self.source(loader)
         self.epoch_done = False
         self._announce(source)
+        self._comes_again = True
+        while self._comes_again:
+            self._comes_again = False
+            yield from self._batches_from_here(source)
+            if self.controls.stop is not None or self.epoch >= self.epochs_planned:
+                return
+
+    def _batches_from_here(self, source: GuardedLoader | IterableGuard) -> Iterator[Batch]:
         start, came, deaths = self.position, False, source.worker_deaths
         without = left_out(self, self.epoch)
         passed_over = sorted(position for position in without if position >= start)
@@ -299,6 +312,8 @@ class Guard(Treatable):
             except GeneratorExit:  # a `break` in the user's loop: a short epoch
                 self.epoch_done = self.controls.stop is None
                 raise
+            if self._comes_again:
+                return
             self.position = batch.position + 1
             self.look_for_the_end()
             if self.controls.stop is not None and not self.window:
@@ -323,7 +338,11 @@ class Guard(Treatable):
         on parts of the batch after an out-of-memory error, on single rows to find those that raise.
         """
         self.turn.write(STEP, self, batch.position)
-        measured = self._step(batch, objective)
+        try:
+            measured = self._step(batch, objective)
+        except BrokenOff:  # in a race of what could mend this batch: all of it begins again with the run that goes on
+            self.undo_half_a_step()
+            measured, self._comes_again = None, True
         self.turn.write(BETWEEN, self, batch.position)
         return measured
 
@@ -331,6 +350,10 @@ class Guard(Treatable):
         began = time.perf_counter()
         if self.objective is None:
             self.objective = objective
+        if self.looks.open is not None:  # of a run that went on; it may change which batch comes next
+            self.looks.go_on()
+            self._comes_again = True
+            return None
         if not self.window:
             self.trouble.judge_held()
         if batch.retries:
@@ -341,7 +364,7 @@ class Guard(Treatable):
         if batch.faults:
             self._take_note(batch)
         if batch.data is None:
-            self._look_at_what_is_there()
+            self._look_at_what_is_there(batch)
             return None
         self.objective, self.at_hand = objective, batch
         if self.stepper.device.type != "cpu" and not leave_out_bad_labels(self, batch):
@@ -356,7 +379,7 @@ class Guard(Treatable):
             if attempt is None:
                 self.close_look.forget()
                 self.sums.skipped += 1
-                self._look_at_what_is_there()
+                self._look_at_what_is_there(batch)
                 return None
             data = structure.to_device(batch.data, self.stepper.device)  # some rows may be gone
         if attempt.fine:
@@ -389,22 +412,6 @@ class Guard(Treatable):
         if said is not None:
             self.journal.append("note", step=self.step_count, text=said)
             self.progress.say(f"{said}.")
-
-    def validate(self, values: Mapping[str, float] | float, problems: Sequence[str] = ()) -> None:
-        """Take note of this epoch's validation: named values, or the loss alone. Names get `val/` before them.
-
-        `problems` are sentences about validation samples that could not be used; each is said once.
-        """
-        if not isinstance(values, Mapping):
-            values = {"loss": float(values)}
-        for problem in dict.fromkeys(problems):
-            if problem not in self.problems:
-                self.problems.append(problem)
-                if len(self.problems) <= PROBLEMS_SAID:
-                    self.progress.say(f"Validation: {problem}.")
-        self._row |= {
-            name if name.startswith("val/") else f"val/{name}": float(value) for name, value in values.items()
-        }
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -461,25 +468,6 @@ class Guard(Treatable):
         note_prepared(self, *objects)
         say_unprepared(self, *objects)
 
-    def note_findings(self, look: Callable[[], Sequence[Finding]]) -> None:
-        """Write down and say what `look` finds before the first step; a resumed run has looked already."""
-        if self.status != "running" or self.step_count:
-            return
-        found = list(look())
-        self.history.facts["found_before"] = list(
-            dict.fromkeys(one.code for one in found if one.severity > Severity.NOTE)
-        )
-        for finding in found:
-            self.found_before.append(finding)
-            self.policy.note(finding)
-            if finding.severity > Severity.NOTE:
-                self.progress.say(f"Before training: {finding.code} {finding.title}: {finding.says}.")
-
-    def answer_what_was_found(self) -> None:
-        """Before the first step: try on the side what could be done about what was found before it."""
-        if self.status == "running" and not self.step_count and self.found_before:
-            treat_before(self.policy, self)
-
     def undo_half_a_step(self) -> bool:
         """Make things as they were before the step at hand. Returns whether that state may be saved."""
         if self._updating:
@@ -488,38 +476,6 @@ class Guard(Treatable):
             self.position = self.window.began_at
             self.window.forget_step()
         return True
-
-    def set_aside(self, fault: Fault) -> None:
-        """Put one sample into quarantine and write it down."""
-        sample = self.quarantine.add(fault, epoch=self.epoch, position=self.position)
-        if sample is None:
-            return
-        self.journal.append(
-            "quarantine",
-            index=sample.index,
-            fault=sample.kind,
-            reason=sample.reason,
-            epoch=self.epoch,
-            position=self.position,
-            step=self.step_count,
-        )
-        self._record_quarantine()
-
-    def sample_finding(self, faults: Sequence[Fault]) -> Finding:
-        """Return the note that samples could not be used, and why."""
-        first = faults[0]
-        more = f"; {len(faults) - 1} more in this batch" if len(faults) > 1 else ""
-        return Finding(
-            code="B02",
-            title="A batch cannot be built or run",
-            severity=Severity.NOTE,
-            step=self.step_count,
-            measured=len(faults),
-            limit=0,
-            says=f"{_named(first)} {first.kind}: {first.reason}{more}",
-            where=tuple(map(_named, faults)),
-            fixes=("quarantine",),
-        )
 
     # --- what happens behind --------------------------------------------------------------------------------------
 
@@ -598,90 +554,15 @@ class Guard(Treatable):
                 self.trouble.look_back(*late[one.step], one.step)
         return waiting
 
-    def _look_at_what_is_there(self) -> None:
+    def _look_at_what_is_there(self, batch: Batch) -> None:
         """A batch was left out: let the detectors look at all steps so far, whenever they were last handed over."""
+        self.position = batch.position + 1
         self.read_back()
-        self.policy.look(self, "step", self.step_count)
+        self.looks.after_a_batch_left_out()
 
     def _hand_over(self) -> None:
-        waiting = self.read_back()
-        self.policy.look(self, "step", self.step_count)
-        if self.step_count % SNAPSHOT_STEPS == 0 and self._is_healthy(waiting):
-            self.snapshot = Snapshot(self.step_count, self.model, self.optimizer)
+        self.looks.after_steps(self.read_back())
         self.keeper.save_if_due(self)
-
-    def _is_healthy(self, waiting: list[Measured]) -> bool:
-        """Tell whether now is a state worth going back to: sound numbers, no alarm, no change still on trial."""
-        if self.policy.alarmed or self.policy.trials:
-            return False
-        if not all(isfinite(float(one.loss)) for one in waiting):
-            return False
-        norms = torch.stack(torch._foreach_norm([part.detach() for part in self.model.parameters()]))
-        return bool(torch.isfinite(norms).all())
-
-    def _take_note(self, batch: Batch) -> None:
-        """Samples of this batch could not be had: set them aside, or wait and see when it was all of them."""
-        faults = [fault for fault in batch.faults if fault.index not in self.quarantine]
-        batch.faults = ()
-        if not faults:
-            return
-        if batch.indices is None:  # a batch that a stream could not give
-            self.policy.note(self.sample_finding(faults))
-            self.sums.skipped += 1
-            return
-        if batch.data is None and not self.trouble.ever_passed:
-            error = faults[0].error or DataError(f"`train[{faults[0].index}]` {faults[0].reason}\n{faults[0].trace}")
-            self.trouble.leave_out(batch, Attempt(error=error), faults)
-            return
-        self.suspects = faults
-        self.policy.act(self.sample_finding(faults), self, ["quarantine"])
-        self.suspects = []
-
-    def _record_quarantine(self) -> None:
-        count = len(self.quarantine)
-        self.history.record(self.step_count, quarantined=count)
-        if self._samples:
-            self.history.record(self.step_count, quarantined_share=count / self._samples)
-
-    def _has_all_its_steps(self) -> bool:
-        """Tell whether a run whose end was moved has come to it, in the middle of its last epoch."""
-        ends_at = self.history.facts.get("ends_at")
-        last = ends_at is not None and self.epoch + 1 >= self.epochs_planned
-        in_mid_epoch = self.position > 0 and not self.window
-        return bool(last) and in_mid_epoch and self.step_count >= ends_at
-
-    def _close_epoch(self) -> None:
-        self.read_back()
-        self.trouble.judge_held()
-        self._hold_the_button()
-        row = {"epoch": self.epoch + 1, "step": self.step_count} | self.sums.row() | self._row
-        row |= {"lr": self.stepper.rate(), "quarantined": len(self.quarantine)}
-        if self.goal in row:
-            row |= {"goal": row[self.goal], "goal_name": self.goal, "higher_is_better": self.higher_is_better}
-        if self.scheduler is not None and not self.each_step:
-            self._step_scheduler(row)  # the user's code: if it raises, this epoch is not closed yet
-        if "goal" in row:
-            row["is_best"] = self.keeper.best.offer(
-                row["goal"], self.epoch + 1, self.higher_is_better, self.model, self.policy.in_force
-            )
-        self.history.add_epoch(row)
-        self.journal.append("epoch", **row)
-        self.sums.clear()
-        self._row = {}
-        self.epoch, self.position = self.epoch + 1, 0
-        self._let_the_button_go()
-        self.policy.look(self, "step", self.step_count)
-        self.policy.look(self, "epoch", self.step_count)
-        if self.epoch >= self.epochs_planned and not is_ended(self):  # a stop button does not take it away
-            self.policy.at_the_end(self, self.step_count)
-        self.progress.epoch(row, self.epochs_planned)
-        self.keeper.save_if_due(self)
-
-    def _step_scheduler(self, row: dict[str, Any]) -> None:
-        if isinstance(self.scheduler, torch.optim.lr_scheduler.ReduceLROnPlateau):
-            self.scheduler.step(row.get("val/loss", row["loss"]))
-        else:
-            self.scheduler.step()
 
     def _announce(self, source: GuardedLoader | IterableGuard) -> None:
         try:
@@ -689,36 +570,3 @@ class Guard(Treatable):
         except TypeError:
             batches = None
         self.progress.begin(self.epoch + 1, self.epochs_planned, batches, self.position)
-
-    def look_for_the_end(self) -> None:
-        """Between two batches: is there a reason to end early, and a sign of life to be given."""
-        if self.controls.stop is not None:
-            return
-        reason = self.turn.reason_to_stop(self.journal)
-        if reason is not None:
-            self.controls.stop = reason
-            self.progress.say(f"Stopping and saving: {reason}.")
-
-    def _hold_the_button(self) -> None:
-        if self._button is not None:
-            self._button.hold()
-
-    def _let_the_button_go(self) -> None:
-        if self._button is not None:
-            self._button.let_go()
-
-    def _on_end_signal(self) -> None:
-        self.controls.stop = "the system asked the process to end (SIGTERM)"
-        self.progress.say("SIGTERM: stopping after this step and saving.")
-
-    def _on_late_stop_button(self) -> None:
-        self.progress.say("The run is being saved; the cell ends right after. Press stop again to break that off.")
-
-    def _on_stop_button(self) -> None:
-        self.controls.stop = "the stop button was pressed"
-        self.progress.say("Stopping after this step and saving. Press stop again to interrupt at once.")
-
-
-def _named(fault: Fault) -> str:
-    """Return `sample 345`; what has no index in the data set has a name already."""
-    return f"sample {fault.index}" if isinstance(fault.index, int) else str(fault.index)

@@ -37,6 +37,11 @@ class StopButton:
             signal.signal(signal.SIGINT, self._before)
             self._before = None
 
+    @property
+    def is_held(self) -> bool:
+        """Whether the second interrupt waits now."""
+        return self._held
+
     def hold(self) -> None:
         """From here on something must not be left half done: let the second interrupt wait."""
         self._held = True

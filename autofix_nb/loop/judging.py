@@ -9,6 +9,7 @@ import torch
 
 from autofix_nb.data import structure
 from autofix_nb.data.seeding import LoadingRandomness
+from autofix_nb.errors import StoreError
 from autofix_nb.objective import evaluating, total_loss
 from autofix_nb.objective.treatment import Treatment, treated
 from autofix_nb.policy import Score
@@ -54,11 +55,14 @@ class Judge:
         try:
             with guard.stepper.autocast():
                 for data in self._batches:
+                    guard.heed()
                     losses.append(_wanted(*total_loss(objective(data)), guard.goal))
                     sizes.append(_rows(data))
                     if isinstance(getattr(objective, "outputs", None), torch.Tensor):
                         outputs.append(objective.outputs.detach().float().cpu())
                         targets.append(structure.to_device(objective.targets, torch.device("cpu")))
+        except StoreError:  # another kernel has taken the run over
+            raise
         except Exception as error:  # noqa: BLE001 - a change that does not fit the model is no better than no change
             return Score(failed=f"{type(error).__name__}: {error}")
         loss = float(np.average(losses, weights=sizes)) if losses else math.nan

@@ -102,6 +102,11 @@ class Keeper(RunFolder):
             self.mirror.ours_while(self.store, turn)
 
     @property
+    def holds_steps(self) -> bool:
+        """Whether anything was trained in the run that is there."""
+        return any(one.step for one in self.store.checkpoints())
+
+    @property
     def is_overdue(self) -> bool:
         """Whether a save must not wait for the next look any more. Asked after each step."""
         return self._pace.is_overdue

@@ -31,8 +31,9 @@ def begin_or_resume(guard: "Guard", loss: str, epochs: int) -> None:
     guard.turn.take_note(guard)
     guard.identity |= identity_of(guard, loss)
     asked = 0
-    if guard.keeper.may_resume and is_something_in(guard.keeper.store):
-        state = go_on(guard)
+    goes_on = guard.keeper.may_resume and is_something_in(guard.keeper.store)
+    state = _resumed(guard) if goes_on else None
+    if state is not None:
         asked = state["epochs"]
         if epochs > asked:
             guard.controls.stop = None  # who asks for more epochs wants them, although it had stopped early
@@ -61,6 +62,16 @@ def begin_or_resume(guard: "Guard", loss: str, epochs: int) -> None:
         guard.snapshot = Snapshot(guard.step_count, guard.model, guard.optimizer)
     if guard.first is None and guard.step_count == 0 and guard.policy.mode == "auto":
         guard.first = FirstState.of(guard)
+
+
+def _resumed(guard: "Guard") -> dict[str, Any] | None:
+    """Go on from what was saved; None where that is another training in which no step was taken: nothing is lost."""
+    try:
+        return go_on(guard)
+    except ResumeError:
+        if guard.keeper.holds_steps or guard.accepted is not None:  # with the latter, it is put back in part already
+            raise
+        return None
 
 
 def meet_data(guard: "Guard", data: dict[str, Any]) -> None:
@@ -176,6 +187,7 @@ def _say_resumed(guard: "Guard") -> None:
         limit=0,
         says=f"went on at {where} with what was saved at step {guard.step_count}",
     )
+    guard.progress.set_aside = len(guard.quarantine)
     guard.history.record(guard.step_count, resumed=guard.step_count)
     guard.policy.note(finding)
     guard.progress.say(f"Resumed {guard.name!r} at {where}, step {guard.step_count}.")

@@ -19,6 +19,9 @@ MARK = b"beat"
 LAYOUT = struct.Struct("<4sIqqqq")
 """Mark, phase, step, epoch, position, and a sum of these: a kill in mid-write is found out."""
 
+MOST_TEXT = SIZE - LAYOUT.size
+"""Bytes that are left to name what is done beside the training; more is cut off."""
+
 _pack = LAYOUT.pack_into
 
 PROC_MOUNTS = Path("/proc/mounts")
@@ -28,13 +31,25 @@ UNMAPPABLE = ("fuse", "nfs", "cifs", "smb", "9p", "afs", "ceph", "lustre", "btrf
 
 
 class Phase(IntEnum):
-    """What is being done with the batch at hand."""
+    """What is being done with the batch at hand, or beside the training."""
 
     BETWEEN = 0
-    """None: validation, saving, looking."""
+    """Nothing of these: saving, looking."""
 
     LOADING = 1
     STEP = 2
+    OPENING = 3
+    """Before anything was loaded or trained in this process."""
+
+    LOOK = 4
+    """The look before the first step."""
+
+    RANGE_TEST = 5
+    RACE = 6
+    VERDICT = 7
+    """The rows that judge, to tell whether a change stays."""
+
+    VALIDATION = 8
 
 
 @dataclass(frozen=True)
@@ -48,6 +63,9 @@ class Beat:
     epoch: int
     position: int
     """Batch of the epoch, counted from 0."""
+
+    what: str = ""
+    """What was done beside the training; empty where nothing was."""
 
 
 class Pulse:
@@ -65,6 +83,12 @@ class Pulse:
         """Write down what begins now."""
         _pack(self._memory, 0, MARK, phase, step, epoch, position, phase + step + epoch + position)
 
+    def write_aside(self, phase: int, step: int, epoch: int, position: int, what: str) -> None:
+        """Write down what begins beside the training now, and its name."""
+        text = what.encode()[:MOST_TEXT]
+        self._memory[LAYOUT.size :] = text.ljust(MOST_TEXT, b"\0")
+        self.write(phase, step, epoch, position)
+
     def close(self) -> None:
         """Let go of the file; it stays. What is written afterwards goes nowhere."""
         memory, self._memory = self._memory, bytearray(SIZE)
@@ -77,7 +101,8 @@ def read_pulse(folder: Path) -> Beat | None:
     try:
         raw = (folder / PULSE_FILE).read_bytes()
         mark, phase, *place, check = LAYOUT.unpack_from(raw)
-        beat = Beat(Phase(phase), *place)
+        aside = raw[LAYOUT.size : SIZE] if phase >= Phase.LOOK else b""
+        beat = Beat(Phase(phase), *place, aside.rstrip(b"\0").decode(errors="ignore"))
     except (OSError, ValueError, struct.error):
         return None
     return beat if mark == MARK and check == phase + sum(place) else None

@@ -2,34 +2,26 @@
 
 import copy
 import itertools
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from math import isnan, nan
 from typing import TYPE_CHECKING, Any
 
-from torch.utils.data import DataLoader
-
-from autofix_nb.data import GuardedLoader, Plan, structure
-from autofix_nb.errors import AutofixError
+from autofix_nb.data import GuardedLoader, structure
+from autofix_nb.errors import AutofixError, StoreError
 from autofix_nb.loop.before_change import BeforeChange
-from autofix_nb.loop.deaths import left_out
-from autofix_nb.loop.judging import BATCHES, ROWS, Judge
+from autofix_nb.loop.judging import Judge
+from autofix_nb.loop.pulse import Phase
+from autofix_nb.loop.side_batches import judging_batches, training_batches
 from autofix_nb.loop.stepper import Attempt
 from autofix_nb.loop.training_state import TrainingState
-from autofix_nb.objective import free_memory, is_out_of_memory
 from autofix_nb.policy import Candidate, Score, best_of
 from autofix_nb.policy.races import Race, score_of
 from autofix_nb.policy.verdict import in_units_of
 
 if TYPE_CHECKING:
     from autofix_nb.loop.guard import Guard
-
-PIECES = 8
-"""Pieces that the rows that judge are cut into where they are fewer batches."""
-
-LEAST_ROWS = 8
-"""Rows of a piece, at least."""
 
 MOST_NUMBERS = 20_000_000
 """Weights of all candidates together up to which what each trained to is kept; else what the best one did."""
@@ -64,9 +56,23 @@ def race(
     none among the others. Returns None where nothing can be tried: no batches that can be had again, or no objective
     that can be called on the side.
     """
-    rows = judging_batches(guard)
-    if guard.objective is None or not rows:
+    if guard.objective is None:
         return None
+    with guard.aside(Phase.RACE, "preparing to try what could help", short="what could help"):
+        rows = judging_batches(guard)
+        return _race(guard, rows, candidates, steps, most, fresh=fresh, winner=winner) if rows else None
+
+
+def _race(
+    guard: "Guard",
+    rows: list[Any],
+    candidates: Sequence[Candidate],
+    steps: int,
+    most: int,
+    *,
+    fresh: bool,
+    winner: Callable[[Race], int | None],
+) -> Race:
     now = TrainingState(guard)
     judge = Judge(guard, rows)
     keeps_all = sum(part.numel() for part in guard.model.parameters()) * len(candidates) <= MOST_NUMBERS
@@ -83,7 +89,7 @@ def race(
         ahead = _Heat(guard, judge, max(0, steps - had)).run(None)
         found = Race(start=start, control=ahead.score, steps=steps, taken=ahead.taken)
         by_loss = _by_loss(guard, judge, candidates)
-        for candidate in candidates:
+        for number, candidate in enumerate(candidates, start=1):
             # The winner's steps are no extra ones where they are steps of the run.
             won = bool(found.raced) and winner(found) is not None
             if candidate.resort and won and kept_back:
@@ -92,7 +98,8 @@ def race(
             if found.raced and left < steps:
                 continue
             now.restore(guard)
-            heat = _Heat(guard, judge, steps, candidate).run(pace)
+            says = f"trying {number} of {len(candidates)}: {candidate.says}"
+            heat = _Heat(guard, judge, steps, candidate, says=says).run(pace)
             beside = by_loss.get(candidate.loss, found.control)
             is_own = beside is found.control
             found.raced.append(candidate)
@@ -161,111 +168,20 @@ def _settings(group: dict[str, Any]) -> dict[str, Any]:
     return {name: copy.deepcopy(value) for name, value in group.items() if name not in ("params", "param_names")}
 
 
-def training_batches(guard: "Guard", count: int) -> Iterator[Any]:
-    """Yield up to `count` training batches from here on, as they lie in the coming epochs; on the CPU.
-
-    Nothing of the training's own iteration is touched. Streams begin anew.
-    """
-    source = guard.train_source
-    if source is None:
-        return
-    if not isinstance(source, GuardedLoader):
-        if not _can_be_read_beside(source.source):
-            return
-        for batch in itertools.islice(_stream(source, guard.epoch), count):
-            if batch.data is not None:
-                yield batch.data
-        return
-    left, epoch, start = count, guard.epoch, guard.position
-    while left > 0 and epoch < guard.epoch + 1000:
-        came, kills = 0, left_out(guard, epoch)
-        for position, keys in enumerate(source.order(epoch)):
-            if position < start or left <= 0 or position in kills:
-                continue
-            loaded = source.fetch(Plan(epoch, position, keys))
-            if loaded.data is not None:
-                yield loaded.data
-                came, left = came + 1, left - 1
-        if not came and not start:
-            return
-        epoch, start = epoch + 1, 0
-
-
-def _can_be_read_beside(stream: Any) -> bool:
-    """Tell whether a stream can be read from its beginning while it is being read: not if it is its own iterator."""
-    if not isinstance(stream, DataLoader):
-        return True
-    return not (stream.persistent_workers or isinstance(stream.dataset, Iterator))
-
-
-def judging_batches(guard: "Guard") -> list[Any]:
-    """Return the rows that judge, on the device: of the validation data, else of the training data.
-
-    Empty where there is no memory for them: nothing is tried then.
-    """
-    source = guard.val_source if guard.val_source is not None else None
-    rows, kept = 0, []
-    arriving: Iterator[Any]
-    if source is not None:
-        arriving = (batch.data for batch in source.epoch(0) if batch.data is not None)
-    else:
-        arriving = training_batches(guard, BATCHES)
-    try:
-        for data in itertools.islice(arriving, BATCHES):
-            kept.append(structure.to_device(data, guard.stepper.device))
-            rows += _rows(data)
-            if rows >= ROWS:
-                break
-        return _in_pairs(kept)
-    except RuntimeError as error:
-        if not is_out_of_memory(error):
-            raise
-        kept.clear()
-        free_memory(error)
-        return []
-
-
-def _in_pairs(batches: list[Any]) -> list[Any]:
-    """Return few batches cut into more pieces: what is compared in pairs wants a number of pairs."""
-    if not batches or len(batches) >= PIECES:
-        return batches
-    most = -(-PIECES // len(batches))
-    try:
-        cut = []
-        for data in batches:
-            rows = structure.rows(data)
-            pieces = min(most, max(1, rows // LEAST_ROWS))
-            cut += [
-                structure.take(data, list(range(rows * at // pieces, rows * (at + 1) // pieces)), rows)
-                for at in range(pieces)
-            ]
-        return cut
-    except structure.NotSliceable:
-        return batches
-
-
-def _rows(data: Any) -> int:
-    try:
-        return structure.rows(data)
-    except structure.NotSliceable:
-        return 1
-
-
-def _stream(source: Any, epoch: int) -> Iterator[Any]:
-    for number in itertools.count(epoch):
-        came = False
-        for batch in source.epoch(number):
-            came = True
-            yield batch
-        if not came:
-            return
-
-
 class _Heat:
     """One training on the side: of a candidate, or of the run as it is."""
 
-    def __init__(self, guard: "Guard", judge: Judge, steps: int, candidate: Candidate | None = None) -> None:
+    def __init__(
+        self,
+        guard: "Guard",
+        judge: Judge,
+        steps: int,
+        candidate: Candidate | None = None,
+        *,
+        says: str = "going on as it is, to compare",
+    ) -> None:
         self._guard, self._judge, self._steps, self._candidate = guard, judge, steps, candidate
+        self._says = says
         self.score = Score(failed="not tried")
         self.early: Score | None = None
         """What it came to after a third of its steps."""
@@ -279,22 +195,34 @@ class _Heat:
     def run(self, pace: Score | None) -> "_Heat":
         """Apply the candidate, train, judge, and take it back. `pace` is what the best one came to after a third."""
         guard, candidate = self._guard, self._candidate
-        if candidate is None:
-            self.score = replace(self._train(None), first_norm=self._first_norm())
-            return self
+        names = "as it is" if candidate is None else "+".join(change.fix for _, change in candidate.fixes)
+        with guard.aside(Phase.RACE, self._says, self._steps, short=names):
+            if candidate is None:
+                with guard.at_once():
+                    score = self._train(None)
+                self.score = replace(score, first_norm=self._first_norm())
+            else:
+                self._run(candidate, pace)
+        return self
+
+    def _run(self, candidate: Candidate, pace: Score | None) -> None:
+        guard = self._guard
         if candidate.fresh:
             guard.to_first_weights()
         try:
             candidate.apply(guard)
             guard.follow_controls()
-            self.score = replace(self._train(pace), first_norm=self._first_norm())
+            with guard.at_once():
+                score = self._train(pace)
+            self.score = replace(score, first_norm=self._first_norm())
             self.after = TrainingState(guard) if self.score.is_sound else None
+        except StoreError:  # another kernel has taken the run over
+            raise
         except (AutofixError, RuntimeError, ValueError, TypeError, AttributeError, KeyError, IndexError) as error:
             self.score = Score(failed=f"{type(error).__name__}: {error}")
         finally:
             guard.optimizer.zero_grad(set_to_none=True)
             candidate.undo(guard)
-        return self
 
     def _train(self, pace: Score | None) -> Score:
         """Take the steps as the loop would, and return what they came to."""
@@ -303,6 +231,7 @@ class _Heat:
             guard.train_source.reshuffled_from = 0 if guard.controls.reshuffle else None
         waiting = training_batches(guard, self._steps * stepper.accumulate)
         for number in range(self._steps):
+            guard.heed(number)
             if self._candidate is not None and number == self._steps // 3:
                 self.early = self._judge()
                 if pace is not None and _is_far_behind(self.early, pace):

@@ -16,9 +16,11 @@ from autofix_nb.fixes.wiring import rewire_optimizer
 from autofix_nb.loop import racing
 from autofix_nb.loop.facts import of_model
 from autofix_nb.loop.finding_rates import rates_tested
-from autofix_nb.loop.first_state import FirstState
 from autofix_nb.loop.judging import Judge
-from autofix_nb.loop.range_test import FEWEST_STEPS, SHARE, RangeTest
+from autofix_nb.loop.pulse import Phase
+from autofix_nb.loop.range_test import FEWEST_STEPS, RangeTest
+from autofix_nb.loop.side_batches import judging_batches, training_batches
+from autofix_nb.loop.side_deaths import is_left_out
 from autofix_nb.objective import split_batch
 from autofix_nb.policy import Candidate, Score
 from autofix_nb.policy.races import Race
@@ -42,8 +44,17 @@ class Treatable:
         """Try candidates on the side; everything is as before afterwards. None where nothing can be tried."""
         if self.window or (fresh and self.first is None) or not self._may_train_aside():
             return None
+        if is_left_out(self, Phase.RACE):
+            self._say_race_left_out(candidates)
+            return None
         self.close_look.forget()
         return racing.race(self, candidates, steps, most, fresh=fresh, winner=winner)
+
+    def _say_race_left_out(self, candidates: Sequence[Candidate]) -> None:
+        guess = f"; the best guess without it: {candidates[0].says}" if candidates else ""
+        text = f"The race at step {self.step_count} is left out, as it killed the process twice{guess}"
+        self.journal.append("note", step=self.step_count, text=text)
+        self.progress.say(f"{text}.")
 
     def take_over(self, candidate: Candidate, race: Race) -> int:
         """Make the winner's changes, and go on from where its training came to: a new chapter of the run.
@@ -85,8 +96,16 @@ class Treatable:
 
     def judge(self) -> Score | None:
         """Return what the run has come to on the rows that judge; None where there are none."""
-        rows = racing.judging_batches(self)
-        return Judge(self, rows)() if rows and self.objective is not None else None
+        if self.objective is None or is_left_out(self, Phase.VERDICT):
+            return None
+        before = self.stepper.before.again()
+        with self.aside(Phase.VERDICT, "judging what was changed"):
+            try:
+                with self.at_once():
+                    rows = judging_batches(self)
+                    return Judge(self, rows)() if rows else None
+            finally:
+                before.restore()
 
     def find_rate(self, steps: int = FEWEST_STEPS) -> float | None:
         """Return the rate at which this optimizer learns fastest without diverging, by a test on the side.
@@ -104,23 +123,6 @@ class Treatable:
             if found is not None:
                 self._write_down(found)
         return races.rate_found[1]
-
-    def search_rate(self) -> None:
-        """Before the first step, where nobody gave a rate: find one on the side, if the run is long enough for that."""
-        steps = int(SHARE * (self.history.facts.get("planned_steps") or 0))
-        if self.status != "running" or self.step_count or self.scheduler is not None or steps < FEWEST_STEPS:
-            return
-        if self.first is None or not self._may_train_aside():
-            return
-        found = rates_tested(self, steps, fresh=False)
-        if found is None or found.suggestion is None:
-            return
-        for group in self.optimizer.param_groups:
-            group["lr"] = found.suggestion
-        self.history.facts["lr"] = found.suggestion
-        self.first = FirstState.of(self)
-        self._write_down(found)
-        self.progress.say(f"Learning rate {found.suggestion:.3g}, by a range test of {len(found.rates)} steps.")
 
     def _may_train_aside(self) -> bool:
         """Tell whether the objective may be called beside the training; one that was never called is asked first."""
@@ -166,7 +168,7 @@ class Treatable:
     def sample_batches(self, count: int) -> list[Any]:
         """Return up to `count` training batches on the device; the training's own order is left alone."""
         device = self.stepper.device
-        return [structure.to_device(data, device) for data in racing.training_batches(self, count)]
+        return [structure.to_device(data, device) for data in training_batches(self, count)]
 
     def split(self, data: Any) -> tuple[Any, Any]:
         """Return inputs and targets of a batch.

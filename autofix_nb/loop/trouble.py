@@ -24,6 +24,7 @@ from autofix_nb.loop.culprits import fill_up, find_culprits
 from autofix_nb.loop.locate import first_bad_weight, locate
 from autofix_nb.loop.stepper import Attempt
 from autofix_nb.objective import free_memory, is_device_lost, is_out_of_memory, total_loss
+from autofix_nb.policy.broken_off import whole_or_not
 from autofix_nb.policy.treating import treat, wants_race
 
 if TYPE_CHECKING:
@@ -282,10 +283,11 @@ class Trouble:
             return False
         guard.window.forget_step()
         guard.read_back()
-        guard.policy.note(finding)
-        for trial in [trial for trial in guard.policy.trials if trial.finding.code == finding.code]:
-            guard.policy.trials.remove(trial)
-        return treat(guard.policy, finding, guard)
+        with whole_or_not(guard.policy, guard.step_count):
+            guard.policy.note(finding)
+            for trial in [trial for trial in guard.policy.trials if trial.finding.code == finding.code]:
+                guard.policy.trials.remove(trial)
+            return treat(guard.policy, finding, guard)
 
     def _go_back(self, batch: Batch, attempt: Attempt, where: str) -> bool:
         """Roll back and lower the rate, unless that is not allowed or has not helped often enough."""
@@ -337,13 +339,13 @@ class Trouble:
         `faults` are all its samples, to be judged later; `blamed` are known, but may not be set aside.
         """
         guard = self._guard
-        self.failed_in_a_row += 1
         guard.window.forget_batch()
         error = attempt.error
         rows = len(faults)
         if error is None and not self.ever_passed and self._treat(attempt, _place(faults)):
             self.failed_in_a_row = 0
             return
+        self.failed_in_a_row += 1
         hopeless = not self.ever_passed and rows >= FEW_ROWS
         if self.failed_in_a_row >= IN_A_ROW or hopeless or not guard.policy.may("skip_batch"):
             said = f"{self.failed_in_a_row} batches in a row failed" if self.ever_passed else "no batch has passed yet"

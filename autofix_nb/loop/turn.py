@@ -14,7 +14,8 @@ from autofix_nb.errors import StoreError
 from autofix_nb.journal import Journal
 from autofix_nb.loop.deaths import leave_out_what_kills, take_note_of_death, without_workers
 from autofix_nb.loop.lease import Holder, Lease
-from autofix_nb.loop.pulse import Beat, Pulse, read_pulse
+from autofix_nb.loop.pulse import Beat, Phase, Pulse, read_pulse
+from autofix_nb.loop.side_deaths import leave_out_beside
 from autofix_nb.loop.time_limit import TimeLimit
 
 if TYPE_CHECKING:
@@ -57,6 +58,7 @@ class Turn:
         self._dead = self.lease.take()
         self._beat = read_pulse(self.folder) if self._dead is not None else None
         self.pulse = Pulse(self.folder)
+        self.pulse.write(Phase.OPENING, 0, 0, 0)
         self.limit.start()
         if self.lease.problem:
             say(f"{self.lease.problem}.")
@@ -73,6 +75,7 @@ class Turn:
         """Leave out what has killed twice."""
         if guard.status == "running":
             leave_out_what_kills(guard, source)
+            leave_out_beside(guard)
             if without_workers(guard) and isinstance(source, GuardedLoader):
                 source.in_this_process = True
 
@@ -80,6 +83,11 @@ class Turn:
         """Write down what begins now, for whoever comes after a kill."""
         if self.pulse is not None:
             self.pulse.write(phase, guard.step_count, guard.epoch, position)
+
+    def write_aside(self, phase: int, guard: "Guard", what: str) -> None:
+        """Write down what begins beside the training."""
+        if self.pulse is not None:
+            self.pulse.write_aside(phase, guard.step_count, guard.epoch, guard.position, what)
 
     def reason_to_stop(self, journal: Journal) -> str | None:
         """Return why to end after this step, or None.

@@ -53,6 +53,8 @@ def state_of(guard: "Guard") -> tuple[dict[str, Any], list[str]]:
         "purity": guard.purity.state(),
         "problems": list(guard.problems),
         "ended": guard.controls.stop if is_ended(guard) else None,
+        "look": guard.looks.open,
+        "done_before": sorted(guard.done_before),
         "journal": guard.journal.position,
     }
     return state, dropped
@@ -93,6 +95,8 @@ def put_back(guard: "Guard", state: dict[str, Any]) -> None:
     guard.purity.restore(state["purity"])
     guard.problems[:] = state["problems"]
     guard.controls.stop = state["ended"]
+    guard.looks.open = state.get("look")
+    guard.done_before = set(state.get("done_before", ()))
     guard.epoch, guard.position, guard.step_count = state["epoch"], state["position"], state["step"]
     guard.seed, guard.seconds, guard.status = state["seed"], state["seconds"], state["status"]
     guard.sums.restore(state["epoch_sums"])

@@ -5,6 +5,7 @@ Order matters, as the steps of a race may not last for all: what changes least c
 
 import json
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -67,14 +68,26 @@ class Candidate:
         """Name of the loss that it puts in the place of the present one; None where it leaves that alone."""
         return next((change.after["loss"] for _, change in self.fixes if "loss" in change.after), None)
 
+    made: int = 0
+    """How many of the changes are made now."""
+
     def apply(self, run: Any) -> None:
-        """Make all changes."""
+        """Make all changes. Where one cannot be made, what it did until then is taken back as far as that goes."""
+        self.made = 0
         for fix, change in self.fixes:
-            fix.apply(change, run)
+            try:
+                fix.apply(change, run)
+            except BaseException:
+                with suppress(Exception):  # it may have nothing to take back yet
+                    fix.undo(change, run)
+                raise
+            self.made += 1
 
     def undo(self, run: Any) -> None:
-        """Take all changes back."""
-        for fix, change in reversed(self.fixes):
+        """Take all changes back that were made."""
+        while self.made:
+            self.made -= 1
+            fix, change = self.fixes[self.made]
             fix.undo(change, run)
 
 

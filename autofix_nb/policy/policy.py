@@ -19,6 +19,7 @@ from autofix_nb.finding import Finding, Severity
 from autofix_nb.fixes import FIXES, Change, Fix, Trainee
 from autofix_nb.history import History
 from autofix_nb.journal import Journal, plain
+from autofix_nb.policy.broken_off import whole_or_not
 from autofix_nb.policy.candidates import Candidate
 from autofix_nb.policy.daring import dare, is_at_a_dead_end
 from autofix_nb.policy.races import FROM_THE_FIRST, RACED, Race, Races
@@ -125,6 +126,9 @@ class Policy:
         self._silent: set[str] = set()
         """Codes of detectors that were asked since they last fired, and had nothing to say."""
 
+        self.broken_off: dict[str, Any] | None = None
+        """Where to begin again in a look that was broken off, as plain values; None where none was."""
+
     def state(self) -> dict[str, Any]:
         """Return plain values for a checkpoint: what was found and changed, and the trials that are running."""
         return {
@@ -147,6 +151,7 @@ class Policy:
             "fired": [[code, step, int(severity)] for code, (step, severity) in self._fired.items()],
             "silent": sorted(self._silent),
             "waiting": sorted(self._waiting),
+            "broken_off": self.broken_off,
         }
 
     def restore(self, state: Mapping[str, Any]) -> None:
@@ -173,6 +178,7 @@ class Policy:
         self._fired = {code: (int(step), Severity(severity)) for code, step, severity in state["fired"]}
         self._silent = set(state["silent"])
         self._waiting = set(state["waiting"])
+        self.broken_off = state.get("broken_off")
 
     def may(self, fix: str, change: Change | None = None) -> bool:
         """Tell whether a fix, or one change that it would make, may be made without asking."""
@@ -180,11 +186,17 @@ class Policy:
         return self.mode == "auto" and fix in self._fixes and touches <= self.allow
 
     def look(self, run: Trainee, when: Literal["step", "epoch"], step: int) -> None:
-        """Ask the detectors, act on what they say, and judge the trials that are due."""
-        alarmed = False
-        for detector in self.detectors:
+        """Ask the detectors, act on what they say, and judge the trials that are due.
+
+        Broken off in an answer or a verdict, the next look of the same kind goes on with that one.
+        """
+        begun = self.goes_on_from(when)
+        alarmed = bool(begun.get("alarmed"))
+        for number, detector in enumerate(self.detectors):
             if detector.when not in (when, "both") or detector.code in self.ignore | LOOP_CODES:
                 continue
+            if number < begun.get("number", 0):
+                continue  # it was answered before the look was broken off
             try:
                 finding = detector.check(run.history)
             except NotApplicable:
@@ -192,13 +204,25 @@ class Policy:
             alarmed |= finding is not None and finding.severity > Severity.NOTE and finding.code[0] != "R"
             if finding is None:
                 self._silent.add(detector.code)
-            elif self._is_new(finding):
-                self.answer(finding, run)
-            elif finding.code in self._waiting and wants_race(self, finding, run):
-                treat(self, finding, run)
+                continue
+            with whole_or_not(self, step, {"when": when, "number": number, "alarmed": alarmed}):
+                if self._is_new(finding):
+                    self.answer(finding, run)
+                elif finding.code in self._waiting and wants_race(self, finding, run):
+                    treat(self, finding, run)
         if when == "step":
             self.alarmed = alarmed
-        self._judge(run, step)
+        if self.trials:
+            with whole_or_not(self, step, {"when": when, "number": len(self.detectors), "alarmed": alarmed}):
+                self._judge(run, step)
+
+    def goes_on_from(self, when: str) -> dict[str, Any]:
+        """Return where a look of this kind was broken off, once; empty where none was."""
+        begun = self.broken_off or {}
+        if begun.get("when") != when:
+            return {}
+        self.broken_off = None
+        return begun
 
     def note(self, finding: Finding) -> None:
         """Write a finding down without acting on it."""

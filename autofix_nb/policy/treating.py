@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 from autofix_nb.detectors.learning import is_learning
 from autofix_nb.finding import Finding, Severity
+from autofix_nb.policy.broken_off import whole_or_not
 from autofix_nb.policy.candidates import Candidate, Offers, in_turn
 from autofix_nb.policy.daring import dare_after, is_at_a_dead_end
 from autofix_nb.policy.races import (
@@ -91,20 +92,25 @@ def _is_lost(finding: Finding, run: Any) -> bool:
 def treat_before(policy: "Policy", run: Any) -> None:
     """Before the first step: race what could be done about what the look before training found.
 
-    Only what gains much is taken over: the run has not shown yet that anything ails it.
+    Only what gains much is taken over: the run has not shown yet that anything ails it. Broken off in one of the
+    races, it goes on with that one.
     """
     found = [finding for finding in run.found_before if finding.severity > Severity.NOTE]
     planned = int(run.history.facts.get("planned_steps") or 0)
-    for number in range(RACES_BEFORE):
+    begun = policy.goes_on_from("before").get("number", 0)
+    if begun:
+        found = [finding for finding in found if finding.code not in MENDED_AT_ONCE]
+    for number in range(begun, RACES_BEFORE):
         if policy.mode != "auto" or policy.races.left(run.history) < LEAST_BEFORE:
             return
-        offers = Offers(run=run, may=policy.may, seen=set(policy.races.tried))
-        candidates = offers.against_found(found, again=number > 0)
-        if not candidates:
-            return
-        first = next((one for one in run.found_before if one.code == candidates[0].code), run.found_before[0])
-        if not _race(policy, first, run, candidates, learnt=True, longest=planned // 8):
-            return
+        with whole_or_not(policy, run.step_count, {"when": "before", "number": number}):
+            offers = Offers(run=run, may=policy.may, seen=set(policy.races.tried))
+            candidates = offers.against_found(found, again=number > 0)
+            if not candidates:
+                return
+            first = next((one for one in run.found_before if one.code == candidates[0].code), run.found_before[0])
+            if not _race(policy, first, run, candidates, learnt=True, longest=planned // 8):
+                return
         found = [finding for finding in found if finding.code not in MENDED_AT_ONCE]
 
 

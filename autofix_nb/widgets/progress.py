@@ -16,6 +16,9 @@ BAR_AFTER_SECONDS = 1.0
 """A shorter epoch needs no bar, and a saved notebook no traces of one."""
 
 
+MOST_WORDS = 44
+"""Letters of what is done beside the training; the bar beside it must fit in the line, too."""
+
 NOT_SHOWN = {f"val/{name}" for name in ("rows", "top_share", "majority", "threshold", "f1_at_half", "f1_at_threshold")}
 """Columns of validation that detectors read; the report says what comes of them."""
 
@@ -23,11 +26,20 @@ NOT_SHOWN = {f"val/{name}" for name in ("rows", "top_share", "majority", "thresh
 class Progress(Protocol):
     """What a loop tells whoever watches it."""
 
+    set_aside: int
+    """Samples set aside that were told already, as in a run that goes on."""
+
     def begin(self, epoch: int, epochs: int, batches: int | None, done: int) -> None:
         """Begin an epoch (counted from 1) of so many batches, the first `done` of which were done before."""
 
     def step(self, done: int, loss: Any) -> None:
         """So many batches of the epoch are done."""
+
+    def aside(self, what: str, done: int, of: int | None) -> None:
+        """Something is done beside the training, such as validating: so many of its steps are done.
+
+        What is told next of the training, or said, ends it.
+        """
 
     def epoch(self, row: dict[str, Any], epochs: int) -> None:
         """An epoch is over; `row` is its row of the epoch table."""
@@ -42,8 +54,11 @@ class Progress(Protocol):
 class Silent:
     """`show="none"`."""
 
+    set_aside = 0
+
     def begin(self, epoch: int, epochs: int, batches: int | None, done: int) -> None: ...
     def step(self, done: int, loss: Any) -> None: ...
+    def aside(self, what: str, done: int, of: int | None) -> None: ...
     def epoch(self, row: dict[str, Any], epochs: int) -> None: ...
     def say(self, text: str) -> None: ...
     def close(self, text: str) -> None: ...
@@ -57,14 +72,19 @@ class Text:
         self._bar: tqdm | None = None
         self._about: dict[str, Any] = {}
         self._next = 0.0
-        self._set_aside = 0
+        self._beside: tqdm | None = None
+        self._next_beside = 0.0
+        self._what = ""
+        self.set_aside = 0
 
     def begin(self, epoch: int, epochs: int, batches: int | None, done: int) -> None:
         self._end_bar()
+        self._end_beside()
         self._about = {"desc": f"epoch {epoch}/{epochs}", "total": batches, "initial": done}
         self._next = time.monotonic() + BAR_AFTER_SECONDS
 
     def step(self, done: int, loss: Any) -> None:
+        self._end_beside()
         now = time.monotonic()
         if now < self._next:
             return
@@ -77,8 +97,26 @@ class Text:
         self._bar.set_postfix_str(f"loss {value:.4g}", refresh=False)
         self._bar.update(done - self._bar.n)
 
+    def aside(self, what: str, done: int, of: int | None) -> None:
+        now = time.monotonic()
+        if not self._what:
+            self._next_beside = now + BAR_AFTER_SECONDS
+        if what != self._what:
+            self._close_beside()
+            self._what = what
+        if now < self._next_beside:
+            return
+        self._next_beside = now + LOSS_EVERY_SECONDS
+        if self._beside is None:
+            self._end_bar()  # a notebook cannot show two in plain text
+            desc = what if len(what) <= MOST_WORDS else f"{what[: MOST_WORDS - 1]}…"
+            file = self._file or sys.stdout
+            self._beside = tqdm(leave=False, file=file, unit="step", ncols=88, desc=desc, total=of, initial=done)
+        self._beside.update(done - self._beside.n)
+
     def epoch(self, row: dict[str, Any], epochs: int) -> None:
         self._end_bar()
+        self._end_beside()
         self.say(self._line(row, epochs))
 
     def say(self, text: str) -> None:
@@ -86,6 +124,7 @@ class Text:
 
     def close(self, text: str) -> None:
         self._end_bar()
+        self._end_beside()
         if text:
             self.say(text)
 
@@ -103,10 +142,20 @@ class Text:
             words.append(f"{row['clip_share']:.0%} clipped")
         if row["skipped"]:
             words.append(f"{row['skipped']} batches skipped")
-        if row["quarantined"] != self._set_aside:
-            self._set_aside = row["quarantined"]
+        if row["quarantined"] != self.set_aside:
+            self.set_aside = row["quarantined"]
             words.append(f"{row['quarantined']} set aside")
         return "  ".join(words)
+
+    def _end_beside(self) -> None:
+        if self._what:
+            self._close_beside()
+            self._what = ""
+
+    def _close_beside(self) -> None:
+        if self._beside is not None:
+            self._beside.close()
+            self._beside = None
 
     def _end_bar(self) -> None:
         if self._bar is not None:

@@ -92,9 +92,13 @@ class Notebook:
 def make_questions(show: Any, total: int) -> Questions:
     """Return what `show` asks for: `auto` and `text` show progress, `none` (or False) nothing.
 
+    One that was made already is taken as it is: a training that looks before it begins has a place of its own.
+
     Raises:
         ConfigurationError: for anything else.
     """
+    if isinstance(show, Questions):
+        return show
     if show in ("none", False):
         return Questions(total)
     if show not in ("auto", "text", True):

@@ -1,14 +1,17 @@
 """Resumed from any step of any epoch, a run ends with the very bits of the run that nothing interrupted."""
 
 import itertools
+import os
+import signal
 from dataclasses import dataclass
 from typing import ClassVar
 
 import pytest
 import torch
 from torch.optim import lr_scheduler
-from torch.utils.data import DataLoader, WeightedRandomSampler
+from torch.utils.data import DataLoader, TensorDataset, WeightedRandomSampler
 
+import autofix_nb as af
 from autofix_nb.detectors import Detector
 from autofix_nb.finding import Severity
 from autofix_nb.fixes import FIXES
@@ -34,7 +37,7 @@ from tests.loop.turns import (
 def _often(monkeypatch):
     """Let detectors, snapshots and close looks have their turns in a short run, too."""
     monkeypatch.setattr("autofix_nb.loop.guard.EVERY", 7)
-    monkeypatch.setattr("autofix_nb.loop.guard.SNAPSHOT_STEPS", 7)
+    monkeypatch.setattr("autofix_nb.loop.looks.SNAPSHOT_STEPS", 7)
 
 
 CUTS = {"accumul": (11, 5, 8), "bad": (45, 38)}
@@ -151,7 +154,7 @@ def test_a_race_in_a_run_in_turns_ends_as_in_the_whole_one(tmp_path, fast_report
         options["keep"] = ema
     if not fresh and kind != "optimizer":
         options["scheduler"] = lambda made: (lr_scheduler.ExponentialLR(made, 0.98), "step")
-    whole, parts = both(tmp_path, itertools.repeat(5), **options)
+    whole, parts = both(tmp_path, itertools.cycle((5, 5, 40)), **options)
 
     assert any(entry["kind"] == "race" for entry in whole["journal"])
     assert not differing(whole, parts)
@@ -212,3 +215,72 @@ def test_what_a_recorder_remembers_of_targets_goes_on(tmp_path, fast_reports):
 
     assert len(whole["series"]["chance"][0]) > 8
     assert whole["series"]["chance"] == parts["series"]["chance"]
+
+
+def test_a_rate_that_was_searched_is_that_of_every_turn(tmp_path, fast_reports, monkeypatch):
+    """`lr=None`: the range test is made once, and what it found outlives the process that made it."""
+    monkeypatch.setattr("autofix_nb.loop.before_first.SHARE", 1.0)
+    monkeypatch.setattr("autofix_nb.loop.before_first.FEWEST_STEPS", 5)
+    options = {"optimizer": lambda model: None, "gently": True, "detectors": []}
+    whole, parts = both(tmp_path, itertools.chain((30,), itertools.repeat(5)), **options)
+
+    assert 1 == len([entry for entry in whole["journal"] if entry["kind"] == "range test"])
+    assert not differing(whole, parts)
+
+
+class Seldom(torch.nn.Module):
+    """One output: is it the rare class? The stop button is pressed in one of its training passes."""
+
+    def __init__(self, at):
+        super().__init__()
+        self.body = torch.nn.Linear(turns.FEATURES, 1)
+        torch.nn.init.zeros_(self.body.weight)
+        torch.nn.init.constant_(self.body.bias, -3.0)  # it ranks its rows long before it says "yes" to one
+        self.at, self.passes = at, 0
+
+    def forward(self, inputs):
+        if self.training and torch.is_grad_enabled():
+            self.passes += 1
+            if self.passes == self.at:
+                os.kill(os.getpid(), signal.SIGINT)
+        return self.body(inputs)[:, 0]
+
+
+def seldom(count):
+    """Return inputs and whether they are of the rare class, a sixth of them."""
+    inputs, _ = rows(count)
+    return inputs, (inputs[:, 0] > 1.0).float()
+
+
+def test_a_threshold_that_was_tuned_is_that_of_every_turn(tmp_path, fast_reports):
+    """Chosen at the end of an epoch, it is in force after a resume, and chosen alike in the epochs to come."""
+    loss = torch.nn.functional.binary_cross_entropy_with_logits
+
+    def turn(name):
+        def train(number, at):
+            model = Seldom(at)
+            loader = DataLoader(TensorDataset(*seldom(48)), batch_size=6, shuffle=True)
+            val = DataLoader(TensorDataset(*seldom(400)), batch_size=100)
+            optimizer = torch.optim.SGD(model.parameters(), lr=0.05)
+            options = {"epochs": 5, "seed": 3, "show": "none", "preflight": False, "store": tmp_path}
+            return af.fit(model, loader, val, loss=loss, optimizer=optimizer, name=name, **options)
+
+        return train
+
+    whole = left(in_turns(turn("whole"), iter(())))
+    parts = left(in_turns(turn("parts"), itertools.repeat(13)))
+
+    assert [entry["after"] for entry in whole["journal"] if entry.get("fix") == "tune_threshold"]
+    assert not differing(whole, parts)
+
+
+def test_an_end_that_was_moved_is_that_of_every_turn(tmp_path, fast_reports, monkeypatch):
+    """A winner's steps count for the run: `ends_at` comes earlier, in whichever turn it is reached."""
+    Booked(("settings",), winner=0, steps=5).put(monkeypatch)
+    monkeypatch.setattr("autofix_nb.policy.policy.is_worse", lambda *_: False)
+    options = {"detectors": [Alarm(steps=(7,))], "fixes": set(FIXES) - {"train_longer"}, "gently": True}
+    whole, parts = both(tmp_path, itertools.cycle((3, 40)), **options)
+
+    assert 19 == whole["facts"]["ends_at"] == parts["facts"]["ends_at"]
+    assert [8, 8, 3] == [row["steps"] for row in parts["epochs"]]
+    assert not differing(whole, parts)

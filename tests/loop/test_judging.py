@@ -47,7 +47,11 @@ def guard_of(data, *, loss=functional.cross_entropy, factor=1.0, treatment=None,
         objective.treatment = treatment
     usual = {"goal": "val/loss", "metrics": {}, "higher_is_better": False}
     stepper = SimpleNamespace(autocast=nullcontext)
-    return SimpleNamespace(model=model, objective=objective, stepper=stepper, **usual | fields)
+
+    def heed(done=None):
+        """Nobody asks for the end."""
+
+    return SimpleNamespace(model=model, objective=objective, stepper=stepper, heed=heed, **usual | fields)
 
 
 def score_of(data, **fields):

@@ -13,7 +13,7 @@ from torch.utils.data import DataLoader, IterableDataset, TensorDataset
 
 import autofix_nb as af
 from autofix_nb.fixes import FIXES
-from autofix_nb.loop import racing
+from autofix_nb.loop import side_batches
 from autofix_nb.policy import treating
 from autofix_nb.policy.races import Races
 from tests.cases import Lstm, digits, digits_loaders
@@ -252,7 +252,7 @@ def test_streams_that_are_their_own_iterator_are_left_alone(fit):
     run, _ = trained(fit, train=DataLoader(Own(), batch_size=14), epochs=3, name="own")
 
     assert [20, 20, 20] == [row["steps"] for row in run.history.epochs]
-    assert not racing._can_be_read_beside(DataLoader(Own(), batch_size=14))
+    assert not side_batches._can_be_read_beside(DataLoader(Own(), batch_size=14))
 
 
 def test_a_stream_that_begins_anew_is_raced_on(fit, monkeypatch):

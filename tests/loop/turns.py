@@ -19,7 +19,7 @@ TIMED_SERIES = frozenset({"step_seconds", "load_seconds", "memory_bytes", "resum
 
 TIMED_FIELDS = frozenset({"n", "time", "at", "seconds", "step_seconds", "load_seconds", "memory_bytes"})
 
-OWN_KINDS = frozenset({"start", "save", "resume", "end", "error", "died"})
+OWN_KINDS = frozenset({"start", "save", "resume", "end", "error", "died", "broken off"})
 """Entries of the journal that say how a run was cut into turns, and nothing of the training."""
 
 TIMED_CODES = ("R", "E")

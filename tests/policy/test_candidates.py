@@ -1,12 +1,13 @@
 """What may be done against a finding: only what is allowed, each once, gentlest first, last resorts last."""
 
+from contextlib import suppress
 from types import SimpleNamespace
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from autofix_nb.fixes import FIXES, Change
+from autofix_nb.fixes import FIXES, Change, Fix
 from autofix_nb.policy.candidates import (
     MOST_CANDIDATES,
     MOST_TOGETHER,
@@ -223,3 +224,47 @@ def test_a_candidate_says_the_loss_it_brings():
     both = Candidate(fixes=[*one_of("shuffle").fixes, (SimpleNamespace(), change)])
 
     assert (None, "huber") == (one_of("shuffle").loss, both.loss)
+
+
+class Noting(Fix):
+    """Writes down what is asked of it."""
+
+    name, touches = "noting", "loop"
+
+    def __init__(self, said, name, *, fails=False):
+        self.said, self.called, self.fails = said, name, fails
+
+    def plan(self, finding, run):
+        return None
+
+    def apply(self, change, run):
+        self.said.append(f"apply {self.called}")
+        if self.fails:
+            raise RuntimeError("cannot be done")
+
+    def undo(self, change, run):
+        self.said.append(f"undo {self.called}")
+        if self.fails:
+            raise AttributeError("nothing was kept")
+
+
+@pytest.mark.parametrize(
+    ("failing", "expected"),
+    [
+        pytest.param(None, "apply a, apply b, apply c, undo c, undo b, undo a", id="none"),
+        pytest.param("b", "apply a, apply b, undo b, undo a", id="middle"),
+        pytest.param("a", "apply a, undo a", id="first"),
+    ],
+)
+def test_only_what_was_made_is_taken_back(failing, expected):
+    """A fix that never came to its turn has nothing to take back; one that failed may have."""
+    said = []
+    change = Change(fix="noting", touches="loop", says="notes")
+    one = Candidate(fixes=[(Noting(said, name, fails=name == failing), change) for name in "abc"])
+
+    with suppress(RuntimeError):
+        one.apply(None)
+    one.undo(None)
+    one.undo(None)
+
+    assert expected == ", ".join(said)

@@ -199,3 +199,39 @@ def test_other_ways_to_show_are_refused(show):
     """With the value."""
     with pytest.raises(ConfigurationError, match=f"`show` must be 'auto', 'text' or 'none', got {show!r}"):
         make_progress(show)
+
+
+def test_what_is_done_beside_the_training_has_a_bar_of_its_own(clock):
+    """After a second, in the place of the epoch's; the epoch's comes back with the next step."""
+    file = io.StringIO()
+    shown = Text(file)
+    shown.begin(1, 1, 100, 0)
+    clock.now += BAR_AFTER_SECONDS
+    shown.step(10, 0.5)
+    shown.aside("trying 1 of 2: the rate times 0.1", 0, 60)
+    assert shown._bar is not None, "a moment beside the training needs none"
+    clock.now += BAR_AFTER_SECONDS
+    shown.aside("trying 2 of 2: " + 80 * "x", 30, 60)
+
+    assert (None, 30) == (shown._bar, shown._beside.n)
+    assert "30/60" in file.getvalue()
+    assert "trying 2 of 2" in file.getvalue()
+    assert 80 * "x" not in file.getvalue()
+    clock.now += LOSS_EVERY_SECONDS
+    shown.aside("trying 2 of 2: " + 80 * "x", 40, 60)
+    assert 40 == shown._beside.n
+    shown.step(11, 0.5)
+    assert shown._beside is None
+    clock.now += LOSS_EVERY_SECONDS
+    shown.step(12, 0.5)
+    assert 12 == shown._bar.n
+    shown.close("")
+
+
+def test_a_run_that_goes_on_counts_only_new_samples_set_aside():
+    """What was told in an earlier turn is not told again."""
+    shown = Text()
+    shown.set_aside = 3
+
+    assert "set aside" not in line({"quarantined": 3}, shown=shown)
+    assert "4 set aside" in line({"quarantined": 4}, shown=shown)

@@ -1,0 +1,88 @@
+"""The end of an epoch: its validation, its row in the table, the best so far, the scheduler, the looks at it."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+
+from autofix_nb.data import GuardedLoader, IterableGuard
+from autofix_nb.loop.pulse import Phase
+
+PROBLEMS_SAID = 3
+"""Sentences about validation samples said while it trains; the report has them all."""
+
+
+class EpochEnd:
+    """Mixed into the guard, whose sums of the epoch and validated values it closes."""
+
+    def validate(self, values: Mapping[str, float] | float, problems: Sequence[str] = ()) -> None:
+        """Take note of this epoch's validation: named values, or the loss alone. Names get `val/` before them.
+
+        `problems` are sentences about validation samples that could not be used; each is said once.
+        """
+        if not isinstance(values, Mapping):
+            values = {"loss": float(values)}
+        for problem in dict.fromkeys(problems):
+            if problem not in self.problems:
+                self.problems.append(problem)
+                if len(self.problems) <= PROBLEMS_SAID:
+                    self.progress.say(f"Validation: {problem}.")
+        self._row |= {
+            name if name.startswith("val/") else f"val/{name}": float(value) for name, value in values.items()
+        }
+
+    @contextmanager
+    def validating(self, source: GuardedLoader | IterableGuard) -> Iterator[None]:
+        """Context of a validation. Broken off, its epoch stays open, and the run that goes on validates anew."""
+        before, whole = self.stepper.before.again(), False
+        try:
+            batches = len(source)
+        except TypeError:
+            batches = None
+        with self.hearing():
+            try:
+                with self.aside(Phase.VALIDATION, "validating", batches), self.at_once():
+                    yield
+                whole = True
+            finally:
+                if not whole:
+                    self.epoch_done = False
+                    before.restore()
+
+    def _has_all_its_steps(self) -> bool:
+        """Tell whether a run whose end was moved has come to it, in the middle of its last epoch."""
+        ends_at = self.history.facts.get("ends_at")
+        last = ends_at is not None and self.epoch + 1 >= self.epochs_planned
+        in_mid_epoch = self.position > 0 and not self.window
+        return bool(last) and in_mid_epoch and self.step_count >= ends_at
+
+    def _close_epoch(self) -> None:
+        self.read_back()
+        self.trouble.judge_held()
+        self._hold_the_button()
+        row = {"epoch": self.epoch + 1, "step": self.step_count} | self.sums.row() | self._row
+        row |= {"lr": self.stepper.rate(), "quarantined": len(self.quarantine)}
+        if self.goal in row:
+            row |= {"goal": row[self.goal], "goal_name": self.goal, "higher_is_better": self.higher_is_better}
+        if self.scheduler is not None and not self.each_step:
+            self._step_scheduler(row)  # the user's code: if it raises, this epoch is not closed yet
+        if "goal" in row:
+            row["is_best"] = self.keeper.best.offer(
+                row["goal"], self.epoch + 1, self.higher_is_better, self.model, self.policy.in_force
+            )
+        self.history.add_epoch(row)
+        self.journal.append("epoch", **row)
+        self.sums.clear()
+        self._row = {}
+        self.epoch, self.position = self.epoch + 1, 0
+        self._let_the_button_go()
+        self.looks.after_an_epoch()
+        self.progress.epoch(row, self.epochs_planned)
+        self.keeper.save_if_due(self)
+
+    def _step_scheduler(self, row: dict[str, Any]) -> None:
+        if isinstance(self.scheduler, torch.optim.lr_scheduler.ReduceLROnPlateau):
+            self.scheduler.step(row.get("val/loss", row["loss"]))
+        else:
+            self.scheduler.step()
