@@ -4,6 +4,7 @@ import itertools
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
+import torch
 from torch.utils.data import DataLoader
 
 from autofix_nb.data import GuardedLoader, Plan, structure
@@ -34,7 +35,7 @@ def training_batches(guard: "Guard", count: int) -> Iterator[Any]:
             return
         for batch in itertools.islice(_stream(source, guard.epoch), count):
             if batch.data is not None:
-                yield batch.data
+                yield _sound(batch.data)
         return
     left, epoch, start = count, guard.epoch, guard.position
     while left > 0 and epoch < guard.epoch + 1000:
@@ -44,11 +45,28 @@ def training_batches(guard: "Guard", count: int) -> Iterator[Any]:
                 continue
             loaded = source.fetch(Plan(epoch, position, keys))
             if loaded.data is not None:
-                yield loaded.data
+                yield _sound(loaded.data)
                 came, left = came + 1, left - 1
         if not came and not start:
             return
         epoch, start = epoch + 1, 0
+
+
+def _sound(data: Any) -> Any:
+    """Return a batch without the rows that hold NaN or infinities, as they will be set aside when their turn comes.
+
+    All of them where none would be left: then the model may know what to do with them.
+    """
+    bad = [~torch.isfinite(part) for _, part in structure.tensors(data) if part.is_floating_point() and part.dim()]
+    if not any(bool(part.any()) for part in bad):
+        return data
+    try:
+        count = structure.rows(data)
+        spoilt = [part.reshape(count, -1).any(dim=1) for part in bad if len(part) == count]
+        good = torch.nonzero(~torch.stack(spoilt).any(dim=0)).flatten().tolist() if spoilt else []
+        return structure.take(data, good, count) if good else data
+    except structure.NotSliceable:
+        return data
 
 
 def _can_be_read_beside(stream: Any) -> bool:
