@@ -46,6 +46,7 @@ class LearningRateTooHigh(Detector):
     title: ClassVar = "Learning rate too high, or not learning at all"
     when: ClassVar = "step"
     reads: ClassVar = ("loss", "gain", "mispaired", "chance", "output_spread", "update_ratio", "lr", "grad_norm")
+    shows: ClassVar = (("loss",), ("update_ratio",), ("lr",))
     fixes: ClassVar = (
         "scale_lr",
         "warm_up",
@@ -136,6 +137,7 @@ class LearningRateTooHigh(Detector):
             severity=Severity.CRITICAL,
             measured=level,
             limit=limit,
+            judged="loss",
         )
 
     def _thrown(self, history: History, losses: np.ndarray) -> Finding | None:
@@ -159,6 +161,7 @@ class LearningRateTooHigh(Detector):
             severity=Severity.CRITICAL,
             measured=largest,
             limit=self.thrown_update,
+            judged="update_ratio",
         )
 
     def _not_learning(self, history: History, losses: np.ndarray) -> Finding | None:
@@ -195,6 +198,7 @@ class LearningRateTooHigh(Detector):
             severity=Severity.CRITICAL,
             measured=level,
             limit=floor,
+            judged="loss",
         )
 
     def _near_chance(self, history: History) -> Finding | None:
@@ -226,6 +230,7 @@ class LearningRateTooHigh(Detector):
             severity=Severity.WARNING,
             measured=restless or largest,
             limit=self.restless if restless else self.thrown_update,
+            judged="" if restless else "update_ratio",
         )
 
     def _patience(self, history: History, times: int = 1) -> int:

@@ -40,6 +40,7 @@ class Underfitting(Detector):
     title: ClassVar = "Underfitting"
     when: ClassVar = "step"
     reads: ClassVar = ("loss", "gain", "mispaired", "chance", "train/accuracy")
+    shows: ClassVar = (("loss",), ("train/accuracy",))
     fixes: ClassVar = (
         "regularise",
         "set_dropout",
@@ -127,6 +128,7 @@ class Underfitting(Detector):
             severity=Severity.WARNING if certain else Severity.NOTE,
             measured=level,
             limit=self.close_to_chance * chance,
+            judged="loss",
         )
 
 
