@@ -26,10 +26,13 @@ if TYPE_CHECKING:
 class Report:
     """A run's report: text when printed, HTML in a notebook, a dict for programs."""
 
-    def __init__(self, facts: dict[str, Any], picture: bytes | None) -> None:
+    def __init__(self, facts: dict[str, Any], picture: bytes | None, samples: dict[str, bytes] | None = None) -> None:
         self.facts = facts
         self.picture = picture
         """A PNG, or None where nothing was recorded."""
+
+        self.samples = samples or {}
+        """PNGs of samples set aside, by the names of their files in the run's `quarantine` folder."""
 
     def to_dict(self) -> dict[str, Any]:
         """Return everything that the report says, as plain values."""
@@ -41,7 +44,7 @@ class Report:
 
     def to_html(self) -> str:
         """Return one self-contained HTML page."""
-        return reporting.to_page(self.facts, self.picture)
+        return reporting.to_page(self.facts, self.picture, self.samples)
 
     def __str__(self) -> str:
         return reporting.to_text(self.facts)
@@ -49,7 +52,10 @@ class Report:
     __repr__ = __str__
 
     def _repr_html_(self) -> str:
-        return reporting.to_html(self.facts, self.picture)
+        return reporting.to_html(self.facts, self.picture, self.samples)
+
+    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
+        return {"text/plain": str(self), "text/html": self._repr_html_()}
 
 
 class Run:
@@ -132,7 +138,10 @@ class Run:
         """Return what happened, with a picture: print it, or let the notebook show it."""
         facts = self._facts()
         resumed = [entry["step"] for entry in self.journal.entries("resume")]
-        return Report(facts, reporting.to_png(self.history, self.findings, resumed))
+        changed = [change["step"] for change in facts["changes"] if change["step"] and change["fix"] != "quarantine"]
+        saved = [entry["step"] for entry in self.journal.lasting() if entry["kind"] == "save"]
+        samples = {one.picture: self.quarantine.picture(one) for one in self.quarantine if one.picture}
+        return Report(facts, reporting.to_png(self.history, self.findings, resumed, changed, saved), samples)
 
     def headline(self) -> str:
         """Return how it went, in a line."""

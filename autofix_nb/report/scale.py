@@ -4,6 +4,10 @@ from dataclasses import dataclass
 from math import ceil, floor, isfinite, log10
 
 
+LARGEST_POWER = 300.0
+"""Power of ten, up and down, beyond which a log scale ends: there the numbers of the computer end too."""
+
+
 def number(value: float) -> str:
     """Return a number as short as it can be read: `0.25`, `1,500`, `3e-05`."""
     if value and (abs(value) < 1e-3 or abs(value) >= 1e6):
@@ -27,11 +31,16 @@ class Scale:
     def padded(cls, low: float, high: float, start: float, stop: float, *, log: bool) -> "Scale":
         """Leave a little room at both ends."""
         if log:
-            low, high = log10(low), log10(high)
+            low, high = max(log10(low), -LARGEST_POWER), min(log10(high), LARGEST_POWER)
         room = 0.06 * (high - low) or 0.06 * abs(high) or 0.5
         # Half of both, as the difference of the largest numbers is more than the largest number.
         room = room if isfinite(room) else 0.0
-        return cls(low - room, high + room, start, stop, log)
+        low, high = low - room, high + room
+        return (
+            cls(max(low, -LARGEST_POWER), min(high, LARGEST_POWER), start, stop, log)
+            if log
+            else cls(low, high, start, stop)
+        )
 
     def __call__(self, value: float) -> float:
         value = log10(value) if self.log else value

@@ -13,7 +13,7 @@ import numpy as np
 from autofix_nb.report.scale import Scale, number
 from autofix_nb.report.thinning import thinned
 
-WIDTH, HEIGHT = 420, 170
+WIDTH, HEIGHT = 400, 165
 """Size of a plot in its own units; on the page it is as wide as there is room."""
 
 LEFT, RIGHT, TOP, BOTTOM = 52, 10, 24, 30
