@@ -2,10 +2,10 @@
 
 from dataclasses import dataclass
 from math import ceil, floor, isfinite, log10
+from typing import Any
 
-
-LARGEST_POWER = 300.0
-"""Power of ten, up and down, beyond which a log scale ends: there the numbers of the computer end too."""
+LOG_RANGE = (1e-300, 1e300)
+"""Numbers that have a place on a log scale: beyond, there is no room for the marks around them."""
 
 
 def number(value: float) -> str:
@@ -13,6 +13,11 @@ def number(value: float) -> str:
     if value and (abs(value) < 1e-3 or abs(value) >= 1e6):
         return f"{value:.3g}"
     return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.4g}"
+
+
+def on_log(values: Any) -> Any:
+    """Tell whether a number, or each of an array, has a place on a log scale."""
+    return (values > LOG_RANGE[0]) & (values < LOG_RANGE[1])
 
 
 @dataclass(frozen=True)
@@ -31,16 +36,11 @@ class Scale:
     def padded(cls, low: float, high: float, start: float, stop: float, *, log: bool) -> "Scale":
         """Leave a little room at both ends."""
         if log:
-            low, high = max(log10(low), -LARGEST_POWER), min(log10(high), LARGEST_POWER)
+            low, high = log10(low), log10(high)
         room = 0.06 * (high - low) or 0.06 * abs(high) or 0.5
         # Half of both, as the difference of the largest numbers is more than the largest number.
         room = room if isfinite(room) else 0.0
-        low, high = low - room, high + room
-        return (
-            cls(max(low, -LARGEST_POWER), min(high, LARGEST_POWER), start, stop, log)
-            if log
-            else cls(low, high, start, stop)
-        )
+        return cls(low - room, high + room, start, stop, log)
 
     def __call__(self, value: float) -> float:
         value = log10(value) if self.log else value

@@ -10,7 +10,7 @@ from math import isfinite
 
 import numpy as np
 
-from autofix_nb.report.scale import Scale, number
+from autofix_nb.report.scale import Scale, number, on_log
 from autofix_nb.report.thinning import thinned
 
 WIDTH, HEIGHT = 400, 165
@@ -80,10 +80,10 @@ def to_svg(plot: Plot, *, width: int = WIDTH, height: int = HEIGHT, points: int 
     if not drawn:
         return ""
     values = np.concatenate([one[2] for one in drawn])
-    log = _is_log(values) if plot.log is None else plot.log and bool((values > 0).any())
+    log = _is_log(values) if plot.log is None else plot.log and bool(on_log(values).any())
     if log:
-        values = values[values > 0]
-    limit = plot.limit if plot.limit is not None and isfinite(plot.limit) and (plot.limit > 0 or not log) else None
+        values = values[on_log(values)]
+    limit = plot.limit if plot.limit is not None and isfinite(plot.limit) and (not log or on_log(plot.limit)) else None
     across = plot.span or (min(one[1][0] for one in drawn), max(one[1][-1] for one in drawn))
     x = Scale(float(across[0]), float(across[1]), LEFT, width - RIGHT)
     low, high = float(values.min()), float(values.max())
@@ -122,7 +122,7 @@ def _within(line: Line, span: tuple[float, float] | None) -> tuple[np.ndarray, n
 
 def _is_log(values: np.ndarray) -> bool:
     low, high = float(values.min()), float(values.max())
-    return low > 0 and high / LOG_FROM > low
+    return bool(on_log(low) and on_log(high)) and high / LOG_FROM > low
 
 
 def _axes(x: Scale, y: Scale, width: int, height: int) -> list[str]:
@@ -145,7 +145,7 @@ def _curves(drawn: Drawn, x: Scale, y: Scale, *, log: bool) -> list[str]:
     parts = []
     for line, steps, values in drawn:
         pairs = zip(steps, values, strict=True)
-        points = [(x(float(at)), y(float(value))) for at, value in pairs if value > 0 or not log]
+        points = [(x(float(at)), y(float(value))) for at, value in pairs if not log or on_log(value)]
         if not points:
             continue
         kind = "afx-raw" if line.faint else "afx-line"
