@@ -107,10 +107,12 @@ def _around(steps: np.ndarray, values: np.ndarray, at: int) -> tuple[np.ndarray,
 
 def _lines(name: str, steps: np.ndarray, values: np.ndarray) -> list[Plain]:
     """Return a curve; one of many points with its smoothed form, and one of yes and no in that form alone."""
-    if len(values) < SMOOTHED_FROM:
+    is_share = bool(np.isin(values, (0.0, 1.0)).all())
+    # What mostly stays as it is, as a rate does, has no noise to be smoothed.
+    is_steady = not is_share and 2 * np.count_nonzero(np.diff(values)) < len(values)
+    if len(values) < SMOOTHED_FROM or is_steady:
         return [_line(name, steps, values)]
     smooth = _line(name, steps, smoothed(values, max(5, len(values) // 20)))
-    is_share = bool(np.isin(values, (0.0, 1.0)).all())
     return [smooth] if is_share else [_line(name, steps, values, faint=True), smooth]
 
 

@@ -22,7 +22,7 @@ LONGEST = 700
 """Characters of a sentence that are shown."""
 
 SHOWN_OPEN = 2
-"""Warnings and worse whose folds are open from the start."""
+"""Warnings and worse, met while training, whose folds are open from the start."""
 
 
 def found(findings: list[Plain], goal: str) -> list[str]:
@@ -33,7 +33,8 @@ def found(findings: list[Plain], goal: str) -> list[str]:
     is_open = 0
     for finding in findings[:MOST_DETAILED]:
         body = _behind(finding, goal)
-        opens = bool(body) and finding["severity"] != "note" and is_open < SHOWN_OPEN
+        was_met = bool(finding["plots"] or finding["races"] or finding["changes"])
+        opens = was_met and finding["severity"] != "note" and is_open < SHOWN_OPEN
         is_open += opens
         kind = finding["severity"] if finding["severity"] in ("critical", "warning") else "note"
         parts.append(

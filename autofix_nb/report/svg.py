@@ -187,7 +187,7 @@ def _marks(marks: Sequence[Mark], x: Scale, width: int, height: int) -> list[str
             parts.append(
                 f'<text class="{words}" x="{place:.1f}" y="{TOP + 9}" text-anchor="{anchor}">{escape(mark.word)}</text>'
             )
-            taken = begin + room
+            taken = begin + room + 4
     return parts
 
 

@@ -63,7 +63,8 @@ class Explorer:
             value=0, min=0, max=50, description="smooth", continuous_update=False, layout=widgets.Layout(width="280px")
         )
         self.log = widgets.Checkbox(value=False, description="log scale", indent=False)
-        self.zoom = widgets.Dropdown(options=_places(run), description="zoom to", layout=wide)
+        self._places = _places(run)
+        self.zoom = widgets.Dropdown(options=list(self._places), description="zoom to", layout=wide)
         self.other = widgets.Dropdown(
             options=[NONE, *self._others], value=chosen or NONE, description="beside", layout=wide
         )
@@ -119,9 +120,10 @@ class Explorer:
         for colour, (run, label) in enumerate(runs, start=1):
             steps, values = series_of(run.history, name)
             title = _title(run.history, name) + label
-            if self.smooth.value and len(values) > 2:
+            width = 1 + self.smooth.value * len(values) // 200
+            if width > 1:
                 lines.append(Line(name=title, steps=steps, values=values, faint=True, colour=colour))
-                values = smoothed(values, 1 + self.smooth.value * max(1, len(values) // 200))
+                values = smoothed(values, width)
             lines.append(Line(name=title, steps=steps, values=values, colour=colour))
         marks = [
             Mark(step=one.step, word=one.code, says=f"{one.code} {one.title}: {one.says}")
@@ -133,7 +135,7 @@ class Explorer:
             lines=lines,
             marks=marks,
             log=True if self.log.value else None,
-            span=self.zoom.value,
+            span=self._places[self.zoom.value] or _span([one.history for one, _ in runs]),
         )
         return to_svg(plot, width=WIDTH, height=HEIGHT, points=POINTS)
 
@@ -156,7 +158,7 @@ class Explorer:
 
 
 def names_of(history: Any) -> list[str]:
-    """Return the signals, and the columns of numbers of the epoch table, that can be drawn."""
+    """Return the signals, and the columns of numbers of the epoch table, that can be drawn; the usual ones first."""
     columns: dict[str, None] = {}
     for row in history.epochs:
         columns |= dict.fromkeys(
@@ -164,17 +166,24 @@ def names_of(history: Any) -> list[str]:
             for name, value in row.items()
             if isinstance(value, int | float) and not isinstance(value, bool) and name not in ("epoch", "step", "steps")
         )
-    return list(dict.fromkeys([*history.names(), *columns]))
+    names = dict.fromkeys([*history.names(), *columns])
+    return [*(name for name in FIRST_CHOICE if name in names), *(name for name in names if name not in FIRST_CHOICE)]
 
 
-def _places(run: Any) -> list[tuple[str, tuple[float, float] | None]]:
-    """Return what can be zoomed to: all of it, and each thing found."""
-    places: list[tuple[str, tuple[float, float] | None]] = [(WHOLE, None)]
+def _places(run: Any) -> dict[str, tuple[float, float] | None]:
+    """Return what can be zoomed to, with its first and last step: all of it (None), and each thing found."""
+    places: dict[str, tuple[float, float] | None] = {WHOLE: None}
     for finding in run.findings:
         if finding.step > 0:
             span = (float(max(0, finding.step - AROUND)), float(finding.step + AROUND))
-            places.append((f"step {finding.step}: {finding.code} {finding.title}", span))
-    return list(dict(places).items())
+            places[f"step {finding.step}: {finding.code} {finding.title}"] = span
+    return places
+
+
+def _span(histories: list[Any]) -> tuple[float, float] | None:
+    """Return the first and the last step of some runs, so that all plots have the same axis."""
+    lasts = [float(history.step("loss")) for history in histories if history.count("loss")]
+    return (0.0, max(lasts)) if lasts and max(lasts) > 0 else None
 
 
 def _title(history: Any, name: str) -> str:
