@@ -26,10 +26,26 @@ def thinned(steps: np.ndarray, values: np.ndarray, most: int) -> tuple[np.ndarra
     return steps[kept], values[kept]
 
 
+WIDE = 30.0
+"""Ratio of the largest to the smallest of positive values from which their logarithms are smoothed: else a few large
+ones at the beginning would hide what comes after them, on the log scale where such values are drawn."""
+
+
 def smoothed(values: np.ndarray, width: int) -> np.ndarray:
-    """Return the mean of the newest `width` finite values at each point, fewer at the beginning; shape (points,)."""
+    """Return the mean of the newest `width` finite values at each point, fewer at the beginning; shape (points,).
+
+    Of positive values that lie far apart (see `WIDE`) it is the geometric mean.
+    """
     if width <= 1 or len(values) < 2:
         return values
+    finite = values[np.isfinite(values)]
+    if len(finite) and finite.min() > 0 and finite.max() / WIDE > finite.min():
+        with np.errstate(all="ignore"):
+            return np.exp(_mean(np.log(values), width))
+    return _mean(values, width)
+
+
+def _mean(values: np.ndarray, width: int) -> np.ndarray:
     there = np.isfinite(values)
     total = np.cumsum(np.where(there, values, 0.0))
     count = np.cumsum(there)

@@ -45,9 +45,10 @@ def test_a_spike_in_a_million_stays():
         ([1.0, math.nan, 5.0], 3, [1.0, 1.0, 3.0]),
         ([1.0, 2.0], 9, [1.0, 1.5]),
         ([], 3, []),
+        ([1.0, 10_000.0, 1.0], 2, [1.0, 100.0, 100.0]),
     ],
-    ids=["two", "none", "nan-left-out", "wider-than-the-series", "empty"],
+    ids=["two", "none", "nan-left-out", "wider-than-the-series", "empty", "far-apart"],
 )
 def test_smoothing_is_the_mean_of_the_newest(values, width, expected):
     """Fewer at the beginning."""
-    assert expected == smoothed(np.array(values), width).tolist()
+    assert smoothed(np.array(values), width).tolist() == pytest.approx(expected)
