@@ -33,7 +33,7 @@ def found(findings: list[Plain], goal: str) -> list[str]:
     is_open = 0
     for finding in findings[:MOST_DETAILED]:
         body = _behind(finding, goal)
-        was_met = bool(finding["plots"] or finding["races"] or finding["changes"])
+        was_met = not finding["before"] and bool(finding["plots"] or finding["races"] or finding["changes"])
         opens = was_met and finding["severity"] != "note" and is_open < SHOWN_OPEN
         is_open += opens
         kind = finding["severity"] if finding["severity"] in ("critical", "warning") else "note"
