@@ -4,8 +4,8 @@ from dataclasses import dataclass
 from math import ceil, floor, isfinite, log10
 from typing import Any
 
-LOG_RANGE = (1e-300, 1e300)
-"""Numbers that have a place on a log scale: beyond, there is no room for the marks around them."""
+LOG_RANGE = (1e-150, 1e150)
+"""Numbers that have a place on a log scale: with the room around them they stay within what a computer counts with."""
 
 
 def number(value: float) -> str:
