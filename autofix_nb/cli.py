@@ -1,8 +1,9 @@
-"""The command `autofix-nb`: `diagnose` looks at the environment, or at a whole training, before it begins."""
+"""The command `autofix-nb`: `diagnose` looks before a training begins; `report` and `runs` tell what came of it."""
 
 import argparse
 import importlib
 import importlib.util
+import json
 import os
 import sys
 import traceback
@@ -12,8 +13,11 @@ from pathlib import Path
 from typing import Any
 
 from autofix_nb.errors import AutofixError, ConfigurationError
+from autofix_nb.journal import plain
 from autofix_nb.preflight import Preflight, preflight
 from autofix_nb.report.preflight import to_text
+from autofix_nb.run import open_run
+from autofix_nb.runs import runs as list_runs
 
 USAGE_ERROR = 3
 """Exit status when there was nothing to look at: 1 and 2 say what a look has found."""
@@ -43,6 +47,8 @@ class _Parser(argparse.ArgumentParser):
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command and return its exit status."""
     chosen = _parser().parse_args(arguments)
+    if chosen.command != "diagnose":
+        return _afterwards(chosen)
     try:
         _check_page(chosen.html)
         # What the user's code prints is no JSON.
@@ -56,7 +62,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if chosen.json:
         print(report.to_json())
     else:
-        _print(report)
+        _print(str(report), to_text(report.facts, ascii=True))
     return report.exit_status
 
 
@@ -79,7 +85,38 @@ def _parser() -> argparse.ArgumentParser:
     diagnose.add_argument("--device", default="auto", help="`auto`, `cpu`, `cuda`, `mps`")
     diagnose.add_argument("--json", action="store_true", help="print JSON and nothing else")
     diagnose.add_argument("--html", metavar="FILE", help="write the report as one HTML page too")
+    report = commands.add_parser(
+        "report", help="tell what happened in a run", description="Tells what happened in a run."
+    )
+    report.add_argument("folder", metavar="FOLDER", help="the folder of a run, such as runs/leaves")
+    form = report.add_mutually_exclusive_group()
+    form.add_argument("--text", action="store_true", help="print it as text (what it does anyway)")
+    form.add_argument("--json", action="store_true", help="print JSON and nothing else")
+    form.add_argument("--html", metavar="FILE", help="write it as one HTML page, and print one line")
+    runs = commands.add_parser("runs", help="list the runs of a store", description="Lists the runs of a store.")
+    runs.add_argument("store", nargs="?", metavar="STORE", help="a folder (./runs), `drive`, or an address")
+    runs.add_argument("--json", action="store_true", help="print JSON and nothing else")
     return parser
+
+
+def _afterwards(chosen: argparse.Namespace) -> int:
+    """Tell of runs that are there; 0 when there was something to tell."""
+    try:
+        if chosen.command == "runs":
+            found = list_runs(chosen.store)
+            _print(json.dumps(plain(found.to_dicts()), indent=2) if chosen.json else repr(found))
+            return 0
+        _check_page(chosen.html)
+        report = open_run(chosen.folder).report()
+        if chosen.html:
+            _write(chosen.html, report.to_html())
+            _print(f"{report.facts['health']['says']} The report is in {chosen.html}.")
+        else:
+            _print(report.to_json() if chosen.json else str(report))
+    except AutofixError as error:
+        print(f"autofix-nb: {error}", file=sys.stderr)
+        return USAGE_ERROR
+    return 0
 
 
 def _check_page(file: str | None) -> None:
@@ -174,14 +211,13 @@ def _module(where: str) -> Any:
         raise ConfigurationError(f"`{where}` cannot be imported: {type(error).__name__}: {error}") from error
 
 
-def _print(report: Preflight) -> None:
-    """Print also where the terminal's encoding knows no check marks."""
+def _print(text: str, simple: str | None = None) -> None:
+    """Print also where the terminal's encoding knows no check marks; `simple` is the same without them."""
     encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
-    text = str(report)
     try:
         text.encode(encoding)
     except UnicodeEncodeError:
-        text = to_text(report.facts, ascii=True)
+        text = (text if simple is None else simple).encode(encoding, errors="replace").decode(encoding)
     print(text)
 
 

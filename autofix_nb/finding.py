@@ -43,6 +43,10 @@ class Finding:
     evidence: tuple[str, ...] = ()
     """Lines to look closer: numbers, places, how it was measured. Checks before training fill them in."""
 
+    judged: str = ""
+    """Name of the signal in whose unit `measured` and `limit` are, so that a plot of it may have the limit; empty where
+    they are a count, or a ratio of their own."""
+
     to_type: str = ""
     """Code that mends it, ready to be typed into a cell; empty where there is none."""
 

@@ -3,6 +3,7 @@
 import json
 import zipfile
 import zlib
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,39 +18,11 @@ from autofix_nb.errors import StoreError
 from autofix_nb.finding import Finding
 from autofix_nb.fixes import Change
 from autofix_nb.history import History
-from autofix_nb.journal import Journal, plain
+from autofix_nb.journal import Journal
+from autofix_nb.report import Report
 
 if TYPE_CHECKING:
     import pandas
-
-
-class Report:
-    """A run's report: text when printed, HTML in a notebook, a dict for programs."""
-
-    def __init__(self, facts: dict[str, Any], picture: bytes | None) -> None:
-        self.facts = facts
-        self.picture = picture
-        """A PNG, or None where nothing was recorded."""
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return everything that the report says, as plain values."""
-        return self.facts
-
-    def to_json(self) -> str:
-        """Return the same as JSON; NaN and infinities are text."""
-        return json.dumps(plain(self.facts), indent=2, ensure_ascii=False, allow_nan=False)
-
-    def to_html(self) -> str:
-        """Return one self-contained HTML page."""
-        return reporting.to_page(self.facts, self.picture)
-
-    def __str__(self) -> str:
-        return reporting.to_text(self.facts)
-
-    __repr__ = __str__
-
-    def _repr_html_(self) -> str:
-        return reporting.to_html(self.facts, self.picture)
 
 
 class Run:
@@ -142,7 +115,32 @@ class Run:
         """Return what happened, with a picture: print it, or let the notebook show it."""
         facts = self._facts()
         resumed = [entry["step"] for entry in self.journal.entries("resume")]
-        return Report(facts, reporting.to_png(self.history, self.findings, resumed))
+        changed = [change["step"] for change in facts["changes"] if change["step"] and change["fix"] != "quarantine"]
+        saved = [entry["step"] for entry in self.journal.lasting() if entry["kind"] == "save"]
+        samples = {one.picture: self.quarantine.picture(one) for one in self.quarantine if one.picture}
+        return Report(facts, reporting.to_png(self.history, self.findings, resumed, changed, saved), samples)
+
+    def explore(self, other: "Run | str | Path | None" = None) -> Any:
+        """Return widgets to look closer: signals, zoom, another run beside this one, samples set aside.
+
+        `other` is a run, or its folder; those in the same store can be chosen too.
+
+        Raises:
+            ImportError: when ipywidgets is not installed.
+            StoreError: when `other` is not the folder of a run.
+        """
+        from autofix_nb.widgets.explore import Explorer  # those who look closer pay for it
+
+        around = sorted(
+            path.parent for path in self.folder.parent.glob("*/journal.jsonl") if path.parent != self.folder
+        )
+        others: dict[str, Any] = {folder.name: partial(open_run, folder) for folder in around}
+        chosen = None
+        if other is not None:
+            beside = other if isinstance(other, Run) else open_run(other)
+            chosen = beside.folder.name
+            others = {chosen: lambda: beside} | {name: read for name, read in others.items() if name != chosen}
+        return Explorer(self, others, chosen).view
 
     def headline(self) -> str:
         """Return how it went, in a line."""

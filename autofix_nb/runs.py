@@ -12,7 +12,7 @@ from typing import Any, overload
 from autofix_nb.checkpoints.stores import home_of
 from autofix_nb.errors import StoreError
 from autofix_nb.loop.lease import Holder, read_lease
-from autofix_nb.report.html import STYLE
+from autofix_nb.report.style import STYLE
 from autofix_nb.run import Run, open_run
 
 HEADS = ("run", "state", "epoch", "best", "age", "size", "where")

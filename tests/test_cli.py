@@ -1,5 +1,6 @@
 """`autofix-nb diagnose`: exit statuses, JSON, and words instead of tracebacks of ours."""
 
+import io
 import json
 import subprocess
 import sys
@@ -9,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from autofix_nb import cli
+from autofix_nb.journal import Journal
 
 ROOT = Path(__file__).resolve().parent.parent
 SETUP = """
@@ -202,3 +204,77 @@ def test_a_terminal_without_check_marks_still_prints(setup_file):
 
     assert ended.returncode == 0, ended.stderr
     assert ended.stdout.decode("ascii").strip()
+
+
+@pytest.fixture
+def store(tmp_path):
+    """Return a store with one run in it, as a short training left it."""
+    folder = tmp_path / "runs" / "leaves"
+    folder.mkdir(parents=True)
+    journal = Journal(folder / "journal.jsonl")
+    journal.append("start", epochs=1, seed=0)
+    journal.append("end", status="finished", step=3)
+    (folder / "run.json").write_text('{"name": "leaves"}')
+    (folder / "summary.json").write_text('{"status": "finished", "steps": 3, "seconds": 1.5}')
+    return folder.parent
+
+
+def test_report_tells_what_happened(store, capsys):
+    """As text, with the verdict first."""
+    assert 0 == cli.main(["report", str(store / "leaves")])
+    assert capsys.readouterr().out.startswith("It ran well.\nleaves: finished after 0 epochs, 3 steps, 1.5 s.\n")
+
+
+def test_report_as_json_is_json_alone(store, capsys):
+    """For programs."""
+    assert 0 == cli.main(["report", str(store / "leaves"), "--json"])
+    assert "leaves" == json.loads(capsys.readouterr().out)["name"]
+
+
+def test_report_as_a_page(store, tmp_path, capsys):
+    """One line says where it is."""
+    page = tmp_path / "page.html"
+
+    assert 0 == cli.main(["report", str(store / "leaves"), "--html", str(page)])
+    assert page.read_text(encoding="utf-8").startswith("<!doctype html>")
+    assert f"It ran well. The report is in {page}.\n" == capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        pytest.param(["report", "nowhere"], "is not that of a run", id="no-run"),
+        pytest.param(
+            ["report", "nowhere", "--html", "no/such/folder.html"], "wanted a file in a folder", id="no-place"
+        ),
+        pytest.param(["runs", "file"], "`store`", id="a-file-is-no-store"),
+    ],
+)
+def test_what_cannot_be_told_is_an_error_in_words(arguments, said, tmp_path, monkeypatch, capsys):
+    """No traceback, and the exit status for nothing to look at."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "file").write_text("x")
+
+    assert cli.USAGE_ERROR == cli.main(arguments)
+    assert said in capsys.readouterr().err
+
+
+def test_runs_are_listed(store, capsys):
+    """As a table, or as JSON."""
+    assert 0 == cli.main(["runs", str(store)])
+    table = capsys.readouterr().out
+    assert 0 == cli.main(["runs", str(store), "--json"])
+
+    assert "leaves" in table
+    assert ["leaves"] == [row["name"] for row in json.loads(capsys.readouterr().out)]
+
+
+def test_a_terminal_that_knows_few_characters_gets_the_text(store, monkeypatch):
+    """A run's name may be in any language; no error hides the report."""
+    (store / "leaves" / "run.json").write_text('{"name": "Bl\\u00e4tter \\u2713"}', encoding="utf-8")
+    shown = io.TextIOWrapper(io.BytesIO(), encoding="ascii")
+    monkeypatch.setattr("sys.stdout", shown)
+
+    assert 0 == cli.main(["report", str(store / "leaves")])
+    shown.flush()
+    assert b"Bl?tter ?: finished" in shown.buffer.getvalue()

@@ -17,6 +17,7 @@ from typing import Any
 import torch
 from torch.utils.data import Subset, TensorDataset, default_collate
 
+from autofix_nb.data.pictures import small_png
 from autofix_nb.data.seeding import LoadingRandomness, set_streams, streams
 from autofix_nb.data.structure import map_tensors
 
@@ -66,6 +67,9 @@ class Fault:
     trace: str = ""
     error: Exception | None = field(default=None, compare=False, repr=False)
     """The exception itself where it could be carried over from a worker."""
+
+    picture: bytes = field(default=b"", compare=False, repr=False)
+    """A small PNG of the sample, where it could be had and is a picture."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -218,10 +222,10 @@ class Fetcher:
         faults = {}
         for row, said in errors.items():
             if signatures[row] == usual:
-                faults[row] = _fault(indices[row], "does not collate", said)
+                faults[row] = _fault(indices[row], "does not collate", said, sample=samples[row])
             else:
                 reason = f"is {_describe(signatures[row])}, usual is {_describe(usual)}"
-                faults[row] = _fault(indices[row], "odd shape", said, reason)
+                faults[row] = _fault(indices[row], "odd shape", said, reason, sample=samples[row])
         return faults
 
     def _collate_error(self, samples: list[Any]) -> Exception | None:
@@ -311,9 +315,9 @@ def describe_error(error: BaseException) -> tuple[str, str]:
     return line[:500], "".join(traceback.format_exception(error))
 
 
-def _fault(index: Any, kind: str, error: Exception | None, reason: str | None = None) -> Fault:
+def _fault(index: Any, kind: str, error: Exception | None, reason: str | None = None, *, sample: Any = None) -> Fault:
     said, trace = describe_error(error) if error is not None else ("", "")
-    return Fault(index, kind, reason or said, trace, _portable(error))
+    return Fault(index, kind, reason or said, trace, _portable(error), small_png(sample))
 
 
 def _portable(error: Exception | None) -> Exception | None:

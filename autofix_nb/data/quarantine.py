@@ -1,5 +1,9 @@
-"""Samples set aside: index, reason, traceback, and where in the run it happened. One JSON line each."""
+"""Samples set aside: index, reason, traceback, and where in the run it happened. One JSON line each.
 
+The first pictures among them are kept too, small, each in a file beside that of the lines.
+"""
+
+import hashlib
 import json
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
@@ -8,6 +12,12 @@ from typing import Any
 
 from autofix_nb.data.fetch import Fault
 from autofix_nb.journal import plain
+
+MOST_PICTURES = 50
+"""Pictures kept of a run, the first ones."""
+
+LARGEST_PICTURE = 40_000
+"""Bytes of a picture at most: a file that is larger is none of ours."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,6 +37,9 @@ class Quarantined:
 
     position: int
     """Batch of that epoch, counted from 0."""
+
+    picture: str = ""
+    """Name of the PNG in the quarantine's folder; empty where there is none."""
 
     def __str__(self) -> str:
         return f"sample {self.index} ({self.kind}): {self.reason}"
@@ -65,10 +78,22 @@ class Quarantine:
             trace=fault.trace,
             epoch=epoch,
             position=position,
+            picture=self._keep(key, fault.picture),
         )
         self._samples[key] = sample
         self._write(asdict(sample))
         return sample
+
+    def picture(self, sample: Quarantined) -> bytes:
+        """Return the picture of a sample as a PNG; nothing where none was kept, or its file is gone."""
+        # A name from a file may be any: only one beside the file itself is opened.
+        if self._path is None or not sample.picture or Path(sample.picture).name != sample.picture:
+            return b""
+        try:
+            png = (self._path.parent / sample.picture).read_bytes()
+        except (OSError, ValueError):
+            return b""
+        return png if png.startswith(b"\x89PNG") and len(png) <= LARGEST_PICTURE else b""
 
     def release(self, index: Any) -> None:
         """Take one sample back into the training; the file gets a line that says so."""
@@ -106,6 +131,19 @@ class Quarantine:
     def restore(self, state: list[dict[str, Any]]) -> None:
         """Put back the list that `state` returned; samples found since then are forgotten."""
         self._samples = {key_of(plain_sample["index"]): Quarantined(**plain_sample) for plain_sample in state}
+
+    def _keep(self, key: Any, png: bytes) -> str:
+        """Write a picture and return the name of its file; nothing where there is none, or enough are kept."""
+        kept = sum(bool(sample.picture) for sample in self._samples.values())
+        if self._path is None or not png or len(png) > LARGEST_PICTURE or kept >= MOST_PICTURES:
+            return ""
+        name = key if isinstance(key, int) else hashlib.sha256(key.encode(errors="replace")).hexdigest()[:16]
+        try:
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+            (self._path.parent / f"sample-{name}.png").write_bytes(png)
+        except OSError:
+            return ""  # a full disk: the reason is kept all the same
+        return f"sample-{name}.png"
 
     def _write(self, values: dict[str, Any]) -> None:
         """Append one line to the file."""

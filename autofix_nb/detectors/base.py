@@ -27,6 +27,10 @@ class Detector(ABC):
     reads: ClassVar[tuple[str, ...]]
     """Signals or columns of the epoch table that it needs; the first one dates the finding."""
 
+    shows: ClassVar[tuple[tuple[str, ...], ...]] = ()
+    """What makes the finding plain to the eye: for each plot, the signals or columns in it. `{where}` in a name stands
+    for each place that a finding names. Empty where there is nothing to see."""
+
     fixes: ClassVar[tuple[str, ...]]
     """Names of the fixes worth trying, gentlest first."""
 
@@ -63,6 +67,7 @@ class Detector(ABC):
         severity: Severity,
         measured: float = nan,
         limit: float = nan,
+        judged: str = "",
         where: tuple[str, ...] = (),
         step: int | None = None,
         fixes: tuple[str, ...] | None = None,
@@ -75,6 +80,7 @@ class Detector(ABC):
             step=history.step(self.reads[0]) if step is None else step,
             measured=measured,
             limit=limit,
+            judged=judged,
             says=says,
             where=where,
             fixes=self.fixes if fixes is None else fixes,

@@ -27,6 +27,7 @@ class DeadUnits(Detector):
     title: ClassVar = "Dead units"
     when: ClassVar = "step"
     reads: ClassVar = ("loss",)
+    shows: ClassVar = (("dead/{where}",), ("loss",))
     fixes: ClassVar = ("swap_activations", "reinitialise", "insert_norm", "scale_lr")
     why: ClassVar = (
         "A unit that gives the same for every row tells the next layer nothing, and no gradient goes through it that "
@@ -84,6 +85,7 @@ class DeadUnits(Detector):
             severity=severity,
             measured=worst,
             limit=self.share,
+            judged=f"dead/{dead[0]}",
             where=tuple(dead),
             fixes=() if learns else self._fixes(history),
         )

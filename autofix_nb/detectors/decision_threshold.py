@@ -27,6 +27,7 @@ class DecisionThreshold(Detector):
     title: ClassVar = "The best decision threshold is not 0.5"
     when: ClassVar = "epoch"
     reads: ClassVar = ("val/threshold", "val/f1_at_threshold", "val/f1_at_half")
+    shows: ClassVar = (("val/f1_at_threshold", "val/f1_at_half"), ("val/threshold",))
     fixes: ClassVar = ("tune_threshold",)
     why: ClassVar = (
         "A model that is unsure of a rare class seldom gives it more than 0.5, and still ranks its rows well. Another "

@@ -27,6 +27,7 @@ class EasyExamples(Detector):
     title: ClassVar = "Easy examples drown the hard ones"
     when: ClassVar = "step"
     reads: ClassVar = ("easy_share", "easy_pull", "loss")
+    shows: ClassVar = (("easy_pull", "easy_share"), ("loss",))
     fixes: ClassVar = ("mask_easy", "class_weights")
     why: ClassVar = (
         "Nearly every example is answered surely already, and what is left of their loss still decides where the "
@@ -85,6 +86,7 @@ class EasyExamples(Detector):
             severity=Severity.WARNING,
             measured=pull,
             limit=self.pull,
+            judged="easy_pull",
             where=tuple(f"class {one}" for one, _, _ in drowned),
         )
 

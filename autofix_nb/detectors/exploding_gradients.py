@@ -27,6 +27,7 @@ class ExplodingGradients(Detector):
     title: ClassVar = "Exploding gradients"
     when: ClassVar = "step"
     reads: ClassVar = ("grad_norm", "loss")
+    shows: ClassVar = (("grad_norm",), ("loss",))
     fixes: ClassVar = (
         "clip_gradients",
         "scale_lr",
@@ -97,6 +98,7 @@ class ExplodingGradients(Detector):
             severity=Severity.CRITICAL,
             measured=norm,
             limit=self.severe,
+            judged="grad_norm",
             where=history.worst("grad_norm/"),
         )
 
@@ -115,5 +117,6 @@ class ExplodingGradients(Detector):
             severity=Severity.CRITICAL if norm > self.severe else Severity.WARNING,
             measured=norm,
             limit=limit,
+            judged="grad_norm",
             where=history.worst("grad_norm/"),
         )

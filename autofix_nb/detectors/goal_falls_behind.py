@@ -29,6 +29,7 @@ class GoalFallsBehind(Detector):
     title: ClassVar = "The loss falls, the goal does not"
     when: ClassVar = "epoch"
     reads: ClassVar = ("goal", "val/loss", "loss")
+    shows: ClassVar = (("goal",), ("loss", "val/loss"))
     fixes: ClassVar = ("class_weights", "mend_loss", "tune_threshold", "rebalance_losses")
     why: ClassVar = (
         "A falling loss looks like success. Where the goal stays at what one and the same answer for every row gives, "
@@ -83,6 +84,7 @@ class GoalFallsBehind(Detector):
             severity=Severity.NOTE if self._is_no_worry(goals, limit) else Severity.WARNING,
             measured=shown,
             limit=limit,
+            judged="goal",
             step=goals.rows[-1]["step"],
         )
 

@@ -46,6 +46,7 @@ class LearningRateTooHigh(Detector):
     title: ClassVar = "Learning rate too high, or not learning at all"
     when: ClassVar = "step"
     reads: ClassVar = ("loss", "gain", "mispaired", "chance", "output_spread", "update_ratio", "lr", "grad_norm")
+    shows: ClassVar = (("loss",), ("update_ratio",), ("lr",))
     fixes: ClassVar = (
         "scale_lr",
         "warm_up",
@@ -144,6 +145,7 @@ class LearningRateTooHigh(Detector):
             severity=Severity.CRITICAL,
             measured=level,
             limit=limit,
+            judged="loss",
         )
 
     def _thrown(self, history: History, losses: np.ndarray) -> Finding | None:
@@ -167,6 +169,7 @@ class LearningRateTooHigh(Detector):
             severity=Severity.CRITICAL,
             measured=largest,
             limit=self.thrown_update,
+            judged="update_ratio",
         )
 
     def _not_learning(self, history: History, losses: np.ndarray) -> Finding | None:
@@ -206,6 +209,7 @@ class LearningRateTooHigh(Detector):
             severity=Severity.CRITICAL,
             measured=level,
             limit=floor,
+            judged="loss",
         )
 
     def _near_chance(self, history: History) -> Finding | None:
@@ -237,6 +241,7 @@ class LearningRateTooHigh(Detector):
             severity=Severity.WARNING,
             measured=restless or largest,
             limit=self.restless if restless else self.thrown_update,
+            judged="" if restless else "update_ratio",
         )
 
     def _worse_than_constant(self, history: History) -> Finding | None:

@@ -33,6 +33,7 @@ class LearningRateTooLow(Detector):
     title: ClassVar = "Learning rate too low"
     when: ClassVar = "step"
     reads: ClassVar = ("loss", "update_ratio", "lr", "gain", "mispaired")
+    shows: ClassVar = (("loss",), ("lr",), ("update_ratio",))
     fixes: ClassVar = ("scale_lr", "swap_optimizer", "hold_lr")
     why: ClassVar = "The run ends close to where it began: the time it took is lost."
     how: ClassVar = (

@@ -30,6 +30,7 @@ class LossSpike(Detector):
     title: ClassVar = "Loss spike"
     when: ClassVar = "step"
     reads: ClassVar = ("loss", "lr")
+    shows: ClassVar = (("loss",), ("grad_norm",))
     fixes: ClassVar = ("rollback", "clip_gradients", "scale_lr")
     why: ClassVar = "One step can undo an hour of training; what comes after it starts from worse weights."
     how: ClassVar = (
@@ -96,6 +97,7 @@ class LossSpike(Detector):
             severity=severity,
             measured=peak,
             limit=limit,
+            judged="loss",
             fixes=self.fixes if severity > Severity.NOTE else (),
         )
 

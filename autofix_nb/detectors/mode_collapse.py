@@ -25,6 +25,7 @@ class ModeCollapse(Detector):
     title: ClassVar = "Mode collapse"
     when: ClassVar = "step"
     reads: ClassVar = ("top_share", "share/0", "target_share/0", "gain", "chance")
+    shows: ClassVar = (("top_share",), ("share/{where}", "target_share/{where}"))
     fixes: ClassVar = ("class_weights", "scale_lr", "reinitialise", "swap_activations", "swap_optimizer")
     why: ClassVar = "The other classes are lost, however good the accuracy looks where one class has most rows."
     how: ClassVar = (
@@ -98,6 +99,7 @@ class ModeCollapse(Detector):
             severity=severity,
             measured=share,
             limit=self.collapsed,
+            judged=f"share/{name}" if name else "top_share",
             where=(name,) if name else (),
         )
 

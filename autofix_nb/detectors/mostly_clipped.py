@@ -27,6 +27,7 @@ class MostlyClipped(Detector):
     title: ClassVar = "Clipping most of the steps"
     when: ClassVar = "step"
     reads: ClassVar = ("clipped", "lr")
+    shows: ClassVar = (("clipped",), ("grad_norm",))
     fixes: ClassVar = ("scale_lr", "swap_optimizer")
     why: ClassVar = (
         "A gradient that is always clipped only gives the direction. With plain gradient descent the steps are then "
@@ -68,6 +69,7 @@ class MostlyClipped(Detector):
             severity=Severity.WARNING if sure else Severity.NOTE,
             measured=share,
             limit=limit,
+            judged="clipped",
             fixes=None if sure else (),
         )
 

@@ -21,6 +21,7 @@ class NonFinite(Detector):
     title: ClassVar = "NaN or Inf"
     when: ClassVar = "step"
     reads: ClassVar = ("loss", "grad_norm")
+    shows: ClassVar = (("loss",), ("grad_norm",))
     fixes: ClassVar = ("quarantine", "skip_batch", "rollback", "scale_lr")
     why: ClassVar = "One step with such a number makes every weight NaN, and nothing that follows can be saved."
     how: ClassVar = (

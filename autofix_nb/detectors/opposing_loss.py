@@ -27,6 +27,7 @@ class OpposingLoss(Detector):
     title: ClassVar = "A loss term works against the goal"
     when: ClassVar = "epoch"
     reads: ClassVar = ("goal", "loss")
+    shows: ClassVar = (("part_cosine/{where}",), ("loss/{where}",), ("goal",))
     fixes: ClassVar = ("rebalance_losses",)
     why: ClassVar = (
         "The weights go where the sum of the parts falls. A part that pulls the other way, with a weight too large or "
@@ -88,6 +89,7 @@ class OpposingLoss(Detector):
             severity=Severity.WARNING,
             measured=cosines[worst],
             limit=self.cosine,
+            judged=f"part_cosine/{worst}",
             where=(worst,),
             step=goals.rows[-1]["step"],
         )

@@ -28,6 +28,7 @@ class Overfitting(Detector):
     title: ClassVar = "Overfitting"
     when: ClassVar = "epoch"
     reads: ClassVar = ("goal", "loss")
+    shows: ClassVar = (("goal",), ("loss", "val/loss"))
     fixes: ClassVar = ("regularise", "set_dropout", "early_stop")
     why: ClassVar = (
         "The model learns its training samples by heart: it becomes better on them and worse on new ones. More "
@@ -72,6 +73,7 @@ class Overfitting(Detector):
                 severity=Severity.WARNING,
                 measured=sign * now,
                 limit=sign * (best - limit),
+                judged="goal",
                 step=goals.rows[-1]["step"],
             )
         return None if goals.is_loss else self._too_sure(history, goals, training)
@@ -126,6 +128,7 @@ class Overfitting(Detector):
             severity=Severity.NOTE,
             measured=-now,
             limit=limit - best,
+            judged="val/loss",
             step=goals.rows[-1]["step"],
             fixes=(),
         )

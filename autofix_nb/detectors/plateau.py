@@ -34,6 +34,7 @@ class Plateau(Detector):
     title: ClassVar = "Plateau"
     when: ClassVar = "both"
     reads: ClassVar = ("goal", "higher_is_better", "loss", "chance", "update_ratio")
+    shows: ClassVar = (("goal",), ("loss",), ("update_ratio",))
     fixes: ClassVar = ("decay_lr", "scale_lr", "swap_optimizer", "early_stop")
     why: ClassVar = "Further epochs bring nothing as things are: either the run is done, or it is stuck."
     how: ClassVar = (
@@ -118,6 +119,7 @@ class Plateau(Detector):
             severity=Severity.WARNING,
             measured=thrown,
             limit=self.thrown / steps**0.5,
+            judged="update_ratio",
             step=history.step("loss"),
             fixes=tuple(name for name in self.fixes if name != "early_stop"),  # it is stuck, not done
         )

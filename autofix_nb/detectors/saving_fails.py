@@ -23,6 +23,7 @@ class SavingFails(Detector):
     title: ClassVar = "Saving fails"
     when: ClassVar = "step"
     reads: ClassVar = ("save_failed", "saved_seconds_ago", "mirror_failed", "mirrored_seconds_ago")
+    shows: ClassVar = (("saved_seconds_ago", "mirrored_seconds_ago"), ("save_failed", "mirror_failed"))
     fixes: ClassVar = ()
     why: ClassVar = (
         "If the kernel dies now, all steps since the last save are lost. Free some space, or mount the Drive."
@@ -57,6 +58,7 @@ class SavingFails(Detector):
                 severity=Severity.NOTE if well_again else Severity.WARNING,
                 measured=failed,
                 limit=0,
+                judged=counts,
                 step=history.step(counts),
             )
         if known and ago > self.late_seconds:
@@ -66,6 +68,7 @@ class SavingFails(Detector):
                 severity=Severity.WARNING,
                 measured=ago,
                 limit=self.late_seconds,
+                judged=waits,
                 step=history.step(waits),
             )
         return None

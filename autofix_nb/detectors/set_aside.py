@@ -16,6 +16,7 @@ class SetAside(Detector):
     title: ClassVar = "Samples set aside"
     when: ClassVar = "step"
     reads: ClassVar = ("quarantined_share", "quarantined")
+    shows: ClassVar = (("quarantined_share",),)
     fixes: ClassVar = ("early_stop",)
     why: ClassVar = "The model learns from what is left: when much is left out, that is another data set."
     how: ClassVar = "The samples that could not be loaded or used are counted, as a share of the training data."
@@ -45,5 +46,6 @@ class SetAside(Detector):
             severity=severity,
             measured=share,
             limit=limit,
+            judged="quarantined_share",
             fixes=self.fixes if severity == Severity.CRITICAL else (),
         )

@@ -24,6 +24,7 @@ class StarvedByLoader(Detector):
     title: ClassVar = "The loader starves the model"
     when: ClassVar = "step"
     reads: ClassVar = ("load_seconds", "step_seconds")
+    shows: ClassVar = (("load_seconds", "step_seconds"),)
     fixes: ClassVar = ()
     why: ClassVar = "More than half of the time goes by in waiting: the same training could be done in half of it."
     how: ClassVar = "Median seconds that a step waits for its batch, against the median seconds that it trains on it."
@@ -47,4 +48,5 @@ class StarvedByLoader(Detector):
             severity=Severity.NOTE,
             measured=waits,
             limit=max(self.seconds, steps),
+            judged="load_seconds",
         )

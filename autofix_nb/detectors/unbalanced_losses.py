@@ -28,6 +28,7 @@ class UnbalancedLosses(Detector):
     title: ClassVar = "Loss components out of balance"
     when: ClassVar = "step"
     reads: ClassVar = ("loss",)
+    shows: ClassVar = (("loss/{where}",), ("part_norm/{where}",))
     fixes: ClassVar = ("rebalance_losses",)
     why: ClassVar = (
         "A step goes where the largest gradient points. What a much smaller part of the loss asks for is not heard, "

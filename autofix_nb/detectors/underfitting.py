@@ -42,6 +42,7 @@ class Underfitting(Detector):
     title: ClassVar = "Underfitting"
     when: ClassVar = "step"
     reads: ClassVar = ("loss", "gain", "mispaired", "chance", "train/accuracy")
+    shows: ClassVar = (("loss",), ("train/accuracy",))
     fixes: ClassVar = (
         "regularise",
         "set_dropout",
@@ -134,6 +135,7 @@ class Underfitting(Detector):
             severity=Severity.WARNING if certain else Severity.NOTE,
             measured=level,
             limit=limit * chance,
+            judged="loss",
         )
 
 

@@ -29,6 +29,7 @@ class UntrainedComponent(Detector):
     title: ClassVar = "A component does not train"
     when: ClassVar = "step"
     reads: ClassVar = ("update_ratio", "lr")
+    shows: ClassVar = (("update_ratio",), ("loss",))
     fixes: ClassVar = ("join_optimizer", "unfreeze")
     why: ClassVar = (
         "A part that does not train keeps the weights that it was drawn with. The rest works around it, and nothing "

@@ -33,6 +33,7 @@ class VanishingGradients(Detector):
     title: ClassVar = "Vanishing gradients"
     when: ClassVar = "step"
     reads: ClassVar = ("grad_norm", "loss")
+    shows: ClassVar = (("grad_norm", "grad_norm/{where}"), ("loss",))
     fixes: ClassVar = ("swap_activations", "insert_norm", "reinitialise", "swap_optimizer")
     why: ClassVar = (
         "The first layers get no usable signal from the loss. They stay as they were drawn, and all that comes after "
@@ -143,6 +144,7 @@ class VanishingGradients(Detector):
             measured=measured,
             limit=limit,
             where=where,
+            judged="" if where else "grad_norm",
         )
 
     def _comes_to_life(self, history: History, name: str) -> bool:

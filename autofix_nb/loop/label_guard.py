@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from autofix_nb.data import Batch, Fault
+from autofix_nb.data.pictures import row_png
 from autofix_nb.errors import DataError
 from autofix_nb.objective import split_batch
 from autofix_nb.objective.tasks import takes_class_ids
@@ -40,7 +41,10 @@ def leave_out_bad_labels(guard: "Guard", batch: Batch) -> bool:
             f"`train`: {said[0]} (wanted 0 to {classes - 1}) in batch {batch.position} of epoch {batch.epoch}. On the "
             "GPU it would have made every later call fail; labels must count from 0, or the model needs more outputs"
         )
-    faults = [Fault(batch.indices[row], "raises", text) for row, text in zip(rows, said, strict=True)]
+    faults = [
+        Fault(batch.indices[row], "raises", text, picture=row_png(batch.data, row))
+        for row, text in zip(rows, said, strict=True)
+    ]
     guard.suspects = faults
     guard.policy.act(guard.sample_finding(faults), guard, ["quarantine"])
     guard.suspects = []

@@ -69,7 +69,7 @@ class Treatable:
         if candidate.fresh:
             self.history.facts["lineage_from"] = self.step_count - steps
             # What the budget does not cover of the steps that were for nothing is missing at the end.
-            short = max(0, -(self.extra_steps_left + steps))
+            short = max(0, -(self.extra_steps_left + steps)) if racing.counts_for_the_run(self) else 0
             self._end_at(self.step_count - steps + int(self.history.facts.get("planned_steps") or 0) - short)
             steps += short
         elif racing.counts_for_the_run(self):

@@ -16,6 +16,7 @@ import torch
 from autofix_nb.checkpoints import WeightsOnLoan, portable
 from autofix_nb.data import Batch, Fault, structure
 from autofix_nb.data.fetch import describe_error
+from autofix_nb.data.pictures import row_png
 from autofix_nb.detectors.non_finite import NonFinite
 from autofix_nb.errors import DataError, StoreError, TrainingFailed
 from autofix_nb.finding import Finding, Severity
@@ -440,9 +441,10 @@ class Trouble:
         )
         error = attempt.error
         if error is None:
-            return Fault(index, "non-finite", self._where(batch, objective, [row]))
+            where = self._where(batch, objective, [row])
+            return Fault(index, "non-finite", where, picture=row_png(batch.data, row))
         reason, trace = describe_error(error)
-        return Fault(index, "raises", f"in the forward pass, {reason}", trace)
+        return Fault(index, "raises", f"in the forward pass, {reason}", trace, picture=row_png(batch.data, row))
 
     def _where(self, batch: Batch, objective: Objective, rows: list[int]) -> str:
         """Return where the first bad number arises for these rows (all of them when none is named)."""

@@ -250,6 +250,8 @@ def _is_affordable(policy: "Policy", run: Any) -> bool:
     """Tell whether beginning again leaves steps to try something with, and most of the run to train."""
     left, gone = policy.races.left(run.history), wasted(run.history, run.step_count)
     planned = float(run.history.facts.get("planned_steps") or 0)
+    if getattr(run, "scheduler", None) is not None:  # a schedule that is cut off never comes down
+        return left - gone >= 2 * LEAST_STEPS
     return left // 2 >= LEAST_STEPS and gone <= MOST_GONE * planned
 
 

@@ -13,10 +13,16 @@ from autofix_nb.finding import Finding
 from autofix_nb.history import History
 from autofix_nb.journal import Entry, Journal
 from autofix_nb.report.changed import KEPT, PREPARED, WATCHED, changes_of
+from autofix_nb.report.evidence_plot import plots_of
+from autofix_nb.report.health import health
 from autofix_nb.report.sentences import sentences
+from autofix_nb.report.timeline import timeline
 from autofix_nb.report.tried import races_of
 
 Plain = dict[str, Any]
+
+MOST_PLOTTED = 12
+"""Findings with plots, the first ones."""
 
 MOST_SAMPLES = 200
 """Quarantined samples listed one by one; the rest is counted."""
@@ -64,6 +70,7 @@ def build(
             "kinds": dict(Counter(sample.kind for sample in quarantine)),
             "list": [
                 {"index": one.index, "kind": one.kind, "reason": one.reason, "epoch": one.epoch + 1}
+                | ({"picture": one.picture} if one.picture else {})
                 for one in list(quarantine)[:MOST_SAMPLES]
             ],
         },
@@ -73,7 +80,10 @@ def build(
         "settings": {name: settings[name] for name in ("seed", "autofix", "allow", "ignore") if name in settings},
         "table": [dict(row) for row in history.epochs],
         "problems": list(ending.get("problems", [])),
+        "timeline": timeline(entries),
     }
+    _add_plots(report["findings"], history)
+    report["health"] = health(report)
     report["threshold"] = _threshold(report)
     report["sentences"] = sentences(report)
     report["headline"] = " ".join(report["sentences"])
@@ -99,6 +109,7 @@ def _with_answers(
         group["races"] = [race for race in races if race["code"] == code] if own else []
         done = [one for one in changes if one["code"] == code and one["verdict"] != PREPARED] if own else []
         helped = [one["step"] or 0 for one in done if one["verdict"] in (KEPT, WATCHED)]
+        group["changes"] = done
         group["in_vain"] = None
         if own and code in gave_up and gave_up[code] > max(helped, default=-1):
             lost = [race for race in group["races"] if not race["won"]]
@@ -106,6 +117,13 @@ def _with_answers(
             guesses = [race["guess"] for race in lost if race["guess"]]
             group["in_vain"] = {"tried": tried, "guess": guesses[-1] if guesses else ""}
     return groups
+
+
+def _add_plots(groups: list[Plain], history: History) -> None:
+    """Add the evidence, as plain values to be drawn."""
+    for place, group in enumerate(groups):
+        shown = place < MOST_PLOTTED and not group["before"] and group["first_step"] > 0
+        group["plots"] = plots_of(group, history, group["changes"]) if shown else []
 
 
 def _of_this_run(journal: Journal) -> list[Entry]:

@@ -12,6 +12,9 @@ Plain = dict[str, Any]
 PREPARED = "before training"
 """Verdict of a change made before training: nothing was trained without it to compare with."""
 
+MOST_NAMED = 500
+"""Samples set aside that are named in the code that leaves them out; of more, the run has the list."""
+
 KEPT, WATCHED = "kept", "still watched"
 
 
@@ -56,10 +59,11 @@ def _set_aside(entries: Sequence[Entry]) -> Plain:
     # Each once: a sample may stand in the journal twice.
     samples = {str(sample): sample for entry in entries for sample in entry.get("after", {}).get("samples", [])}
     shown = sorted(samples.values(), key=lambda sample: (isinstance(sample, str), sample))
+    named = f"set({shown})" if len(shown) <= MOST_NAMED else "set(run.quarantine.indices())"
     first = entries[0] | {
         "code": ", ".join(sorted({entry["code"] for entry in entries})),
         "says": f"{len(samples)} sample{'' if len(samples) == 1 else 's'} set aside; the rest of the batches went on",
-        "permanent": f"bad = set({shown})\nkept = [i for i in range(len(data)) if i not in bad]\n"
+        "permanent": f"bad = {named}\nkept = [i for i in range(len(data)) if i not in bad]\n"
         "data = torch.utils.data.Subset(data, kept)",
     }
     return _change(first, KEPT)

@@ -10,7 +10,7 @@ MOST_LISTED = 8
 
 def to_text(report: dict[str, Any]) -> str:
     """Return the report in as few lines as say everything that matters."""
-    lines = [*report["sentences"], *report["told"]]
+    lines = [report["health"]["says"], *report["sentences"], *report["told"]]
     if report["findings"]:
         lines += ["", "Found"]
         for finding in report["findings"]:

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from autofix_nb.data.fetch import Fault
-from autofix_nb.data.quarantine import Quarantine, Quarantined, key_of
+from autofix_nb.data.quarantine import MOST_PICTURES, Quarantine, Quarantined, key_of
 
 
 def fault(index, reason="ValueError: broken", **more):
@@ -155,3 +155,67 @@ def test_a_sample_released_is_not_read_back(tmp_path):
     quarantine.add(fault("a"), epoch=1, position=0)
 
     assert [2, "a"] == quarantine.indices() == Quarantine(path).indices()
+
+
+PNG = b"\x89PNG and so on"
+
+
+def with_picture(index, png=PNG):
+    return Fault(index, "non-finite", "input holds NaN", picture=png)
+
+
+@pytest.mark.parametrize("index", [3, "../a/b.png", -1, (1, "x")], ids=repr)
+def test_a_picture_is_kept_beside_the_lines(tmp_path, index):
+    """Also after a restart, under a name that leads nowhere else; the line names it."""
+    quarantine = Quarantine(tmp_path / "quarantine" / "samples.jsonl")
+    sample = quarantine.add(with_picture(index), epoch=0, position=0)
+    again = Quarantine(tmp_path / "quarantine" / "samples.jsonl")
+
+    assert PNG == quarantine.picture(sample) == again.picture(next(iter(again)))
+    assert {"samples.jsonl", sample.picture} == {path.name for path in tmp_path.rglob("*.*")}
+
+
+def test_the_first_pictures_are_kept(tmp_path):
+    """The samples are all listed."""
+    quarantine = Quarantine(tmp_path / "q.jsonl")
+    for index in range(MOST_PICTURES + 5):
+        quarantine.add(with_picture(index), epoch=0, position=0)
+
+    assert MOST_PICTURES == len(list(tmp_path.glob("*.png")))
+    assert MOST_PICTURES + 5 == len(quarantine)
+    assert b"" == quarantine.picture(list(quarantine)[-1])
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        pytest.param("sample-3.png", None, id="gone"),
+        pytest.param("sample-3.png", b"GIF", id="another-kind"),
+        pytest.param("../secret.png", PNG, id="elsewhere"),
+        pytest.param("a\0b", None, id="no-name"),
+        pytest.param("sample-3.png", PNG + bytes(1_000_000), id="too-large"),
+    ],
+)
+def test_a_file_that_is_no_picture_of_ours_is_not_shown(tmp_path, name, content):
+    """The list may come from another machine, or another hand."""
+    folder = tmp_path / "quarantine"
+    folder.mkdir()
+    if content is not None:
+        (folder / name).write_bytes(content)
+    sample = Quarantined(index=3, kind="raises", reason="", epoch=0, position=0, picture=name)
+
+    assert b"" == Quarantine(folder / "samples.jsonl").picture(sample)
+
+
+def test_a_disk_that_takes_no_picture_takes_no_sample_away(tmp_path, monkeypatch):
+    """The reason is worth more."""
+
+    def refuse(*_):
+        raise OSError(errno.ENOSPC, "no space left on device")
+
+    monkeypatch.setattr(pathlib.Path, "write_bytes", refuse)
+    quarantine = Quarantine(tmp_path / "q.jsonl")
+    sample = quarantine.add(with_picture(3), epoch=0, position=0)
+
+    assert "" == sample.picture
+    assert [3] == Quarantine(tmp_path / "q.jsonl").indices()

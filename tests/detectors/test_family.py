@@ -20,6 +20,7 @@ from autofix_nb.detectors import DETECTORS, NotApplicable
 from autofix_nb.finding import Finding
 from autofix_nb.fixes import FIXES
 from autofix_nb.history import History
+from autofix_nb.report.evidence_plot import draw, plots_of
 from tests.cases import digits_loaders, mlp
 from tests.runs import epochs, history
 
@@ -226,6 +227,18 @@ def test_fires_on_its_own_sick_run_and_leaves_it_alone(detector):
     assert finding.step == (run.step(detector.reads[0]) if detector.reads[0] in run else run.epochs[-1]["step"])
     assert str(finding) == str(Finding.from_dict(json.loads(json.dumps(finding.to_dict()))))
     assert not finding.says.endswith(".")
+
+
+@every
+def test_what_makes_it_plain_is_recorded(detector):
+    """Each has plots to show, but for those whose event is all there is; the limit belongs to a curve in them."""
+    finding = detector().check(sick(detector))
+    facts = finding.to_dict() | {"first_step": finding.step, "where": list(finding.where)}
+    plots = plots_of(facts, sick(detector), [])
+
+    assert (detector.code not in ("R01", "R05")) == bool(plots)
+    assert all(draw(plot).startswith("<svg") for plot in plots)
+    assert not finding.judged or 1 == sum(plot["limit"] == finding.limit for plot in plots)
 
 
 @every

@@ -4,6 +4,8 @@ import re
 from html.parser import HTMLParser
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from autofix_nb.data import Quarantine
 from autofix_nb.report import to_html, to_page
@@ -12,8 +14,9 @@ from tests.runs import epochs, fault, finding, report
 
 EVIL = "<script>alert('x')</script>\"'>&<img src=x onerror=alert(1)>"
 VOID = {"meta", "img", "br"}
+DRAWN = {"svg", "path", "line", "text"}
 OURS = {"html", "head", "meta", "title", "body", "style", "div", "p", "h3", "ul", "li", "table", "tr", "th", "td"}
-OURS |= {"details", "summary", "pre", "img", "code"}
+OURS |= {"details", "summary", "pre", "img", "code", "span", "b", "figure", "figcaption", "br"} | DRAWN
 
 
 class Tags(HTMLParser):
@@ -41,8 +44,10 @@ def eventful(word):
     samples.add(fault(word, kind=word, reason=word), epoch=0, position=0)
     rows = epochs([0.5])
     rows.epochs[0] |= {"goal_name": word, "loss": word}
+    for step in range(100, 160):
+        rows.record(step, **{"loss": 1.0 + step % 7, f"dead/{word}": step / 160, word: 1.0})
     return report(
-        settings={"name": word, "told": [word], "environment": {word: word}},
+        settings={"name": word, "told": [word], "environment": {word: {word: [word]}}, "ignore": [word], "seed": word},
         status="stopped",
         history=rows,
         journal=journal(
@@ -55,7 +60,11 @@ def eventful(word):
             ("suggestion", {"code": word, "fix": word, "says": word}),
         ),
         quarantine=samples,
-        findings=[finding(code=word, title=word, says=word, where=(word,), evidence=(word,))],
+        findings=[
+            finding(code=word, title=word, says=word, where=(word,), evidence=(word,), to_type=word),
+            finding(code="G07", title=word, says=word, where=(word,), judged=f"dead/{word}", limit=0.5, step=120),
+            finding(code="L07", title=word, says=word, step=10),
+        ],
         ending={"why": word, "problems": [word], "steps": 1, "seconds": 1},
     )
 
@@ -70,6 +79,115 @@ def test_nothing_from_outside_becomes_a_tag_or_an_attribute(make):
     assert set(evil.tags) <= OURS
     assert [] == evil.open
     assert EVIL not in make(eventful(EVIL), b"png")
+    assert {"svg", "path", "text"} <= set(evil.tags)
+
+
+PIECES = [
+    "<",
+    ">",
+    '"',
+    "'",
+    "&",
+    "/",
+    "script",
+    "img onerror=x ",
+    "<!--",
+    "]]>",
+    "&lt;",
+    "\n",
+    "\0",
+    "\u202e",
+    "\ud800",
+    "{",
+    "}",
+]
+
+
+@given(st.lists(st.sampled_from(PIECES) | st.text(max_size=3), max_size=12).map("".join))
+@settings(max_examples=20, deadline=None)
+def test_no_text_at_all_becomes_a_tag_or_an_attribute(word):
+    """Whatever it is made of, also in the plots and in the sentences that are made from several words."""
+    made, harmless = (Tags(to_page(eventful(f"w{one}"), b"png")) for one in (word, ""))
+
+    assert harmless.tags == made.tags
+    assert harmless.attributes == made.attributes
+
+
+def test_a_run_with_500_findings_stays_small():
+    """The first ones in full, some in a line, the rest counted; with the longest texts and many epochs."""
+    run = epochs([0.5] * 3000)
+    for step in range(5000):
+        run.record(step, loss=1.0 + step % 13, grad_norm=2.0)
+    many = [finding(says=f"{number} {'x' * 5000}", step=number, judged="grad_norm") for number in range(500)]
+    entries = [change(step=number, says="y" * 3000) for number in range(500)]
+    page = to_page(report(history=run, findings=many, journal=journal(*entries)))
+
+    assert len(page.encode()) < 1_000_000
+    assert "and 440 more in journal.jsonl" in page
+    assert "and 2,800 more in history.jsonl" in page
+    assert [] == Tags(page).open
+
+
+def test_pictures_of_samples_are_shown_within_bounds():
+    """The first ones, each with its index and its reason; what has no picture is in the list alone."""
+    samples = {f"sample-{number}.png": bytes([number]) * 3000 for number in range(60)}
+    made = report(quarantine=quarantine(*range(60)))
+    for one in made["quarantine"]["list"][1:]:
+        one["picture"] = f"sample-{one['index']}.png"
+    text = to_html(made, None, samples)
+
+    assert 24 == text.count("<figure")
+    assert "sample 0 (raises)" not in text
+    assert 1 == text.count('<figure title="sample 1 (raises): ValueError: broken">')
+    assert len(text) < 200_000
+
+
+@pytest.mark.parametrize(
+    ("fields", "state", "says"),
+    [
+        pytest.param({}, "well", "It ran well.", id="well"),
+        pytest.param({"status": "running"}, "well", "It runs well.", id="running"),
+        pytest.param({"status": "failed"}, "failed", "It ended with an error", id="failed"),
+        pytest.param({"findings": [finding()]}, "look", "It needs a look: G01 Exploding gradients.", id="open"),
+        pytest.param(
+            {"findings": [finding()], "journal": journal(change(), outcome("kept"))},
+            "helped",
+            "It needed help and got it: 1 change against G01 is kept.",
+            id="kept",
+        ),
+        pytest.param(
+            {"findings": [finding()], "journal": journal(change(), outcome("undone"))},
+            "look",
+            "It needs a look",
+            id="undone",
+        ),
+        pytest.param(
+            {"findings": [finding()], "journal": journal(race(("scale_lr", 1.9, False)), in_vain())},
+            "look",
+            "Something is wrong that nothing tried could mend: G01",
+            id="in-vain",
+        ),
+        pytest.param({"quarantine": quarantine(7)}, "helped", "It ran well; 1 sample was set aside.", id="aside"),
+        pytest.param(
+            {
+                "quarantine": quarantine(7),
+                "findings": [finding(step=0, code="D07", title="Missing values", where=("sample 7",))],
+            },
+            "helped",
+            "It ran well; 1 sample was set aside.",
+            id="found-before-and-set-aside",
+        ),
+        pytest.param({"ending": {"problems": ["x"]}}, "look", "It ran well; on the way", id="problems"),
+    ],
+)
+def test_the_verdict_comes_first(fields, state, says):
+    """One plain sentence, in a class by which it has its colour."""
+    made = report(**fields)
+    text = to_html(made).partition('<div class="afx afx-report">')[2]
+
+    assert state == made["health"]["state"]
+    assert says in made["health"]["says"]
+    assert text.strip().startswith(f'<p class="afx-head afx-is-{state}">')
 
 
 def test_each_word_is_there_to_be_read():
@@ -106,7 +224,7 @@ def test_many_samples_are_folded_away(count, is_open, more):
 
     assert is_open == ("<details open>" in text)
     assert (f"and {more} more" in text) == bool(more)
-    assert f"{count} samples" in text
+    assert f"<summary>{count} sample{'' if count == 1 else 's'}: " in text
 
 
 def test_the_table_has_the_columns_that_there_are():

@@ -26,6 +26,17 @@ def size(png):
         pytest.param({"loss": [-1.0, -50.0, -9.0], "grad_norm": [0.0] * 3, "lr": [0.1] * 3}, [-3.0], id="negative"),
         pytest.param({"loss": [1.0] * 300}, [0.5, NAN, 0.7], id="no-validation-now-and-then"),
         pytest.param({"loss": [1e38, 1e-38, 1.0], "grad_norm": [1e30, 1e-30, 1.0]}, [1e30], id="huge-and-tiny"),
+        pytest.param(
+            {
+                "loss": [2.0] * 80,
+                "clipped": [0.0, 1.0] * 40,
+                "loss/_a$x": [1.0] * 80,
+                "loss/": [NAN] * 80,
+                "grad_norm": [1.0] * 80,
+            },
+            [0.5],
+            id="parts-and-clipping",
+        ),
         pytest.param({"loss": [0.0] * 9, "grad_norm": [0.0] * 9, "lr": [0.0] * 9}, [0.0, 0.0], id="zeros"),
     ],
 )
@@ -57,7 +68,7 @@ def test_a_metric_with_dollars_is_no_formula():
 
 
 def test_what_happened_is_marked():
-    """Warnings and resumes show; notes, and what was found before training, do not."""
+    """Warnings, resumes, changes and saves show; notes, and what was found before training, do not."""
     run = history(loss=[1.0] * 20, grad_norm=[1.0] * 20, lr=[0.1] * 20)
     plain = to_png(run)
 
@@ -65,3 +76,5 @@ def test_what_happened_is_marked():
     assert plain == to_png(run, [finding(step=0)])
     assert plain != to_png(run, [finding(step=5)])
     assert plain != to_png(run, [], [7])
+    assert plain != to_png(run, [], [], [7])
+    assert plain != to_png(run, [], [], [], [7])

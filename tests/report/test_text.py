@@ -11,10 +11,11 @@ from tests.runs import epochs, finding, report
 HOW = {one.code: one.how[:1].lower() + one.how[1:].rstrip(".") for one in DETECTORS}
 
 
-def test_an_uneventful_run_is_two_lines():
+def test_an_uneventful_run_is_three_lines():
     """Nothing to list."""
-    assert "leaves: finished after 0 epochs, 60 steps, 4.2 s.\nNothing was found that needed a fix." == to_text(
-        report()
+    assert (
+        "It ran well.\nleaves: finished after 0 epochs, 60 steps, 4.2 s.\nNothing was found that needed a fix."
+        == to_text(report())
     )
 
 
@@ -42,6 +43,7 @@ def test_everything_that_happened_is_listed_once():
     )
 
     assert to_text(made) == (
+        "Something is wrong that nothing tried could mend: L05 Underfitting.\n"
         "leaves: finished after 1 epoch, 10 steps, 1.0 s.\n"
         "Best val/accuracy 0.5000 in epoch 1.\n"
         "1 sample set aside.\n"

@@ -11,9 +11,9 @@ from PIL import Image
 
 from autofix_nb.checks import Shown
 from autofix_nb.data import structure
+from autofix_nb.data.colours import channels_last, to_colours
 from autofix_nb.evidence import Subject
 from autofix_nb.evidence.raw import Raw
-from autofix_nb.report.preflight.colours import channels_last, to_colours
 from autofix_nb.report.preflight.tiles import Tile, to_sheet
 from autofix_nb.report.preflight.words import one_line
 

@@ -1,6 +1,6 @@
 """How the report looks before training: folds with a coloured edge, on the colours of the page around them."""
 
-from autofix_nb.report.html import STYLE as SHARED
+from autofix_nb.report.style import STYLE as SHARED
 
 # The four colours stand out from white and from black alike (contrast 3 and more against both).
 OWN = """

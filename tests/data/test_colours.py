@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from autofix_nb.report.preflight.colours import MEAN, STD, channels_last, to_colours
+from autofix_nb.data.colours import MEAN, STD, channels_last, to_colours
 
 PIXELS = np.arange(2 * 8 * 8 * 3).reshape(2, 8, 8, 3) * 255 // (2 * 8 * 8 * 3 - 1)
 
