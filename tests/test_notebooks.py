@@ -5,6 +5,7 @@ import json
 import re
 import sys
 from collections.abc import Callable
+from html import unescape
 from pathlib import Path
 from typing import Any
 
@@ -128,7 +129,12 @@ def _execute(path: Path, folder: Path) -> list[tuple[str, str]]:
         notebook, timeout=120, kernel_manager_class=ThisPython, resources={"metadata": {"path": str(folder)}}
     ).execute()
     return [
-        (cell.source, "".join(output.get("text", "") for output in cell.outputs))
-        for cell in notebook.cells
-        if cell.cell_type == "code"
+        (cell.source, "".join(map(_text_of, cell.outputs))) for cell in notebook.cells if cell.cell_type == "code"
     ]
+
+
+def _text_of(output: Any) -> str:
+    """Return what an output says: what was printed, or the lines of what was displayed."""
+    data = output.get("data", {})
+    lines = re.sub(r"<style>.*?</style>|<svg.*?</svg>|<[^>]+>", "\n", data.get("text/html", ""), flags=re.DOTALL)
+    return output.get("text", "") or "\n".join([data.get("text/plain", ""), unescape(lines), ""])

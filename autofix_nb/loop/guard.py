@@ -176,7 +176,7 @@ class Guard(Treatable):
                 one() if isinstance(one, type) else one for one in (DETECTORS if detectors is None else detectors)
             ],
             fixes=fixes,
-            say=self.progress.say,
+            say=self.progress.found,
         )
         self.problems: list[str] = []
         """Sentences about what could not be used on the way, such as validation samples that raise."""
@@ -235,6 +235,8 @@ class Guard(Treatable):
         self._end_signal = EndSignal(self._on_end_signal)
         self.at_hand: Batch | None = None
         """The batch of the newest step, on the CPU: what is left to be looked at when a GPU is lost."""
+
+        self.progress.watch(self)
 
     # --- the loop's own words -------------------------------------------------------------------------------------
 
@@ -414,7 +416,7 @@ class Guard(Treatable):
         saved = False
         try:
             if self.status == "new":
-                pass
+                self.progress.close("")
             elif error is None:
                 saved = finish(self)
             else:
@@ -473,7 +475,7 @@ class Guard(Treatable):
             self.found_before.append(finding)
             self.policy.note(finding)
             if finding.severity > Severity.NOTE:
-                self.progress.say(f"Before training: {finding.code} {finding.title}: {finding.says}.")
+                self.progress.found(f"Before training: {finding.code} {finding.title}: {finding.says}.")
 
     def answer_what_was_found(self) -> None:
         """Before the first step: try on the side what could be done about what was found before it."""

@@ -7,7 +7,7 @@ from typing import Any, Protocol
 import torch
 from tqdm import tqdm
 
-from autofix_nb.errors import ConfigurationError
+from autofix_nb.widgets.said import log
 
 LOSS_EVERY_SECONDS = 0.5
 """How often the bar and the loss beside it are renewed; on an accelerator, reading the loss means waiting."""
@@ -23,6 +23,9 @@ NOT_SHOWN = {f"val/{name}" for name in ("rows", "top_share", "majority", "thresh
 class Progress(Protocol):
     """What a loop tells whoever watches it."""
 
+    def watch(self, run: Any) -> None:
+        """From now on this run is shown: a guard, of which things are read and nothing is changed."""
+
     def begin(self, epoch: int, epochs: int, batches: int | None, done: int) -> None:
         """Begin an epoch (counted from 1) of so many batches, the first `done` of which were done before."""
 
@@ -35,18 +38,37 @@ class Progress(Protocol):
     def say(self, text: str) -> None:
         """Say one sentence."""
 
+    def found(self, text: str) -> None:
+        """Say one sentence on a finding, or on what was done about it; the journal has it too."""
+
+    def aside(self, what: str, done: int, of: int) -> None:
+        """Something is done on the side (`what`, such as `trying a rate of 3e-4`): so many of so many steps of it.
+
+        With `of` 0 its length is not known. The next step or epoch of the run ends it.
+        """
+
     def close(self, text: str) -> None:
-        """The training is over; `text` sums it up."""
+        """The training is over, or never began; `text` sums it up."""
 
 
 class Silent:
-    """`show="none"`."""
+    """`show="none"`. What is said is logged where somebody listens."""
 
+    def watch(self, run: Any) -> None: ...
     def begin(self, epoch: int, epochs: int, batches: int | None, done: int) -> None: ...
     def step(self, done: int, loss: Any) -> None: ...
     def epoch(self, row: dict[str, Any], epochs: int) -> None: ...
-    def say(self, text: str) -> None: ...
-    def close(self, text: str) -> None: ...
+    def aside(self, what: str, done: int, of: int) -> None: ...
+
+    def say(self, text: str) -> None:
+        log(text)
+
+    def found(self, text: str) -> None:
+        log(text, warning=True)
+
+    def close(self, text: str) -> None:
+        if text:
+            log(text)
 
 
 class Text:
@@ -58,6 +80,8 @@ class Text:
         self._about: dict[str, Any] = {}
         self._next = 0.0
         self._set_aside = 0
+
+    def watch(self, run: Any) -> None: ...
 
     def begin(self, epoch: int, epochs: int, batches: int | None, done: int) -> None:
         self._end_bar()
@@ -79,34 +103,27 @@ class Text:
 
     def epoch(self, row: dict[str, Any], epochs: int) -> None:
         self._end_bar()
-        self.say(self._line(row, epochs))
+        self.put(line_of(row, epochs, set_aside_before=self._set_aside))
+        self._set_aside = row["quarantined"]
+
+    def put(self, text: str) -> None:
+        """Write a line, and log nothing."""
+        tqdm.write(text, file=self._file or sys.stdout)
 
     def say(self, text: str) -> None:
-        tqdm.write(text, file=self._file or sys.stdout)
+        log(text)
+        self.put(text)
+
+    def found(self, text: str) -> None:
+        log(text, warning=True)
+        self.put(text)
+
+    def aside(self, what: str, done: int, of: int) -> None: ...
 
     def close(self, text: str) -> None:
         self._end_bar()
         if text:
             self.say(text)
-
-    def _line(self, row: dict[str, Any], epochs: int) -> str:
-        width = len(str(epochs))
-        words = [f"epoch {row['epoch']:>{width}}/{epochs}", f"loss {row['loss']:.4f}"]
-        better = row.get("is_best", True)
-        for name, value in row.items():
-            if name.startswith("val/") and name not in NOT_SHOWN:
-                no_better = " (no better)" if not better and name == row["goal_name"] else ""
-                words.append(f"{name} {value:.4f}{no_better}")
-        words.append(f"lr {row['lr']:.3g}")
-        words.append(f"{row['step_seconds'] + row['load_seconds']:.1f} s")
-        if row["clip_share"]:
-            words.append(f"{row['clip_share']:.0%} clipped")
-        if row["skipped"]:
-            words.append(f"{row['skipped']} batches skipped")
-        if row["quarantined"] != self._set_aside:
-            self._set_aside = row["quarantined"]
-            words.append(f"{row['quarantined']} set aside")
-        return "  ".join(words)
 
     def _end_bar(self) -> None:
         if self._bar is not None:
@@ -114,14 +131,21 @@ class Text:
             self._bar = None
 
 
-def make_progress(show: Any) -> Progress:
-    """Return the progress that `show` asks for: `auto` and `text` are text, `none` (or False) is silent.
-
-    Raises:
-        ConfigurationError: for anything else.
-    """
-    if show in ("none", False):
-        return Silent()
-    if show in ("auto", "text", True):
-        return Text()
-    raise ConfigurationError(f"`show` must be 'auto', 'text' or 'none', got {show!r}")
+def line_of(row: dict[str, Any], epochs: int, *, set_aside_before: int = 0) -> str:
+    """Return an epoch's row as one line, with troubles only where there are some."""
+    width = len(str(epochs))
+    words = [f"epoch {row['epoch']:>{width}}/{epochs}", f"loss {row['loss']:.4f}"]
+    better = row.get("is_best", True)
+    for name, value in row.items():
+        if name.startswith("val/") and name not in NOT_SHOWN:
+            no_better = " (no better)" if not better and name == row["goal_name"] else ""
+            words.append(f"{name} {value:.4f}{no_better}")
+    words.append(f"lr {row['lr']:.3g}")
+    words.append(f"{row['step_seconds'] + row['load_seconds']:.1f} s")
+    if row["clip_share"]:
+        words.append(f"{row['clip_share']:.0%} clipped")
+    if row["skipped"]:
+        words.append(f"{row['skipped']} batches skipped")
+    if row["quarantined"] != set_aside_before:
+        words.append(f"{row['quarantined']} set aside")
+    return "  ".join(words)

@@ -197,5 +197,5 @@ def test_show_chooses(show, kind):
 @pytest.mark.parametrize("show", ["widgets", None, 3, ""])
 def test_other_ways_to_show_are_refused(show):
     """With the value."""
-    with pytest.raises(ConfigurationError, match=f"`show` must be 'auto', 'text' or 'none', got {show!r}"):
+    with pytest.raises(ConfigurationError, match=f"`show` must be 'auto', 'live', 'text' or 'none', got {show!r}"):
         make_progress(show)
