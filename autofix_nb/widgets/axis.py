@@ -3,6 +3,7 @@
 Ticks are 1, 2 or 5 times a power of ten (Heckbert, Nice Numbers for Graph Labels, 1990).
 """
 
+import itertools
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -20,8 +21,8 @@ LONE_SPIKE = 6.0
 MARGIN = 0.06
 """Room above and below the values, as a share of the axis."""
 
-LEAST, MOST = 1e-200, 1e200
-"""Sizes beyond these are drawn as these: squares and ratios of them would be no numbers any more."""
+LEAST, MOST = 1e-100, 1e100
+"""Sizes beyond these are drawn as these: ratios of them would be no numbers any more."""
 
 TICKS = 4
 """Ticks are at most so many."""
@@ -53,10 +54,12 @@ class Axis:
     def ticks(self, write: Callable[[float], str] = short) -> list[tuple[float, str]]:
         """Return the values of the ticks, lowest first, with what is written beside them."""
         values = _log_ticks(self.low, self.high) if self.is_log else _linear_ticks(self.low, self.high)
-        written = [write(value) for value in values]
-        if len(set(written)) < len(written):  # a range so narrow that three digits do not tell them apart
-            written = [f"{value:.6g}" for value in values]
-        return list(zip(values, written, strict=True))
+        values = [value for value in values if self.low <= value <= self.high]
+        pairs = itertools.pairwise(values)
+        apart = min(((high - low) / max(abs(low), abs(high)) for low, high in pairs), default=1.0)
+        if apart < 0.002:  # three digits would not tell them apart
+            return [(value, f"{value:.{math.ceil(-math.log10(apart)) + 1}g}") for value in values]
+        return [(value, write(value)) for value in values]
 
 
 def axis_of(lows: Sequence[np.ndarray], highs: Sequence[np.ndarray], *, log: bool | None = None) -> Axis:
@@ -94,13 +97,12 @@ def _without_lone_spikes(low: float, high: float, lows: np.ndarray, highs: np.nd
 
 
 def _linear_ticks(low: float, high: float) -> list[float]:
-    rough = (high - low) / TICKS
-    power = 10.0 ** math.floor(math.log10(rough)) if rough > 0 else 1.0
-    step = next((power * nice for nice in (1, 2, 5, 10) if (high - low) / (power * nice) <= TICKS), power * 10)
-    first = math.ceil(low / step)
-    return [
-        0.0 if number == 0 else number * step for number in range(first, first + TICKS + 1) if number * step <= high
-    ]
+    power = 10.0 ** math.floor(math.log10((high - low) / TICKS))
+    for step in (power * nice for nice in (1, 2, 5, 10)):
+        first, last = math.ceil(low / step), math.floor(high / step)
+        if last - first < TICKS:
+            break
+    return [number * step if number else 0.0 for number in range(first, last + 1)]
 
 
 def _log_ticks(low: float, high: float) -> list[float]:

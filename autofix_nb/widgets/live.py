@@ -77,16 +77,16 @@ class Live:
         self._place.done = done
         if self._throttle.is_due:
             self._place.aside = None
-            self._try(self._read_if_old)
+            self._read_if_old()  # a part of the training, not of drawing: what it raises is for the loop
             self._draw()
 
     def epoch(self, row: dict[str, Any], epochs: int) -> None:
         if self._text is not None:
             self._text.epoch(row, epochs)
             return
-        self._notes.epoch_line = line_of(row, epochs, set_aside_before=self._set_aside)
+        self._notes.epoch_line = line_of(row, epochs, set_aside_before=self._set_aside, between=" · ")
+        self._remember(line_of(row, epochs, set_aside_before=self._set_aside))
         self._set_aside = row["quarantined"]
-        self._remember(self._notes.epoch_line)
         self._place.end_epoch(epochs)
         self._draw_if_due()
 
@@ -167,7 +167,8 @@ class Live:
         except Exception as error:  # noqa: BLE001 - whatever a front end or a number does: it must not end a training
             if self._text is not None:
                 return
-            self._text = Text()
+            self._text, place = Text(), self._place
+            self._text.begin(place.epoch, place.epochs, place.batches, place.done)
             why = f"the live view could not be drawn ({type(error).__name__}: {error}); it goes on as text"
             self._run.journal.append("note", step=self._run.step_count, text=why)
             for line in [*self._notes.log[-OWN_ROWS:], f"{why[:1].upper()}{why[1:]}."]:

@@ -71,15 +71,17 @@ def _page(scene: Scene) -> str:
     plots = "".join(
         draw(plot, scene.span, scene.marks, above=place < 2, signs=place == 0) for place, plot in enumerate(scene.plots)
     )
-    light, name, place = LIGHTS[scene.light], _text(scene.name, 60), _text(scene.place)
+    light, headline = LIGHTS[scene.light], _text(scene.headline)
+    name, place = _text(scene.name, 60), _text(scene.place)
     newest_first = reversed(scene.rows[-ROWS:])
     return (
-        f'{style()}<div class="afl"><div class="top"><b><span class="z {scene.light}">{light}</span>'
-        f"{_text(scene.headline)}</b><p>{_text(scene.more)}</p>{_summary(scene.summary)}</div>"
+        f'{style()}<div class="afl"><div class="top"><b title="{headline}">'
+        f'<span class="z {scene.light}">{light}</span>{headline}</b>'
+        f"<p>{_text(scene.more)}</p>{_summary(scene.summary)}</div>"
         f'<div class="bars">{_bar(scene.share)}</div><div class="bars q">{_bar(scene.aside)}</div>'
         f'<div class="row"><span><b>{name}</b>{place}</span><span>{_text(scene.time)}</span></div>'
         f'<div class="ps">{plots}</div>{_key(scene.marks)}<ol>{"".join(map(_row, newest_first))}</ol>'
-        f'<div class="end">{_text(" · ".join(scene.epoch_line.split("  ")))}</div>{_log(scene.log)}</div>'
+        f'<div class="end">{_text(scene.epoch_line)}</div>{_log(scene.log)}</div>'
     )
 
 
@@ -126,7 +128,7 @@ def _log(lines: Sequence[str]) -> str:
         return ""
     newest = lines[-LOG_LINES:]
     said = "\n".join(_text(line, 1000) for line in newest)
-    more = f", the newest {len(newest)} of {len(lines)}" if len(newest) < len(lines) else ""
+    more = f", the newest {len(newest)} here" if len(newest) < len(lines) else ""
     return f"<details><summary>What was said on the way ({len(lines)} lines{more})</summary><pre>{said}</pre></details>"
 
 

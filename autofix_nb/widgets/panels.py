@@ -13,6 +13,9 @@ MOST_PARTS = 3
 STRIP_PIECES = 48
 """Pieces of the strip that shows how many steps were clipped."""
 
+NEWEST = 1000
+"""Newest steps that say which share of them was clipped."""
+
 MEBIBYTE = 2.0**20
 
 
@@ -34,14 +37,14 @@ def span_of(history: History) -> tuple[float, float]:
 
 
 def _loss(history: History) -> Plot:
-    lines = [_series(history, "loss", "training")]
+    lines = [_series(history, "loss", "train")]
     parts = sorted(name for name in history.names() if name.startswith("loss/") and name != "loss/loss")
     if len(parts) > 1:
         lines += [
             _series(history, name, name.removeprefix("loss/"), colour=colour, kind="smooth")
             for name, colour in zip(parts[:MOST_PARTS], ("s3", "s4", "s5"), strict=False)
         ]
-    lines.append(_column(history, "val/loss", "validation", colour="s2"))
+    lines.append(_column(history, "val/loss", "val", colour="s2"))
     left = len(parts) - MOST_PARTS
     return Plot(title="Loss", lines=lines, aside=f"{left} more parts" if left > 0 else "")
 
@@ -53,8 +56,8 @@ def _goal(history: History, goal: str | None) -> Plot | None:
     bare = name.removeprefix("val/")
     if name == "val/loss" or not (rows or history.facts.get("has_val")):
         return None
-    line = _column(history, "goal", "validation", colour="s2")
-    lines = [_column(history, f"train/{bare}", "training"), line] if bare != name else [line]
+    line = _column(history, "goal", "val", colour="s2")
+    lines = [_column(history, f"train/{bare}", "train"), line] if bare != name else [line]
     finite = np.isfinite(line.values)
     star, aside = None, ""
     if finite.any():
@@ -75,21 +78,32 @@ def _speed(history: History) -> Plot:
 
 
 def _gradients(history: History, clip_norm: float | None) -> Plot:
-    steps, clipped = history.series("clipped")
-    aside, shares = "", None
-    if clipped.any():
-        aside = f"{_share(history):.0%} clipped"
-        edges = np.linspace(0, len(steps), min(STRIP_PIECES, len(steps)) + 1).astype(int)[:-1]
-        counts = np.diff(np.append(edges, len(steps)))
-        shares = steps[edges], np.add.reduceat(clipped, edges) / counts
+    shares = _clipped(history)
+    newest = history.values("clipped", NEWEST)
+    aside = f"{newest.mean():.0%} clipped" if newest.any() else ""
     level = None if clip_norm is None else (clip_norm, f"clipped to {clip_norm:.3g}")
     norm = _series(history, "grad_norm", "norm")
     return Plot(title="Gradient norm", lines=[norm], log=True, aside=aside, shares=shares, level=level)
 
 
-def _share(history: History) -> float:
-    newest = history.values("clipped", 1000)
-    return float(np.mean(newest)) if len(newest) else 0.0
+def _clipped(history: History) -> tuple[np.ndarray, np.ndarray] | None:
+    """Return steps, and the share of those from there on that were clipped; None where none was.
+
+    Of old steps the epochs' rows know it: the thinned series keeps its ones rather than its noughts.
+    """
+    rows = [row for row in history.epochs if "clip_share" in row and "step" in row]
+    every = max(1, -(-len(rows) // STRIP_PIECES))
+    groups = [rows[place : place + every] for place in range(0, len(rows), every)]
+    starts = [float(group[0]["step"] - group[0].get("steps", 0)) for group in groups]
+    shares = [float(np.mean([row["clip_share"] for row in group])) for group in groups]
+    since = rows[-1]["step"] if rows else 0
+    newest, clipped = history.series("clipped", NEWEST)
+    newest, clipped = newest[newest > since], clipped[newest > since]
+    if len(newest):
+        pieces = np.array_split(np.arange(len(newest)), min(len(newest), 12))
+        starts += [float(newest[piece[0]]) for piece in pieces]
+        shares += [float(clipped[piece].mean()) for piece in pieces]
+    return (np.array(starts), np.array(shares)) if any(shares) else None
 
 
 def _rate(history: History) -> Plot:

@@ -35,7 +35,7 @@ PEGS_APART = 0.04
 """Share of the axis within which signs at the upper edge would cover each other."""
 
 MOST_NUMBERS = 3
-"""Lines up to which the newest value of each stands in the title line; more have no room there."""
+"""Lines whose names and newest values have room in one title line; more have two, without values."""
 
 MOST_PEGS = 12
 """Places at the upper edge where values beyond the axis, or none, are shown; the rest is counted in the last one."""
@@ -122,7 +122,8 @@ def _caption(plot: Plot, drawn: Sequence[tuple[Line, Columns]]) -> str:
         for line, _ in drawn
     )
     aside = f'<span class="x">{escape(plot.aside)}</span>' if plot.aside else ""
-    return f'<div class="c"><span class="t">{escape(plot.title)}{unit}</span>{keys}{aside}</div>'
+    kind = "c" if len(drawn) <= MOST_NUMBERS else "c two"
+    return f'<div class="{kind}"><span class="t">{escape(plot.title)}{unit}</span>{keys}{aside}</div>'
 
 
 def _described(plot: Plot, drawn: Sequence[tuple[Line, Columns]]) -> str:

@@ -131,8 +131,8 @@ class Text:
             self._bar = None
 
 
-def line_of(row: dict[str, Any], epochs: int, *, set_aside_before: int = 0) -> str:
-    """Return an epoch's row as one line, with troubles only where there are some."""
+def line_of(row: dict[str, Any], epochs: int, *, set_aside_before: int = 0, between: str = "  ") -> str:
+    """Return an epoch's row as one line, with troubles only where there are some, and `between` between its parts."""
     width = len(str(epochs))
     words = [f"epoch {row['epoch']:>{width}}/{epochs}", f"loss {row['loss']:.4f}"]
     better = row.get("is_best", True)
@@ -148,4 +148,4 @@ def line_of(row: dict[str, Any], epochs: int, *, set_aside_before: int = 0) -> s
         words.append(f"{row['skipped']} batches skipped")
     if row["quarantined"] != set_aside_before:
         words.append(f"{row['quarantined']} set aside")
-    return "  ".join(words)
+    return between.join(words)

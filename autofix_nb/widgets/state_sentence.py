@@ -67,7 +67,7 @@ def headline(state: State, history: History) -> tuple[str, str]:
     if state.alarm:
         return "bad", f"Something is wrong: {state.alarm}."
     if state.trying:
-        return "busy", f"Watching whether this helps: {state.trying}."
+        return "busy", f"Watching whether it helps: {state.trying[:1].lower()}{state.trying[1:]}."
     return _learning(state, history)
 
 

@@ -29,7 +29,8 @@ _RULES = """
  box-sizing:border-box;padding:8px 2px 4px;container-type:inline-size;font-variant-numeric:tabular-nums}
 .afl *{box-sizing:border-box}
 .afl .top{min-height:43px}
-.afl .top b{font-size:15px;font-weight:600;line-height:22px}
+.afl .top b{font-size:15px;font-weight:600;line-height:22px;display:block;white-space:nowrap;overflow:hidden;
+ text-overflow:ellipsis}
 .afl .top p{margin:0;padding:0 0 0 22px;opacity:.72}
 .afl .z{display:inline-block;width:22px;font-size:13px;text-align:left}
 .afl .good,.afl .done{color:var(--good)}.afl .busy{color:var(--busy)}.afl .bad{color:var(--bad)}
@@ -41,8 +42,10 @@ _RULES = """
 .afl .row{display:flex;justify-content:space-between;gap:12px;opacity:.72;font-size:12px;min-height:18px}
 .afl .row span{white-space:nowrap;overflow:hidden;text-overflow:ellipsis}
 .afl .row span:last-child{flex:none}.afl .row b{font-weight:600;margin-right:8px}
-.afl .ps{display:grid;grid-template-columns:repeat(2,minmax(0,1fr));gap:10px 18px;margin:10px 0 2px}
+.afl .ps{display:grid;grid-template-columns:repeat(2,minmax(0,1fr));gap:10px 18px;margin:10px 0 2px;
+ align-items:end}
 .afl .c{display:flex;gap:10px;height:18px;line-height:18px;overflow:hidden;font-size:12px;white-space:nowrap}
+.afl .c.two{height:36px;flex-wrap:wrap;gap:0 10px}.afl .c.two .t{flex-basis:100%}
 .afl .c .t{font-weight:600;flex:0 1 auto;overflow:hidden;text-overflow:ellipsis;min-width:3em}
 .afl .c .k{flex:0 1 auto;overflow:hidden;text-overflow:ellipsis}
 .afl .c .k b{font-weight:600}
@@ -53,7 +56,7 @@ _RULES = """
 .afl .s5{color:var(--s5)}
 .afl .k b{color:inherit}
 .afl svg{display:block;width:100%;height:auto;overflow:visible;color:inherit}
-.afl svg text{font-size:10px;fill:currentColor;fill-opacity:.66;text-anchor:end;font-family:inherit}
+.afl svg text{font-size:10.5px;fill:currentColor;fill-opacity:.66;text-anchor:end;font-family:inherit}
 .afl svg text.m{text-anchor:middle}
 .afl svg path{fill:none;vector-effect:non-scaling-stroke}
 .afl svg .g{stroke:currentColor;stroke-opacity:.14}
@@ -86,7 +89,8 @@ _RULES = """
 .afl summary{cursor:pointer;opacity:.72}
 .afl pre{margin:4px 0;padding:6px 8px;background:rgba(128,128,128,.1);color:inherit;white-space:pre-wrap;
  overflow-wrap:anywhere;max-height:16em;overflow-y:auto;font-size:12px;line-height:1.5;border-radius:4px}
-@container (max-width:560px){.afl .ps{grid-template-columns:minmax(0,1fr)}.afl .top{min-height:62px}
+@container (max-width:560px){.afl li .y{-webkit-line-clamp:4}.afl li .n{min-width:3.6em}
+ .afl .ps{grid-template-columns:minmax(0,1fr)}.afl .top{min-height:62px}
 }
 """
 

@@ -78,7 +78,7 @@ class Timeline:
             self._read += 1
             take = self._taken_by.get(entry["kind"])
             if take is not None:
-                with suppress(KeyError, TypeError, AttributeError):  # a damaged line of a file
+                with suppress(KeyError, TypeError, ValueError, AttributeError):  # a damaged line of a file
                     take(entry)
         self.rows = [row for _, row in self._of_rows]
 

@@ -1,6 +1,5 @@
 """What the live output reads of a run, and the scene that it makes of it."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
@@ -126,7 +125,7 @@ def _state(run: Watched, place: Place, timeline: Timeline, pace: Pace) -> State:
         step=run.step_count,
         why=why.rstrip("."),
         aside=place.aside,
-        trying=next(iter(_trying(timeline)), ""),
+        trying=next((row.done for row in reversed(timeline.rows) if row.number in timeline.trying), ""),
         alarm=_alarm(run) if run.policy.alarmed and not timeline.trying else "",
         set_aside=len(run.quarantine),
         skipped=timeline.batches_skipped,
@@ -136,10 +135,6 @@ def _state(run: Watched, place: Place, timeline: Timeline, pace: Pace) -> State:
         copied_to="" if mirror is None else mirror.title,
         seconds_left=pace.seconds_left,
     )
-
-
-def _trying(timeline: Timeline) -> Sequence[str]:
-    return [f"{mark.text[:1].lower()}{mark.text[1:]}" for _, mark in reversed(list(timeline.trying.values()))]
 
 
 def _alarm(run: Watched) -> str:

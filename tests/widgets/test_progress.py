@@ -6,8 +6,7 @@ import itertools
 import pytest
 import torch
 
-from autofix_nb.errors import ConfigurationError
-from autofix_nb.widgets import make_progress, progress
+from autofix_nb.widgets import progress
 from autofix_nb.widgets.progress import BAR_AFTER_SECONDS, LOSS_EVERY_SECONDS, Silent, Text
 
 ROW = {
@@ -181,21 +180,9 @@ def test_silent_is_silent(capsys):
     shown.step(1, 0.5)
     shown.epoch(ROW, 1)
     shown.say("text")
+    shown.found("text")
+    shown.aside("text", 1, 2)
+    shown.watch(None)
     shown.close("text")
 
     assert ("", "") == capsys.readouterr()
-
-
-@pytest.mark.parametrize(
-    ("show", "kind"), [("auto", Text), ("text", Text), (True, Text), ("none", Silent), (False, Silent)]
-)
-def test_show_chooses(show, kind):
-    """By name, or yes and no."""
-    assert kind is type(make_progress(show))
-
-
-@pytest.mark.parametrize("show", ["widgets", None, 3, ""])
-def test_other_ways_to_show_are_refused(show):
-    """With the value."""
-    with pytest.raises(ConfigurationError, match=f"`show` must be 'auto', 'live', 'text' or 'none', got {show!r}"):
-        make_progress(show)
