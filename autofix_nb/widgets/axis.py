@@ -87,7 +87,8 @@ def axis_of(lows: Sequence[np.ndarray], highs: Sequence[np.ndarray], *, log: boo
 def _without_lone_spikes(low: float, high: float, lows: np.ndarray, highs: np.ndarray) -> tuple[float, float]:
     if len(lows) < 20:
         return low, high
-    bottom, top = float(np.percentile(lows, 3)), float(np.percentile(highs, 97))
+    few = len(lows) * 3 // 100
+    bottom, top = float(np.partition(lows, few)[few]), float(np.partition(highs, -few - 1)[-few - 1])
     spread = max(top - bottom, 1e-12 * max(abs(top), abs(bottom)))
     if high > top + LONE_SPIKE * spread:
         high = top + spread / 2
