@@ -133,7 +133,7 @@ class Live:
         if self._throttle.is_due:
             self._draw()
 
-    def _draw(self, ended: str = "") -> None:
+    def _draw(self, ended: str | None = None) -> None:
         self._throttle.run(lambda: self._try(lambda: self._put(ended)))
 
     def _show_picture(self) -> None:
@@ -143,7 +143,7 @@ class Live:
             about = f"{run.name}: loss, goal, gradient norm and learning rate"
             self._try(lambda: self._show({"image/png": base64.b64encode(picture).decode(), "text/plain": about}))
 
-    def _put(self, ended: str) -> None:
+    def _put(self, ended: str | None) -> None:
         run, share = self._run, self._place.share
         if share is not None and self._place.aside is None and run.step_count:
             self._pace.note(share, run.step_count, epochs=self._place.epochs)

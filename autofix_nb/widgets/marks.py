@@ -21,7 +21,10 @@ SIGNS = {
     "resumed": "▶",
     "saved": "●",
 }
-"""In the order of the key; later ones are drawn on top."""
+"""In the order of the key."""
+
+DRAWN = ("saved", "skipped", "found", "trying", "fixed", "undone", "resumed")
+"""In the order in which they are drawn: what matters more lies on top."""
 
 ACROSS = frozenset({"found", "fixed", "trying", "undone", "resumed"})
 """Kinds that are a line through the plot, too: what came after them may be another training than what came before."""
@@ -83,5 +86,4 @@ def in_columns(marks: Sequence[Mark], first: float, last: float, columns: int = 
         column = min(max(int((mark.step - first) / max(last - first, 1) * columns), 0), columns)
         key = mark.kind, column
         kept[key] = kept[key].with_next(mark) if key in kept else mark
-    order = list(SIGNS)
-    return sorted(kept.values(), key=lambda mark: order.index(mark.kind))
+    return sorted(kept.values(), key=lambda mark: DRAWN.index(mark.kind))

@@ -37,6 +37,9 @@ class Scene:
     summary: str = ""
     """How it went, once it is over, in a few lines; the first one says what the headline says."""
 
+    is_over: bool = False
+    """Whether this is the last view: no room is kept for what may come."""
+
     share: float | None = None
     """Share of the run that is done; None where its end is not known."""
 
@@ -75,7 +78,7 @@ def _page(scene: Scene) -> str:
     name, place = _text(scene.name, 60), _text(scene.place)
     newest_first = reversed(scene.rows[-ROWS:])
     return (
-        f'{style()}<div class="afl"><div class="top"><b title="{headline}">'
+        f'{style()}<div class="afl{" over" if scene.is_over else ""}"><div class="top"><b title="{headline}">'
         f'<span class="z {scene.light}">{light}</span>{headline}</b>'
         f"<p>{_text(scene.more)}</p>{_summary(scene.summary)}</div>"
         f'<div class="bars">{_bar(scene.share)}</div><div class="bars q">{_bar(scene.aside)}</div>'

@@ -29,7 +29,7 @@ class State:
     """What the sentences are made from."""
 
     status: str = "running"
-    """`new`, `running`, `finished`, `stopped`, `interrupted` or `failed`."""
+    """`new`, `running`, `finished`, `stopped`, `interrupted`, `failed`, or `refused`: it never began."""
 
     step: int = 0
     why: str = ""
@@ -57,6 +57,8 @@ class State:
 
 def headline(state: State, history: History) -> tuple[str, str]:
     """Return the light's name and the sentence on how the run is doing."""
+    if state.status == "refused":
+        return "over", "It did not begin."
     if state.status in ("finished", "stopped", "interrupted", "failed"):
         return _ended(state)
     if state.why:
@@ -67,7 +69,7 @@ def headline(state: State, history: History) -> tuple[str, str]:
     if state.alarm:
         return "bad", f"Something is wrong: {state.alarm}."
     if state.trying:
-        return "busy", f"Watching whether it helps: {state.trying[:1].lower()}{state.trying[1:]}."
+        return "busy", f"Watching whether it helps: {state.trying}."
     return _learning(state, history)
 
 
@@ -78,8 +80,8 @@ def more(state: State) -> str:
         said.append(f"{_count(state.set_aside, 'sample')} set aside.")
     if state.skipped:
         said.append(f"{_count(state.skipped, 'batch', 'batches')} left out.")
-    if state.status != "running":
-        if state.status == "finished":
+    if state.status not in ("new", "running"):
+        if state.status in ("finished", "refused"):
             return " ".join(said)
         saved = f"Everything up to step {state.saved_step:,} is saved" if state.saved_step >= 0 else "Nothing was saved"
         again = " Run the cell again to go on." if state.saved_step >= 0 else ""

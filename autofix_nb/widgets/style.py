@@ -34,7 +34,7 @@ _RULES = """
 .afl .top p{margin:0;padding:0 0 0 22px;opacity:.72}
 .afl .z{display:inline-block;width:22px;font-size:13px;text-align:left}
 .afl .good,.afl .done{color:var(--good)}.afl .busy{color:var(--busy)}.afl .bad{color:var(--bad)}
-.afl .calm,.afl .over{opacity:.75}
+.afl .calm,.afl .z.over{opacity:.75}
 .afl .bars{margin:7px 0 3px;height:5px;border-radius:3px;background:rgba(128,128,128,.22);overflow:hidden;
  position:relative}
 .afl .bars i{display:block;position:absolute;left:0;top:0;height:5px;background:var(--busy);border-radius:3px}
@@ -78,6 +78,7 @@ _RULES = """
 .afl .key{font-size:11px;min-height:17px;opacity:.85;display:flex;flex-wrap:wrap;gap:0 14px;padding-left:2px}
 .afl .key span span{opacity:.85;color:initial;color:inherit}
 .afl ol{list-style:none;margin:6px 0 0;padding:6px 0 0;border-top:1px solid rgba(128,128,128,.28);min-height:112px}
+.afl.over ol{min-height:0}
 .afl li{display:flex;gap:8px;margin:0;padding:1px 0;line-height:18px}
 .afl li .z{width:14px;flex:none}
 .afl li .n{flex:none;min-width:5.4em;white-space:nowrap;opacity:.66;font-size:12px}

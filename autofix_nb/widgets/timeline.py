@@ -18,6 +18,9 @@ MOST_ROWS = 40
 VERDICTS = {"kept": "fixed", "lifted": "fixed", "undone": "undone", "did not help": "undone", "not enough": "undone"}
 """Which sign a change has after its trial."""
 
+OF_SAMPLES = frozenset({"B02", "G03"})
+"""Findings on single samples; they are told, although they are mere notes."""
+
 ASIDE = frozenset({"quarantine", "skip_batch"})
 """Changes that take samples or batches away; they are many, and are counted."""
 
@@ -69,6 +72,7 @@ class Timeline:
 
         self._marks: dict[str, list[tuple[int, Mark]]] = {}
         self._of_rows: list[tuple[int, Row]] = []
+        self._newest: dict[str, str] = {}
         self._aside = 0
         self._read = 0
 
@@ -109,15 +113,18 @@ class Timeline:
             }
             self.trying = {key: one for key, one in self.trying.items() if one[0] <= after}
         self._mark(entry, "resumed", f"went on from the save at step {entry['step']:,}")
-        self._row(entry, Row(step=entry["step"], kind="resumed", says=f"Resumed at step {entry['step']:,}"))
 
     def _finding(self, entry: Entry) -> None:
-        if entry["code"] == "R05" or (entry["severity"] == "note" and entry["code"] not in ("B02", "G03")):
+        code, step, says = entry["code"], entry["step"], f"{entry['title']}: {entry['says']}"
+        self._newest[code] = says
+        is_note = entry["severity"] == "note"
+        if code == "R05" or (is_note and code not in OF_SAMPLES):
             return
-        if entry["code"] != "B02" or entry.get("step", 0) == 0:
-            self._mark(entry, "found", f"{entry['code']} {entry['title']}: {entry['says']}")
-        says = f"{entry['title']}: {entry['says']}"
-        self._row(entry, Row(step=entry["step"], kind="found", code=entry["code"], says=says))
+        # What is found at a step at which something was changed already was known by what helped.
+        answer = self._answer_at(step)
+        if answer is None and not (is_note and step):
+            self._mark(entry, "found", f"{code} {says}")
+        self._row(entry, Row(step=step, kind=answer or "found", code=code, says=says))
 
     def _change(self, entry: Entry) -> None:
         fix, number = entry["fix"], entry.get("number", -1)
@@ -132,7 +139,7 @@ class Timeline:
         else:
             self._keep(entry["n"], mark)
         verdict = "on trial" if on_trial else "done"
-        self._answer(entry, done=_capital(entry["says"]), verdict=verdict, number=number, kind=mark.kind)
+        self._answer(entry, done=entry["says"], verdict=verdict, number=number, kind=mark.kind)
 
     def _outcome(self, entry: Entry) -> None:
         number, verdict = entry.get("number", -1), str(entry["verdict"])
@@ -164,20 +171,23 @@ class Timeline:
     # --- what these have in common ---------------------------------------------------------------------------------
 
     def _skip(self, entry: Entry) -> None:
+        """Samples and batches that were taken away are one row, with the newest of them and how many times."""
         if entry["fix"] == "skip_batch":
             self.batches_skipped += 1
             self._mark(entry, "skipped", _capital(entry["says"]))
         self._aside += 1
-        newest = self._of_rows[-1][1] if self._of_rows else None
-        before = self._of_rows[-2] if len(self._of_rows) > 1 else None
         done = "Set aside, the rest of the batch went on" if entry["fix"] == "quarantine" else "Batch left out"
+        done += f"; {self._aside} times so far" if self._aside > 1 else ""
+        newest = self._of_rows[-1][1] if self._of_rows else None
         if newest is None or newest.done or newest.code != entry["code"]:
             return
-        row = replace(newest, kind="skipped", done=done, verdict="done")
-        if before is not None and before[1].kind == "skipped" and before[1].code == row.code:
-            self._of_rows.pop()  # one line for all of them, with the newest
-            row = replace(row, done=f"{done}; {self._aside} so far")
-        self._of_rows[-1] = self._of_rows[-1][0], row
+        self._of_rows = [(n, row) for n, row in self._of_rows[:-1] if row.kind != "skipped"]
+        self._row(entry, replace(newest, kind="skipped", done=done))
+
+    def _answer_at(self, step: int) -> str | None:
+        """Return the kind of the change that was made at a step, if there is one."""
+        made = [mark for _, mark in [*self.trying.values(), *self._marks.get("fixed", [])] if mark.step == step]
+        return made[-1].kind if made else None
 
     def _answered(self, entry: Entry) -> str:
         """Return what was found and what is done about it; the finding's own sign goes, the answer's takes over."""
@@ -196,11 +206,13 @@ class Timeline:
             if row.code == entry["code"]:
                 if row.done and row.verdict not in ("on trial", "not done") and "number" in done:
                     break  # that one has its answer: this is a new one
-                together = f"{row.done}, {_small(done['done'])}" if row.done and "number" in done else done["done"]
-                self._of_rows[place] = n, replace(row, **(done | {"done": together}))
+                says = f"{row.done}, {done['done']}" if row.done and "number" in done else _capital(done["done"])
+                self._of_rows[place] = n, replace(row, **(done | {"done": says}))
                 return
         if "number" in done:
-            self._row(entry, Row(step=entry.get("step") or 0, says=entry["code"], code=entry["code"], **done))
+            done["done"] = _capital(done["done"])
+            says = self._newest.get(entry["code"], "as before")
+            self._row(entry, Row(step=entry.get("step") or 0, says=says, code=entry["code"], **done))
 
     def _row(self, entry: Mapping[str, Any], row: Row) -> None:
         self._of_rows = [*self._of_rows[1 - MOST_ROWS :], (int(entry.get("n", 0)), row)]
@@ -219,7 +231,3 @@ class Timeline:
 
 def _capital(sentence: str) -> str:
     return sentence[:1].upper() + sentence[1:]
-
-
-def _small(sentence: str) -> str:
-    return sentence[:1].lower() + sentence[1:]

@@ -88,19 +88,29 @@ class Notes:
 
 
 def scene_of(
-    run: Watched, place: Place, timeline: Timeline, notes: Notes, pace: Pace, *, seconds: float = 0.0, ended: str = ""
+    run: Watched,
+    place: Place,
+    timeline: Timeline,
+    notes: Notes,
+    pace: Pace,
+    *,
+    seconds: float = 0.0,
+    ended: str | None = None,
 ) -> Scene:
-    """Return what is to be shown of a run now, `seconds` after this turn began; `ended` sums it up once it is over."""
+    """Return what is to be shown `seconds` after this turn began; `ended` sums it up, and says that it is over."""
     timeline.read(run.journal.after(timeline.entries_read))
-    over = run.status in ENDED
+    over = ended is not None
     state = _state(run, place, timeline, pace)
+    if over and run.status not in ENDED:
+        state = replace(state, status="refused")
     light, sentence = headline(state, run.history)
     return Scene(
         name=run.name,
         light=light,
         headline=sentence,
         more=more(replace(state, set_aside=0, skipped=0) if ended else state),
-        summary=ended,
+        summary=ended or "",
+        is_over=over,
         share=1.0 if run.status == "finished" else place.share,
         aside=None if over or not place.aside or not place.aside[2] else place.aside[1] / place.aside[2],
         place=_where(run, place, None if over else pace.steps_a_second),

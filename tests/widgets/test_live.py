@@ -166,6 +166,16 @@ def test_a_run_that_never_began_shows_nothing(sight):
     assert [] == sight.shown.bundles
 
 
+def test_a_run_that_was_refused_after_its_first_words_says_so(sight):
+    """Else its output would get ready for ever."""
+    sight.live.say("The earlier run of this name is kept elsewhere.")
+    sight.run.status, sight.run.step_count = "new", 0
+    sight.live.close("")
+
+    assert "It did not begin." in sight.shown.html
+    assert "Getting ready" not in sight.shown.html
+
+
 def test_a_run_that_was_finished_before_is_shown_as_it_ended(sight):
     """Nothing is trained, and what there is is seen."""
     sight.run.status = "finished"

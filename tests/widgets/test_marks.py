@@ -1,12 +1,12 @@
 """Signs on the plots: told apart by shape, and never on top of each other."""
 
-from autofix_nb.widgets.marks import IN_WORDS, LONGEST, SIGNS, Mark, in_columns
+from autofix_nb.widgets.marks import DRAWN, IN_WORDS, LONGEST, SIGNS, Mark, in_columns
 
 
 def test_each_kind_has_its_own_shape_and_word():
     """Colour alone tells nothing to many."""
     assert len(SIGNS) == len(set(SIGNS.values())) == len(set(IN_WORDS.values()))
-    assert SIGNS.keys() == IN_WORDS.keys()
+    assert SIGNS.keys() == IN_WORDS.keys() == set(DRAWN)
 
 
 def test_neighbours_of_one_kind_are_one():

@@ -27,7 +27,7 @@ FALLING, LEVEL = history_of(np.linspace(2, 1, 100)), history_of(np.ones(100))
         ),
         pytest.param(
             State(step=9, trying="Rate lowered to 0.001"),
-            ("busy", "Watching whether it helps: rate lowered to 0.001."),
+            ("busy", "Watching whether it helps: Rate lowered to 0.001."),
             id="trial",
         ),
         pytest.param(
@@ -57,6 +57,7 @@ FALLING, LEVEL = history_of(np.linspace(2, 1, 100)), history_of(np.ones(100))
             ("done", "Finished early at step 9: no better for 20 epochs."),
             id="finished-early",
         ),
+        pytest.param(State(status="refused"), ("over", "It did not begin."), id="refused"),
         pytest.param(State(step=100), ("good", "Learning well."), id="falling"),
     ],
 )

@@ -80,7 +80,7 @@ def test_the_next_remedy_is_added_to_its_finding(run):
     change(run, "L01", 200, fix="warm_up", says="warm-up over 100 steps", number=1)
     rows = read(run).rows
 
-    assert ["Learning rate too high: the loss rose", "L01"] == [row.says for row in rows]
+    assert ["Learning rate too high: the loss rose"] * 2 == [row.says for row in rows]
     assert ["undone", "on trial"] == [row.verdict for row in rows]
 
 
@@ -93,8 +93,36 @@ def test_many_samples_set_aside_are_one_row(run):
     found = read(run)
 
     assert 1 == len(found.rows)
-    assert "Set aside, the rest of the batch went on; 5 so far" == found.rows[0].done
+    assert "Set aside, the rest of the batch went on; 5 times so far" == found.rows[0].done
     assert 5 == sum(mark.count for mark in found.marks() if mark.kind == "skipped")
+
+
+def test_samples_set_aside_do_not_push_the_rest_out_of_sight(run):
+    """Whatever lies between them."""
+    for number, code in enumerate(["B02", "G03", "L01", "B02"]):
+        find(run, code, 10 + number)
+        if code != "L01":
+            change(run, code, 10 + number, fix="quarantine", says="set aside", number=number)
+
+    assert [("L01", 12), ("B02", 13)] == [(row.code, row.step) for row in read(run).rows]
+
+
+def test_what_is_known_by_what_helped_has_no_mark_of_its_own(run):
+    """It was answered before it had its name."""
+    find(run, "G07", 25, title="Dead units")
+    change(run, "G07", 25)
+    find(run, "L01", 25, says="known by what helped")
+
+    assert [("trying", 25)] == kinds(read(run))
+    assert ["trying", "trying"] == [row.kind for row in read(run).rows]
+
+
+def test_a_change_that_answers_a_mere_note_says_why(run):
+    """Such as training longer."""
+    find(run, "L05", 600, title="Underfitting", says="the goal still gets better", severity=Severity.NOTE)
+    change(run, "L05", 600, fix="train_longer", says="2 more epochs")
+
+    assert ["Underfitting: the goal still gets better"] == [row.says for row in read(run).rows]
 
 
 def test_batches_left_out_are_counted(run):
@@ -134,7 +162,7 @@ def test_what_was_lost_with_a_kernel_is_lost_here_too(run):
     found = read(run)
 
     assert [("found", 10), ("resumed", 12)] == kinds(found)
-    assert ["L01", ""] == [row.code for row in found.rows]
+    assert ["L01"] == [row.code for row in found.rows]
     assert not found.trying
 
 
