@@ -115,7 +115,7 @@ def _key(marks: Sequence[Mark]) -> str:
 
 def _row(row: Row) -> str:
     sign = SIGNS.get(row.kind, "·")
-    step = f"step {row.step:,}" if row.step > 0 else ""
+    step = f"step {row.step:,}" if row.step > 0 else "before" if row.code else ""
     code = f"<b>{_text(row.code)}</b> " if row.code else ""
     done = f" <b>{_text(row.done)}.</b>" if row.done else ""
     full = escape(" ".join(f"{row.code} {row.says}. {row.done}".split())[:LONGEST], quote=True)

@@ -1,5 +1,7 @@
 """The look of the live output: every rule below one class, colours as variables that follow the front end.
 
+The class is said twice in rules for what JupyterLab has rules of its own for, such as lists.
+
 Text and lines take the page's own colour, so that a wrong guess between light and dark costs the shade of a few lines
 and nothing else. JupyterLab and Notebook tell by `data-jp-theme-light`, VS Code by `vscode-dark` on the body, Colab by
 `theme` on the page (its outputs are pages of their own); other pages are asked by `prefers-color-scheme`.
@@ -55,8 +57,8 @@ _RULES = """
 .afl .s1{color:var(--s1)}.afl .s2{color:var(--s2)}.afl .s3{color:var(--s3)}.afl .s4{color:var(--s4)}
 .afl .s5{color:var(--s5)}
 .afl .k b{color:inherit}
-.afl svg{display:block;width:100%;height:auto;overflow:visible;color:inherit}
-.afl svg text{font-size:10.5px;fill:currentColor;fill-opacity:.66;text-anchor:end;font-family:inherit}
+.afl.afl svg{display:block;width:100%;height:auto;overflow:visible;color:inherit}
+.afl svg text{font-size:11.5px;fill:currentColor;fill-opacity:.66;text-anchor:end;font-family:inherit}
 .afl svg text.m{text-anchor:middle}
 .afl svg path{fill:none;vector-effect:non-scaling-stroke}
 .afl svg .g{stroke:currentColor;stroke-opacity:.14}
@@ -77,20 +79,21 @@ _RULES = """
 .afl svg text.s{fill:var(--s2);fill-opacity:1;font-size:15px;cursor:help}
 .afl .key{font-size:11px;min-height:17px;opacity:.85;display:flex;flex-wrap:wrap;gap:0 14px;padding-left:2px}
 .afl .key span span{opacity:.85;color:initial;color:inherit}
-.afl ol{list-style:none;margin:6px 0 0;padding:6px 0 0;border-top:1px solid rgba(128,128,128,.28);min-height:112px}
-.afl.over ol{min-height:0}
-.afl li{display:flex;gap:8px;margin:0;padding:1px 0;line-height:18px}
+.afl.afl ol{list-style:none;margin:6px 0 0;padding:6px 0 0;border-top:1px solid rgba(128,128,128,.28);min-height:146px}
+.afl.afl.over ol{min-height:0}
+.afl li:nth-child(n+3) .y{-webkit-line-clamp:1}.afl.over li .y.y{-webkit-line-clamp:6}
+.afl.afl li{display:flex;gap:8px;margin:0;padding:1px 0;line-height:18px}
 .afl li .z{width:14px;flex:none}
 .afl li .n{flex:none;min-width:5.4em;white-space:nowrap;opacity:.66;font-size:12px}
 .afl li .y{flex:1 1 auto;min-width:0;display:-webkit-box;-webkit-line-clamp:2;-webkit-box-orient:vertical;
  overflow:hidden;overflow-wrap:anywhere}
 .afl li .r{flex:none;font-size:12px;opacity:.8}
 .afl .end{font-size:12px;opacity:.66;min-height:18px;overflow-wrap:anywhere}
-.afl details{margin:4px 0;font-size:12px}
-.afl summary{cursor:pointer;opacity:.72}
-.afl pre{margin:4px 0;padding:6px 8px;background:rgba(128,128,128,.1);color:inherit;white-space:pre-wrap;
+.afl.afl details{margin:4px 0;font-size:12px}
+.afl.afl summary{cursor:pointer;opacity:.72}
+.afl.afl pre{margin:4px 0;padding:6px 8px;background:rgba(128,128,128,.1);color:inherit;white-space:pre-wrap;
  overflow-wrap:anywhere;max-height:16em;overflow-y:auto;font-size:12px;line-height:1.5;border-radius:4px}
-@container (max-width:560px){.afl li .y{-webkit-line-clamp:4}.afl li .n{min-width:3.6em}
+@container (max-width:560px){.afl li .y.y{-webkit-line-clamp:3}.afl.afl ol{min-height:200px}.afl li .n{min-width:3.6em}
  .afl .ps{grid-template-columns:minmax(0,1fr)}.afl .top{min-height:62px}
 }
 """

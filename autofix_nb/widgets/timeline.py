@@ -122,7 +122,7 @@ class Timeline:
             return
         # What is found at a step at which something was changed already was known by what helped.
         answer = self._answer_at(step)
-        if answer is None and not (is_note and step):
+        if answer is None and step and not is_note:
             self._mark(entry, "found", f"{code} {says}")
         self._row(entry, Row(step=step, kind=answer or "found", code=code, says=says))
 

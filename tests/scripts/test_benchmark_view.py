@@ -19,5 +19,5 @@ def test_it_prints_each_way_and_both_trainings():
     assert done.returncode == 0, done.stderr
     ways = re.findall(r"^ +100  (.+?) {2,}.*(?: x|left out)$", done.stdout, re.MULTILINE)
     assert ["live output", "matplotlib, figure kept", "livelossplot", "fastprogress"] == ways
-    assert ["silent", "live"] == re.findall(r"^  (silent|live) +[\d.]+$", done.stdout, re.MULTILINE)
+    assert ["silent", "live"] == re.findall(r"^  (silent|live) +[\d.]+ +[\d.]+ ms$", done.stdout, re.MULTILINE)
     assert re.search(r"drawing took [\d.]+% of the last live one's time", done.stdout)
