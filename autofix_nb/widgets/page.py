@@ -117,12 +117,15 @@ def _row(row: Row) -> str:
     sign = SIGNS.get(row.kind, "·")
     step = f"step {row.step:,}" if row.step > 0 else "before" if row.code else ""
     code = f"<b>{_text(row.code)}</b> " if row.code else ""
-    done = f" <b>{_text(row.done)}.</b>" if row.done else ""
     full = escape(" ".join(f"{row.code} {row.says}. {row.done}".split())[:LONGEST], quote=True)
-    says = _text(row.says.rstrip("."))
+    says = f"{_text(row.says.rstrip('.'))}."
+    if row.done:  # before the numbers: an older row is cut to one line, and this is what is looked for
+        title, _, numbers = row.says.rstrip(".").partition(": ")
+        numbers = f" {numbers[:1].upper()}{numbers[1:]}." if numbers else ""
+        says = f"{_text(title)}. <b>{_text(row.done)}.</b>{_text(numbers)}"
     return (
         f'<li><span class="z {row.kind}">{sign}</span><span class="n">{step}</span><span class="y" title="{full}">'
-        f'{code}{says}.{done}</span><span class="r">{_text(row.verdict)}</span></li>'
+        f'{code}{says}</span><span class="r">{_text(row.verdict)}</span></li>'
     )
 
 

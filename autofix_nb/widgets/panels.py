@@ -37,14 +37,13 @@ def span_of(history: History) -> tuple[float, float]:
 
 
 def _loss(history: History) -> Plot:
-    lines = [_series(history, "loss", "train")]
+    lines = [_series(history, "loss", "train"), _column(history, "val/loss", "val", colour="s2")]
     parts = sorted(name for name in history.names() if name.startswith("loss/") and name != "loss/loss")
     if len(parts) > 1:
         lines += [
             _series(history, name, name.removeprefix("loss/"), colour=colour, kind="smooth")
             for name, colour in zip(parts[:MOST_PARTS], ("s3", "s4", "s5"), strict=False)
         ]
-    lines.append(_column(history, "val/loss", "val", colour="s2"))
     left = len(parts) - MOST_PARTS
     return Plot(title="Loss", lines=lines, aside=f"{left} more parts" if left > 0 else "")
 

@@ -175,6 +175,7 @@ class Timeline:
         if entry["fix"] == "skip_batch":
             self.batches_skipped += 1
             self._mark(entry, "skipped", _capital(entry["says"]))
+        self._answered(entry)
         self._aside += 1
         done = "Set aside, the rest of the batch went on" if entry["fix"] == "quarantine" else "Batch left out"
         done += f"; {self._aside} times so far" if self._aside > 1 else ""

@@ -114,6 +114,16 @@ def test_the_newest_rows_and_lines_are_shown():
     assert "line 9\n" not in text
 
 
+def test_what_was_done_comes_before_the_numbers():
+    """An older row is cut to one line."""
+    row = Row(
+        step=9, kind="fixed", code="L01", says="Rate too high: the loss rose: 2 to 9", done="Lowered", verdict="kept"
+    )
+    html = to_html(scene(rows=[row]))
+
+    assert "<b>L01</b> Rate too high. <b>Lowered.</b> The loss rose: 2 to 9." in html
+
+
 def test_while_it_trains_there_is_no_log():
     """What a reader opened would close with the next update."""
     assert "details" not in Checked(to_html(scene())).tags
