@@ -42,6 +42,7 @@ class Series:
         self._values = np.empty(2 * recent, dtype=np.float64)
         self._size = 0
         self._old = np.empty(0, dtype=_BUCKET)
+        self._old_points: tuple[np.ndarray, np.ndarray] | None = None  # of the buckets, until these change
 
     def __len__(self) -> int:
         """Points recorded since the start, thinned ones included."""
@@ -67,7 +68,9 @@ class Series:
 
     def points(self) -> tuple[np.ndarray, np.ndarray]:
         """Return steps and values of everything kept: thinned first, then in full detail."""
-        steps, values = _points_of(self._old)
+        if self._old_points is None:
+            self._old_points = _points_of(self._old)
+        steps, values = self._old_points
         return (
             np.concatenate([steps, self._steps[: self._size]]),
             np.concatenate([values, self._values[: self._size]]),
@@ -93,6 +96,7 @@ class Series:
 
     def _thin(self) -> None:
         """Move the older half of the detailed points into buckets."""
+        self._old_points = None
         size = self._recent
         for start in range(0, size, self._width):
             stop = min(size, start + self._width)

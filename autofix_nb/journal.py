@@ -54,6 +54,10 @@ class Journal:
         found = self.entries(kind, **wanted)
         return found[-1] if found else None
 
+    def after(self, count: int) -> list[Entry]:
+        """Return the entries after the first `count`, for those who follow a growing journal."""
+        return self._entries[count:]
+
     def lasting(self) -> list[Entry]:
         """Return the entries that count, without what happened after a save that the run later went on from.
 

@@ -42,6 +42,9 @@ class Run:
         self.status = "new"
         """`new`, `running`, `finished`, `stopped`, `interrupted` or `failed`."""
 
+        self.picture: bytes | None = None
+        """The report's picture, a PNG, once the run is over."""
+
         self.mirror: Any = None
         """What copies this run elsewhere; None for a plain folder, and for a run that was read back."""
 
@@ -201,7 +204,9 @@ class Run:
             return
         guard.keeper.write_summary(self._ending | {"headline": self.headline()})
         try:
-            write_atomically(self.folder / "report.html", self.report().to_html())
+            report = self.report()
+            self.picture = report.picture
+            write_atomically(self.folder / "report.html", report.to_html())
         except Exception as error:  # noqa: BLE001 - a report that cannot be drawn must not cost the run, nor hide its error
             self.journal.append("note", text=f"the report could not be written: {type(error).__name__}: {error}")
 

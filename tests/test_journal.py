@@ -242,3 +242,12 @@ def test_int_enums_of_any_kind_are_numbers():
             return "high!"
 
     assert 5 == Journal(clock=clock).append("x", level=Level.HIGH)["level"]
+
+
+def test_a_growing_journal_is_followed_from_a_place_on():
+    """What came after the first entries, so far."""
+    journal = Journal(clock=clock)
+    journal.append("a")
+    journal.append("b")
+
+    assert (["b"], []) == ([entry["kind"] for entry in journal.after(1)], journal.after(2))

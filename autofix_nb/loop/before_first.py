@@ -32,7 +32,7 @@ class BeforeFirst:
             self.found_before.append(finding)
             self.policy.note(finding)
             if finding.severity > Severity.NOTE:
-                self.progress.say(f"Before training: {finding.code} {finding.title}: {finding.says}.")
+                self.progress.found(f"Before training: {finding.code} {finding.title}: {finding.says}.")
 
     def answer_what_was_found(self) -> None:
         """Before the first step: try on the side what could be done about what was found before it."""

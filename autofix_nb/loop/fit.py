@@ -93,6 +93,9 @@ def fit(
     or when all epochs are done, once everything is where it survives the runtime. A file named `STOP` in the run's
     folder ends it after the step, too. One kernel trains a run at a time: a second live one is refused.
 
+    `show="auto"` is one live output in a notebook, renewed in place, and lines of text in a terminal; `"text"` is text
+    in both, `"none"` is silent. What is said goes to `logging.getLogger("autofix_nb")` too, where somebody listens.
+
     Raises:
         ConfigurationError, DataError, ModelError, StoreError: before training, when something does not fit.
         ResumeError: when the folder holds another training than the one asked for.

@@ -173,7 +173,7 @@ class Guard(Hearing, BeforeFirst, Samples, EpochEnd, Treatable):
                 one() if isinstance(one, type) else one for one in (DETECTORS if detectors is None else detectors)
             ],
             fixes=fixes,
-            say=self.progress.say,
+            say=self.progress.found,
         )
         self.problems: list[str] = []
         """Sentences about what could not be used on the way, such as validation samples that raise."""
@@ -238,6 +238,8 @@ class Guard(Hearing, BeforeFirst, Samples, EpochEnd, Treatable):
         self._end_signal = EndSignal(self._on_end_signal)
         self.at_hand: Batch | None = None
         """The batch of the newest step, on the CPU: what is left to be looked at when a GPU is lost."""
+
+        self.progress.watch(self)
 
     # --- the loop's own words -------------------------------------------------------------------------------------
 
@@ -421,7 +423,7 @@ class Guard(Hearing, BeforeFirst, Samples, EpochEnd, Treatable):
         saved = False
         try:
             if self.status == "new":
-                pass
+                self.progress.close("")
             elif error is None:
                 saved = finish(self)
             else:

@@ -107,6 +107,11 @@ class Keeper(RunFolder):
         return any(one.step for one in self.store.checkpoints())
 
     @property
+    def saved_seconds_ago(self) -> float | None:
+        """Seconds since the last save that was read back; None where there was none in this process."""
+        return None if self._last_good is None else self._clock() - self._last_good
+
+    @property
     def is_overdue(self) -> bool:
         """Whether a save must not wait for the next look any more. Asked after each step."""
         return self._pace.is_overdue

@@ -1,5 +1,6 @@
-"""What people see while it trains: text where there is no notebook, and for now in notebooks too."""
+"""What people see while it trains: one live output in a notebook, text where there is none."""
 
-from autofix_nb.widgets.progress import Progress, make_progress
+from autofix_nb.widgets.progress import Progress
+from autofix_nb.widgets.showing import make_progress
 
 __all__ = ["Progress", "make_progress"]

@@ -7,7 +7,7 @@ from typing import Any, Protocol
 import torch
 from tqdm import tqdm
 
-from autofix_nb.errors import ConfigurationError
+from autofix_nb.widgets.said import log
 
 LOSS_EVERY_SECONDS = 0.5
 """How often the bar and the loss beside it are renewed; on an accelerator, reading the loss means waiting."""
@@ -29,6 +29,9 @@ class Progress(Protocol):
     set_aside: int
     """Samples set aside that were told already, as in a run that goes on."""
 
+    def watch(self, run: Any) -> None:
+        """From now on this run is shown: a guard, of which things are read and nothing is changed."""
+
     def begin(self, epoch: int, epochs: int, batches: int | None, done: int) -> None:
         """Begin an epoch (counted from 1) of so many batches, the first `done` of which were done before."""
 
@@ -36,9 +39,9 @@ class Progress(Protocol):
         """So many batches of the epoch are done."""
 
     def aside(self, what: str, done: int, of: int | None) -> None:
-        """Something is done beside the training, such as validating: so many of its steps are done.
+        """Something is done beside the training (`what`, such as `trying a rate of 3e-4`): so many of its steps are done.
 
-        What is told next of the training, or said, ends it.
+        Where `of` is None, their number is not known. What is told next of the training, or said, ends it.
         """
 
     def epoch(self, row: dict[str, Any], epochs: int) -> None:
@@ -47,21 +50,33 @@ class Progress(Protocol):
     def say(self, text: str) -> None:
         """Say one sentence."""
 
+    def found(self, text: str) -> None:
+        """Say one sentence on a finding, or on what was done about it; the journal has it too."""
+
     def close(self, text: str) -> None:
-        """The training is over; `text` sums it up."""
+        """The training is over, or never began; `text` sums it up."""
 
 
 class Silent:
-    """`show="none"`."""
+    """`show="none"`. What is said is logged where somebody listens."""
 
     set_aside = 0
 
+    def watch(self, run: Any) -> None: ...
     def begin(self, epoch: int, epochs: int, batches: int | None, done: int) -> None: ...
     def step(self, done: int, loss: Any) -> None: ...
     def aside(self, what: str, done: int, of: int | None) -> None: ...
     def epoch(self, row: dict[str, Any], epochs: int) -> None: ...
-    def say(self, text: str) -> None: ...
-    def close(self, text: str) -> None: ...
+
+    def say(self, text: str) -> None:
+        log(text)
+
+    def found(self, text: str) -> None:
+        log(text, warning=True)
+
+    def close(self, text: str) -> None:
+        if text:
+            log(text)
 
 
 class Text:
@@ -76,6 +91,8 @@ class Text:
         self._next_beside = 0.0
         self._what = ""
         self.set_aside = 0
+
+    def watch(self, run: Any) -> None: ...
 
     def begin(self, epoch: int, epochs: int, batches: int | None, done: int) -> None:
         self._end_bar()
@@ -117,35 +134,26 @@ class Text:
     def epoch(self, row: dict[str, Any], epochs: int) -> None:
         self._end_bar()
         self._end_beside()
-        self.say(self._line(row, epochs))
+        self.put(line_of(row, epochs, set_aside_before=self.set_aside))
+        self.set_aside = row["quarantined"]
+
+    def put(self, text: str) -> None:
+        """Write a line, and log nothing."""
+        tqdm.write(text, file=self._file or sys.stdout)
 
     def say(self, text: str) -> None:
-        tqdm.write(text, file=self._file or sys.stdout)
+        log(text)
+        self.put(text)
+
+    def found(self, text: str) -> None:
+        log(text, warning=True)
+        self.put(text)
 
     def close(self, text: str) -> None:
         self._end_bar()
         self._end_beside()
         if text:
             self.say(text)
-
-    def _line(self, row: dict[str, Any], epochs: int) -> str:
-        width = len(str(epochs))
-        words = [f"epoch {row['epoch']:>{width}}/{epochs}", f"loss {row['loss']:.4f}"]
-        better = row.get("is_best", True)
-        for name, value in row.items():
-            if name.startswith("val/") and name not in NOT_SHOWN:
-                no_better = " (no better)" if not better and name == row["goal_name"] else ""
-                words.append(f"{name} {value:.4f}{no_better}")
-        words.append(f"lr {row['lr']:.3g}")
-        words.append(f"{row['step_seconds'] + row['load_seconds']:.1f} s")
-        if row["clip_share"]:
-            words.append(f"{row['clip_share']:.0%} clipped")
-        if row["skipped"]:
-            words.append(f"{row['skipped']} batches skipped")
-        if row["quarantined"] != self.set_aside:
-            self.set_aside = row["quarantined"]
-            words.append(f"{row['quarantined']} set aside")
-        return "  ".join(words)
 
     def _end_beside(self) -> None:
         if self._what:
@@ -163,14 +171,21 @@ class Text:
             self._bar = None
 
 
-def make_progress(show: Any) -> Progress:
-    """Return the progress that `show` asks for: `auto` and `text` are text, `none` (or False) is silent.
-
-    Raises:
-        ConfigurationError: for anything else.
-    """
-    if show in ("none", False):
-        return Silent()
-    if show in ("auto", "text", True):
-        return Text()
-    raise ConfigurationError(f"`show` must be 'auto', 'text' or 'none', got {show!r}")
+def line_of(row: dict[str, Any], epochs: int, *, set_aside_before: int = 0, between: str = "  ") -> str:
+    """Return an epoch's row as one line, with troubles only where there are some, and `between` between its parts."""
+    width = len(str(epochs))
+    words = [f"epoch {row['epoch']:>{width}}/{epochs}", f"loss {row['loss']:.4f}"]
+    better = row.get("is_best", True)
+    for name, value in row.items():
+        if name.startswith("val/") and name not in NOT_SHOWN:
+            no_better = " (no better)" if not better and name == row["goal_name"] else ""
+            words.append(f"{name} {value:.4f}{no_better}")
+    words.append(f"lr {row['lr']:.3g}")
+    words.append(f"{row['step_seconds'] + row['load_seconds']:.1f} s")
+    if row["clip_share"]:
+        words.append(f"{row['clip_share']:.0%} clipped")
+    if row["skipped"]:
+        words.append(f"{row['skipped']} batches skipped")
+    if row["quarantined"] != set_aside_before:
+        words.append(f"{row['quarantined']} set aside")
+    return between.join(words)

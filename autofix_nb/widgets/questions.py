@@ -8,8 +8,8 @@ from typing import Any
 
 from tqdm import tqdm
 
-from autofix_nb.environment import host
 from autofix_nb.errors import ConfigurationError
+from autofix_nb.widgets.showing import in_notebook
 
 SHOWN_AFTER_SECONDS = 0.5
 """Shorter looks need no progress."""
@@ -90,7 +90,7 @@ class Notebook:
 
 
 def make_questions(show: Any, total: int) -> Questions:
-    """Return what `show` asks for: `auto` and `text` show progress, `none` (or False) nothing.
+    """Return what `show` asks for: `auto`, `live` and `text` show progress, `none` (or False) nothing.
 
     One that was made already is taken as it is: a training that looks before it begins has a place of its own.
 
@@ -101,7 +101,6 @@ def make_questions(show: Any, total: int) -> Questions:
         return show
     if show in ("none", False):
         return Questions(total)
-    if show not in ("auto", "text", True):
-        raise ConfigurationError(f"`show` must be 'auto', 'text' or 'none', got {show!r}")
-    in_a_notebook = show != "text" and host() != "terminal" and "IPython" in sys.modules
-    return Questions(total, Notebook() if in_a_notebook else Terminal())
+    if show not in ("auto", "live", "text", True):
+        raise ConfigurationError(f"`show` must be 'auto', 'live', 'text' or 'none', got {show!r}")
+    return Questions(total, Notebook() if show != "text" and in_notebook() else Terminal())

@@ -75,6 +75,16 @@ def test_at_least_every_ten_minutes(steps):
     assert not steps.keeper.is_overdue
 
 
+def test_it_knows_how_long_ago_it_saved(steps):
+    """Nothing before the first save; what is being written does not count yet."""
+    assert steps.keeper.saved_seconds_ago is None
+    steps.go(50, 100.0)
+    steps.saved()
+    steps.now += 7.0
+
+    assert 7.0 == steps.keeper.saved_seconds_ago
+
+
 def test_saving_takes_a_hundredth_of_the_time_at_most(steps, monkeypatch):
     """Copying and what the thread takes count together: after 2 s of both, the next comes 200 s after the last."""
     real = Store.save

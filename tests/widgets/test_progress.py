@@ -6,8 +6,7 @@ import itertools
 import pytest
 import torch
 
-from autofix_nb.errors import ConfigurationError
-from autofix_nb.widgets import make_progress, progress
+from autofix_nb.widgets import progress
 from autofix_nb.widgets.progress import BAR_AFTER_SECONDS, LOSS_EVERY_SECONDS, Silent, Text
 
 ROW = {
@@ -181,6 +180,9 @@ def test_silent_is_silent(capsys):
     shown.step(1, 0.5)
     shown.epoch(ROW, 1)
     shown.say("text")
+    shown.found("text")
+    shown.aside("text", 1, 2)
+    shown.watch(None)
     shown.close("text")
 
     assert ("", "") == capsys.readouterr()

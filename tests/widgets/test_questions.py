@@ -91,5 +91,5 @@ def test_what_show_may_be(show):
 
 def test_anything_else_is_refused():
     """With what was wanted."""
-    with pytest.raises(ConfigurationError, match="`show` must be 'auto', 'text' or 'none', got 'loud'"):
+    with pytest.raises(ConfigurationError, match="`show` must be 'auto', 'live', 'text' or 'none', got 'loud'"):
         make_questions("loud", 27)
