@@ -188,21 +188,6 @@ def test_silent_is_silent(capsys):
     assert ("", "") == capsys.readouterr()
 
 
-@pytest.mark.parametrize(
-    ("show", "kind"), [("auto", Text), ("text", Text), (True, Text), ("none", Silent), (False, Silent)]
-)
-def test_show_chooses(show, kind):
-    """By name, or yes and no."""
-    assert kind is type(make_progress(show))
-
-
-@pytest.mark.parametrize("show", ["widgets", None, 3, ""])
-def test_other_ways_to_show_are_refused(show):
-    """With the value."""
-    with pytest.raises(ConfigurationError, match=f"`show` must be 'auto', 'text' or 'none', got {show!r}"):
-        make_progress(show)
-
-
 def test_what_is_done_beside_the_training_has_a_bar_of_its_own(clock):
     """After a second, in the place of the epoch's; the epoch's comes back with the next step."""
     file = io.StringIO()
