@@ -10,14 +10,12 @@ from html import escape
 
 import numpy as np
 
+from autofix_nb.widgets import frame
 from autofix_nb.widgets.axis import Axis, axis_of
+from autofix_nb.widgets.frame import BOTTOM, HEIGHT, LEFT, RIGHT, TOP, WIDTH
 from autofix_nb.widgets.marks import Mark, in_columns
 from autofix_nb.widgets.numbers import compact, short
 from autofix_nb.widgets.thinning import Columns, columns_of, smooth
-
-WIDTH, HEIGHT = 372, 132
-LEFT, RIGHT, TOP, BOTTOM = 40, 8, 6, 19
-"""Units of the drawing, about pixels; the plot proper lies within the margins."""
 
 SIGNS_ABOVE = 10
 """Room above a plot for the signs of marks."""
@@ -146,13 +144,13 @@ def _frame(x: Axis, y: Axis, *, written: bool) -> str:
     right, floor = WIDTH - RIGHT, HEIGHT - BOTTOM
     parts = [f'<path class="g" d="M{LEFT} {floor}H{right}"/>']
     for value, text in y.ticks() if written else ():
-        at = _above(y, value)
+        at = frame.above(y, value)
         parts.append(
             f'<path class="g" d="M{LEFT} {at}H{right}"/><text x="{LEFT - 4}" y="{at}" dy=".33em">{text}</text>'
         )
     for value, text in x.ticks(compact):
         if written and value >= x.low:
-            at = _at(x, value)
+            at = frame.at(x, value)
             parts.append(
                 f'<path class="g" d="M{at} {floor}v3"/><text x="{at}" y="{HEIGHT - 6}" class="m">{text}</text>'
             )
@@ -161,14 +159,15 @@ def _frame(x: Axis, y: Axis, *, written: bool) -> str:
 
 
 def _line(x: Axis, y: Axis, line: Line, columns: Columns) -> Iterable[str]:
-    across = _x(x, columns.steps)
+    across = frame.across(x, columns.steps)
     if line.kind in ("band", "exact") and len(across):
-        low = _path(across[::-1], _down(y.place(columns.low))[::-1])
-        yield f'<path class="b {line.colour}" {SMALL} d="M{_path(across, _down(y.place(columns.high)))}L{low}Z"/>'
+        high = frame.path(across, frame.down(y.place(columns.high)))
+        low = frame.path(across[::-1], frame.down(y.place(columns.low))[::-1])
+        yield f'<path class="b {line.colour}" {SMALL} d="M{high}L{low}Z"/>'
     if len(across):
         places = y.place(columns.middle)  # smoothed as it is seen, on a logarithmic scale too
-        down = _down(places if line.kind in ("dots", "exact") else smooth(places))
-        yield f'<path class="l {line.colour}" {SMALL} d="M{_path(across, down)}"/>'
+        down = frame.down(places if line.kind in ("dots", "exact") else smooth(places))
+        yield f'<path class="l {line.colour}" {SMALL} d="M{frame.path(across, down)}"/>'
         if line.kind == "dots" and len(across) <= DOTS:
             spots = zip(across.astype(int).tolist(), down.astype(int).tolist(), strict=True)
             yield f'<path class="d {line.colour}" {SMALL} d="{"".join(f"M{a} {d}h0" for a, d in spots)}"/>'
@@ -194,16 +193,17 @@ def _pegs(x: Axis, pegs: Sequence[tuple[float, str, str]], kind: str) -> Iterabl
         step, text, sign = group[0]
         more = f", and {len(group) - 1} more up to step {group[-1][0]:,.0f}" if len(group) > 1 else ""
         said = escape(f"step {step:,.0f}: {text}{more}")
-        yield f'<text class="m {kind}" x="{_at(x, step)}" y="{TOP + 7}"><title>{said}</title>{sign}</text>'
+        yield f'<text class="m {kind}" x="{frame.at(x, step)}" y="{TOP + 7}"><title>{said}</title>{sign}</text>'
 
 
 def _star(x: Axis, y: Axis, step: float, value: float) -> str:
     said = f"best: {short(value)} at step {step:,.0f}"
-    return f'<text class="m s" x="{_at(x, step)}" y="{_above(y, value)}" dy=".36em"><title>{said}</title>★</text>'
+    place = f'x="{frame.at(x, step)}" y="{frame.above(y, value)}"'
+    return f'<text class="m s" {place} dy=".36em"><title>{said}</title>★</text>'
 
 
 def _level(y: Axis, value: float, text: str) -> str:
-    return f'<path class="v" d="M{LEFT} {_above(y, value)}H{WIDTH - RIGHT}"><title>{escape(text)}</title></path>'
+    return f'<path class="v" d="M{LEFT} {frame.above(y, value)}H{WIDTH - RIGHT}"><title>{escape(text)}</title></path>'
 
 
 def _strip(x: Axis, steps: np.ndarray, shares: np.ndarray) -> Iterable[str]:
@@ -212,7 +212,7 @@ def _strip(x: Axis, steps: np.ndarray, shares: np.ndarray) -> Iterable[str]:
     edges = [*steps.tolist(), x.high]
     for place, share in enumerate(shares.tolist()):
         if share > 0:
-            left, right = _at(x, edges[place]), _at(x, edges[place + 1])
+            left, right = frame.at(x, edges[place]), frame.at(x, edges[place + 1])
             said = f"{share:.0%} of the steps from {edges[place]:,.0f} on were clipped"
             yield (
                 f'<rect class="h" x="{left}" y="{floor}" width="{max(right - left, 0.5):.1f}" height="5" '
@@ -222,35 +222,12 @@ def _strip(x: Axis, steps: np.ndarray, shares: np.ndarray) -> Iterable[str]:
 
 def _mark_lines(x: Axis, marks: Sequence[Mark]) -> Iterable[str]:
     for mark in in_columns([mark for mark in marks if mark.is_across], x.low, x.high):
-        yield f'<path class="w {mark.kind}" d="M{_at(x, mark.step)} 0V{HEIGHT - BOTTOM}"/>'
+        yield f'<path class="w {mark.kind}" d="M{frame.at(x, mark.step)} 0V{HEIGHT - BOTTOM}"/>'
 
 
 def _sign(x: Axis, mark: Mark) -> str:
     down = HEIGHT - BOTTOM + 2 if mark.kind == "saved" else -1
     return (
-        f'<text class="m {mark.kind}" x="{_at(x, mark.step)}" y="{down}"><title>{escape(mark.says)}</title>'
+        f'<text class="m {mark.kind}" x="{frame.at(x, mark.step)}" y="{down}"><title>{escape(mark.says)}</title>'
         f"{mark.sign}</text>"
     )
-
-
-def _at(x: Axis, step: float) -> float:
-    return round(LEFT + x.at(step) * (WIDTH - LEFT - RIGHT), 1)
-
-
-def _above(y: Axis, value: float) -> float:
-    return round(HEIGHT - BOTTOM - y.at(value) * (HEIGHT - TOP - BOTTOM), 1)
-
-
-def _x(x: Axis, steps: np.ndarray) -> np.ndarray:
-    """Return where steps lie across, in tenths of a unit."""
-    return 10 * (LEFT + x.place(steps) * (WIDTH - LEFT - RIGHT))
-
-
-def _down(places: np.ndarray) -> np.ndarray:
-    """Return where places of the axis lie from above, in tenths of a unit."""
-    return 10 * (HEIGHT - BOTTOM - places * (HEIGHT - TOP - BOTTOM))
-
-
-def _path(across: np.ndarray, down: np.ndarray) -> str:
-    both = np.stack([across, down], axis=1).astype(int)
-    return ("L%d %d" * len(both))[1:] % tuple(both.ravel().tolist())  # twice as fast as one by one

@@ -47,7 +47,7 @@ _RULES = """
 .afl .ps{display:grid;grid-template-columns:repeat(2,minmax(0,1fr));gap:10px 18px;margin:10px 0 2px;
  align-items:end}
 .afl .c{display:flex;gap:10px;height:18px;line-height:18px;overflow:hidden;font-size:12px;white-space:nowrap}
-.afl .c.two{height:36px;flex-wrap:wrap;gap:0 10px}.afl .c.two .t{flex-basis:100%}
+.afl .c.two{height:auto;min-height:36px;flex-wrap:wrap;gap:0 10px}.afl .c.two .t{flex-basis:100%}
 .afl .c .t{font-weight:600;flex:0 1 auto;overflow:hidden;text-overflow:ellipsis;min-width:3em}
 .afl .c .k{flex:0 1 auto;overflow:hidden;text-overflow:ellipsis}
 .afl .c .k b{font-weight:600}
