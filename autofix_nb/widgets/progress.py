@@ -39,7 +39,7 @@ class Progress(Protocol):
         """So many batches of the epoch are done."""
 
     def aside(self, what: str, done: int, of: int | None) -> None:
-        """Something is done beside the training (`what`, such as `trying a rate of 3e-4`): so many steps of it are done.
+        """Something is done beside the training (`what`, such as `trying a rate of 3e-4`): so many of its steps.
 
         Where `of` is None, it is not known of how many. What is told next of the training, or said, ends it.
         """
