@@ -128,9 +128,7 @@ def _execute(path: Path, folder: Path) -> list[tuple[str, str]]:
     NotebookClient(
         notebook, timeout=120, kernel_manager_class=ThisPython, resources={"metadata": {"path": str(folder)}}
     ).execute()
-    return [
-        (cell.source, "".join(map(_text_of, cell.outputs))) for cell in notebook.cells if cell.cell_type == "code"
-    ]
+    return [(cell.source, "".join(map(_text_of, cell.outputs))) for cell in notebook.cells if cell.cell_type == "code"]
 
 
 def _text_of(output: Any) -> str:

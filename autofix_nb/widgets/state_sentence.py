@@ -35,7 +35,7 @@ class State:
     why: str = ""
     """Why it ended, or is about to end."""
 
-    aside: tuple[str, int, int] | None = None
+    aside: tuple[str, int, int | None] | None = None
     """What is done on the side: what, so much of it, of so much."""
 
     trying: str = ""

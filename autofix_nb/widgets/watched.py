@@ -56,7 +56,7 @@ class Place:
     epochs: int = 0
     batches: int | None = None
     done: int = 0
-    aside: tuple[str, int, int] | None = None
+    aside: tuple[str, int, int | None] | None = None
     is_between: bool = False
     """Whether this epoch is over and the next has not begun."""
 
