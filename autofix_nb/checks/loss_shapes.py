@@ -18,7 +18,7 @@ from autofix_nb.errors import AutofixError
 from autofix_nb.evidence import Subject, Trial
 from autofix_nb.evidence.losses import CLASSES, YES_OR_NO, is_text, loss_name, wants_whole_numbers
 from autofix_nb.evidence.raised import first_line
-from autofix_nb.evidence.stretching import stretched_loss
+from autofix_nb.evidence.stretching import mixes_rows, stretched_loss
 from autofix_nb.finding import Finding, NotApplicable, Severity
 
 _BROADCAST = "Using a target size"
@@ -77,7 +77,8 @@ class LossShapes(Check):
     def _broadcast(self, subject: Subject, outputs: torch.Tensor, targets: torch.Tensor, shapes: str) -> Finding | None:
         told = None if subject.loss is None else stretched_loss(subject.loss, outputs, targets)
         if told is None or isclose(*told, rel_tol=self.same_within, abs_tol=1e-9):
-            return None
+            mixed = subject.loss is not None and mixes_rows(subject.loss, outputs, targets)
+            return self._mixed(shapes) if mixed else None
         as_it_is, reshaped = told
         wide = torch.broadcast_shapes(outputs.shape, targets.shape)
         return self.found(
@@ -87,6 +88,14 @@ class LossShapes(Check):
             measured=as_it_is,
             limit=reshaped,
             to_type=_alike(outputs, targets),
+        )
+
+    def _mixed(self, shapes: str) -> Finding:
+        return self.found(
+            f"{shapes}: the loss is the same when every row gets the target of another one, so it compares every "
+            "output with every target",
+            severity=Severity.CRITICAL,
+            to_type="# in the loss: targets = targets.reshape(outputs.shape), before they are subtracted",
         )
 
     def _heard(self, outputs: torch.Tensor, targets: torch.Tensor, shapes: str) -> Finding | None:

@@ -54,6 +54,12 @@ class LearningRateTooLow(Detector):
     movement: float = TOO_LITTLE
     """Share of their size that the weights can move in the whole run, above which the rate is not too low."""
 
+    warming: float = 0.2
+    """Share of the planned steps after which a rate that still rises is judged by where it is going."""
+
+    dead: float = 0.5
+    """Share of that movement below which a run that hardly gets on has nothing to lose."""
+
     way: float = 0.3
     """Share of the way of the loss that the whole run will cover at this pace, above which it is fast enough."""
 
@@ -72,7 +78,7 @@ class LearningRateTooLow(Detector):
     gone_share: float = 0.05
     """The same as a share of the planned steps, where that is more: between two cycles it is lower for a moment."""
 
-    brief: float = 0.05
+    brief: float = 0.15
     """Share of the planned steps at work below which a schedule was over before anything could be learnt."""
 
     high_loss: float = 0.1
@@ -119,9 +125,13 @@ class LearningRateTooLow(Detector):
         moves = movement(history)
         if not np.isfinite(moves):
             raise NotApplicable("`update_ratio`: nothing recorded")
-        if rate_rises(history):
-            raise NotApplicable("`lr`: still rising")
-        steps = steps_at_rate(history)
+        rises = rate_rises(history)
+        if rises:
+            taken = len(history.now("lr"))
+            if taken < max(2 * self.soonest, self.warming * planned):
+                raise NotApplicable("`lr`: still rising")
+            moves *= planned / taken  # as high as it gets at this pace
+        steps = len(history.now("lr")) if rises else steps_at_rate(history)
         losses = history.now("loss", steps)
         losses = losses[np.isfinite(losses)]
         if min(steps, len(losses)) < max(self.soonest, self.soonest_share * planned):
@@ -139,12 +149,13 @@ class LearningRateTooLow(Detector):
         covered = max(0.0, fall) / level if level else 0.0
         if not covered < self.way:
             return None
+        dead = moves < self.dead * self.movement and covered < self.way / 2
         return self.found(
             history,
             f"a step changes {moves / planned:.2g} of the weights, all {planned} steps together at most "
             f"{moves:.2g} (limit {self.movement:g}), and at this pace the loss of {last:.4g} will have covered "
             f"{covered:.1%} of its way by the end (limit {self.way:.0%})",
-            severity=Severity.WARNING,
+            severity=Severity.CRITICAL if dead else Severity.WARNING,
             measured=moves,
             limit=self.movement,
         )

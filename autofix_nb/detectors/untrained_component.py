@@ -46,6 +46,9 @@ class UntrainedComponent(Detector):
     looks_outside: int = 4
     """The same for what no group of the optimizer holds: whether the rest learns without it must be known by then."""
 
+    patience: int = 100
+    """Steps without learning anything after which whatever is frozen is suspected."""
+
     least_rate: float = 1e-6
     """Learning rate up to which a weight may stay the same because of rounding."""
 
@@ -115,19 +118,21 @@ class UntrainedComponent(Detector):
         components = list(history.facts.get("components", ()))
         last = [name for name in frozen if components and _owner(history, name) == components[-1]]
         last = [] if not last or _moves(history, components[-1], self.least_rate) else last
-        if not new and not last:
-            return
         learns = is_learning(history)
+        stuck = bool(frozen) and learns is False and history.count("loss") >= self.patience
+        if not new and not last and not stuck:
+            return
         sure = history.facts.get("task") != "custom" and (bool(new) or learns is False)
         what = "look as if they were never trained" if new else "belong to the last layer"
+        what = what if new or last else "may keep the rest from learning, which learns nothing"
         yield self.found(
             history,
-            f"{len(frozen)} parameters are frozen (`requires_grad=False`), and {len(new or last)} of them {what}, "
-            "limit 0",
+            f"{len(frozen)} parameters are frozen (`requires_grad=False`), and {len(new or last or frozen)} of them "
+            f"{what}, limit 0",
             severity=Severity.WARNING if sure else Severity.NOTE,
-            measured=len(new or last),
+            measured=len(new or last or frozen),
             limit=0,
-            where=tuple(_owners(history, new or last)),
+            where=tuple(_owners(history, new or last or frozen)),
             fixes=("unfreeze",) if sure else (),
         )
 

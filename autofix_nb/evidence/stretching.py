@@ -1,10 +1,17 @@
 """Whether a loss stretches outputs and targets to a larger shape, by broadcasting, and what that changes."""
 
 import warnings
+from math import isclose
 from typing import Any
 
 import torch
 from torch.overrides import TorchFunctionMode
+
+FEWEST_ROWS = 4
+"""Rows from which the order of targets is asked about."""
+
+SAME_WITHIN = 1e-5
+"""Share by which a loss may differ for another order of its sums."""
 
 
 def stretched_loss(loss: Any, outputs: torch.Tensor, targets: torch.Tensor) -> tuple[float, float] | None:
@@ -20,6 +27,28 @@ def stretched_loss(loss: Any, outputs: torch.Tensor, targets: torch.Tensor) -> t
         except Exception:  # noqa: BLE001 - a loss that refuses one of them does not broadcast
             return None
     return (as_it_is, reshaped) if watched.seen else None
+
+
+def mixes_rows(loss: Any, outputs: torch.Tensor, targets: torch.Tensor) -> bool:
+    """Tell whether a loss compares every output with every target: it stretches, and the order of targets is all one.
+
+    A loss may reshape what it is given before it stretches it; then no shape of the targets helps.
+    """
+    rows = len(outputs) if outputs.dim() else 0
+    if rows < FEWEST_ROWS or targets.dim() == 0 or len(targets) != rows:
+        return False
+    turned = [targets.roll(by, 0) for by in (1, rows // 2)]
+    if any(torch.equal(targets, other) for other in turned) or bool((outputs == outputs[:1]).all()):
+        return False
+    with warnings.catch_warnings(), torch.no_grad():
+        warnings.simplefilter("ignore")
+        try:
+            with _Stretching() as watched:
+                as_it_is = float(loss(outputs, targets))
+            others = [float(loss(outputs, other)) for other in turned]
+        except Exception:  # noqa: BLE001 - a loss that cannot be asked says nothing
+            return False
+    return watched.seen and all(isclose(as_it_is, other, rel_tol=SAME_WITHIN) for other in others)
 
 
 class _Stretching(TorchFunctionMode):

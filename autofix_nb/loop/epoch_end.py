@@ -50,6 +50,11 @@ class EpochEnd:
                     self.epoch_done = False
                     before.restore()
 
+    def _has_an_old_order(self) -> bool:
+        """Tell whether samples are shuffled from the next epoch on: the rest of this one would undo what was won."""
+        since = self.history.facts.get("reshuffled_from")
+        return bool(self.controls.reshuffle and since == self.epoch + 1 and self.position > 0 and not self.window)
+
     def _has_all_its_steps(self) -> bool:
         """Tell whether a run whose end was moved has come to it, in the middle of its last epoch."""
         ends_at = self.history.facts.get("ends_at")

@@ -306,7 +306,7 @@ class Guard(Hearing, BeforeFirst, Samples, EpochEnd, Treatable):
             while passed_over and passed_over[0] < batch.position:
                 del passed_over[0]
                 self.sums.skipped += 1
-            if self._has_all_its_steps():
+            if self._has_all_its_steps() or self._has_an_old_order():
                 break
             self._loaded_seconds = time.perf_counter() - began
             try:

@@ -80,6 +80,16 @@ def one_against_all(outputs: torch.Tensor, targets: torch.Tensor) -> torch.Tenso
     return tasks.binary_cross_entropy_of_probabilities(outputs, targets)
 
 
+def _row_by_row(loss: Loss) -> Loss:
+    """Return the mean of the loss of each row by itself: what compares each row with all others does so no more."""
+
+    def mended(outputs: Any, targets: Any) -> Any:
+        rows = [loss(outputs[row : row + 1], targets[row : row + 1]) for row in range(len(outputs))]
+        return torch.stack([torch.as_tensor(value).mean() for value in rows]).mean()
+
+    return mended
+
+
 def _aligned(loss: Loss) -> Loss:
     """Return the same loss, given the targets in the shape of the outputs: nothing is broadcast."""
     return lambda outputs, targets: loss(outputs, targets.reshape(outputs.shape).to(outputs.dtype))
@@ -112,8 +122,9 @@ LOSSES: dict[str, Callable[[Loss], Loss]] = {
     "huber": lambda loss: huber,
     "mean": _mean,
     "aligned": _aligned,
+    "row_by_row": _row_by_row,
 }
-"""By name, what makes a loss from the task's own: most take its place, `mean` and `aligned` mend it."""
+"""By name, what makes a loss from the task's own: most take its place, `mean`, `aligned` and `row_by_row` mend it."""
 
 _FORMS: dict[Loss, Form] = {
     tasks.cross_entropy: "logits",

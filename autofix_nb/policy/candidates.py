@@ -9,6 +9,7 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any
 
+from autofix_nb.detectors.life import held_back
 from autofix_nb.finding import Finding
 from autofix_nb.fixes import FIXES, Change, Fix
 from autofix_nb.journal import plain
@@ -31,6 +32,9 @@ NO_CANDIDATES = frozenset({"early_stop", "tune_threshold", "quarantine", "skip_b
 
 OF_THE_RATE = frozenset({"scale_lr", "swap_optimizer", "hold_lr", "warm_up", "clip_gradients"})
 """Fixes of how far a step goes; all others change what is computed."""
+
+HELD_BACK = ("set_dropout", "regularise")
+"""What is done besides, whatever was found, where dropout or weight decay are strong enough to hold a model back."""
 
 UNASKED = ("swap_activations", "insert_norm")
 """What is computed otherwise beside a usual rate, where the finding itself blames the rate alone."""
@@ -118,11 +122,16 @@ class Offers:
             for before in self.run.found_before
             for name in dict.fromkeys((*AGAINST.get(before.code, ()), *before.fixes))
         ]
+        held = HELD_BACK if held_back(self.run.history) else ()
+        less = replace(finding, code="L05")  # what is too strong is to be weaker
+        by_fix += [self._of_fix(name, less, code=finding.code) for name in held]
         by_fix += [self._of_fix(name, finding) for name in dict.fromkeys(finding.fixes)]
         if self.run.history.facts.get("equal_weights"):
             # Units that begin alike stay alike: whatever else ails the run, nothing helps before they differ.
             by_fix.sort(key=lambda found: not (found and found[0].fixes[0][1].fix == "reinitialise"))
-        others = [] if learnt else self._at_a_usual_rate(by_fix or [[]], finding)
+        others = (
+            [] if learnt else [*self._all_that_was_blamed(finding), *self._at_a_usual_rate(by_fix or [[]], finding)]
+        )
         return [*_interleaved(by_fix)[: MOST_CANDIDATES - len(others)], *others]
 
     def against_found(self, found: Sequence[Finding], *, again: bool = False) -> list[Candidate]:
@@ -155,6 +164,27 @@ class Offers:
             return [Candidate(fixes=[(FIXES["swap_optimizer"](), usual)])]
         fix = FIXES["scale_lr"]()
         return [Candidate(fixes=[(fix, fix.by(HIGHER, self.run))])] if self.may("scale_lr") else []
+
+    def _all_that_was_blamed(self, finding: Finding) -> list[Candidate]:
+        """Return all that the look before training blamed, mended at once beside a usual optimizer, tried or not.
+
+        A few steps may not have shown what each of it gives; a run that is dead later on has one more reason.
+        """
+        fixes: dict[str, tuple[Fix, Change]] = {}
+        now = {change.fix for change in getattr(self.run, "standing_changes", ())}
+        for before in self.run.found_before:
+            names = dict.fromkeys((*AGAINST.get(before.code, ()), *before.fixes))
+            for name in (name for name in names if name not in NO_CANDIDATES and name in FIXES and self.may(name)):
+                change = FIXES[name]().plan(replace(before, step=max(1, self.run.step_count)), self.run)
+                if change is not None and name not in now and name not in OF_THE_RATE:
+                    fixes.setdefault(name, (FIXES[name](), change))
+                    break
+        usual = FIXES["swap_optimizer"]().usual(self.run) if self.may("swap_optimizer") else None
+        if not fixes:
+            return []
+        both = [*fixes.values(), *([(FIXES["swap_optimizer"](), usual)] if usual is not None else [])]
+        one = Candidate(fixes=both, fresh=self.fresh, code=finding.code, resort=True)
+        return [one] if named(one) not in self.seen else []
 
     def _at_a_usual_rate(self, by_fix: Sequence[list[Candidate]], finding: Finding | None = None) -> list[Candidate]:
         """Return what computes something else, beside a usual optimizer and rate: one fault hides the other.

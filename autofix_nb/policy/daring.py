@@ -40,8 +40,9 @@ def dare_after(policy: "Policy", finding: Finding, run: Any, race: Race) -> bool
     places = [
         place for place in sorted(race.trained) if race.scores[place].is_sound and race.scores[place].loss < limit
     ]
-    # What mends most at once is the best guess; of several the one that came lowest.
-    thorough = [place for place in places if race.raced[place].resort] or places
+    # What mends most at once is the best guess, then a usual optimizer; of several the one that came lowest.
+    usual = [place for place in places if race.raced[place].fixes[-1][1].fix == "swap_optimizer"]
+    thorough = [place for place in places if race.raced[place].resort] or usual or places
     if not thorough:
         return False
     race.best = thorough[best_of([race.scores[place] for place in thorough])]

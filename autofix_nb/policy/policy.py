@@ -432,7 +432,8 @@ class Policy:
         before = together[0].beside
         kept = now is None or before is None or not is_worse(now, before)
         if together[0].must_gain:
-            kept = now is not None and has_gained(now, before)
+            # What could not be trained at all before is no place to go back to.
+            kept = now is not None and now.is_sound and (has_gained(now, before) or not before.is_sound)
         for trial in together:
             self.trials.remove(trial)
             self.journal.append(

@@ -56,6 +56,12 @@ EXPLODING = 1000.0
 TIMES_AS_LARGE = 100.0
 """How many times that of the winner it must be: losses in large units have large gradients, and are no worse for it."""
 
+SHARE_BEFORE = 0.6
+"""Share of the extra steps that are left which a race before the first step may take: worse may come."""
+
+TRIES_BEFORE = 4
+"""Candidates for which the steps of such a race are to be enough."""
+
 LEAST_BEFORE = 2 * LEAST_STEPS
 """Extra steps that must be left for a race before the first step: for the run as it is, and for one candidate."""
 
@@ -145,6 +151,9 @@ def _race(
     any_fresh = any(one.fresh for one in candidates)
     steps, most = policy.races.steps_each(run.history, len(candidates), fresh=any_fresh, step=run.step_count)
     steps = min(steps, max(longest, LEAST_STEPS))
+    if not run.step_count:
+        most = min(most, max(int(SHARE_BEFORE * policy.races.left(run.history)), LEAST_BEFORE))
+        steps = min(steps, max(most // (min(len(candidates), TRIES_BEFORE) + 1), LEAST_STEPS))
     if not candidates or not steps:
         return False
     if finding.code in FROM_THE_FIRST:

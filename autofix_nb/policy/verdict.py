@@ -29,6 +29,12 @@ ERRORS_KNOWN = 4.0
 KNOWN = 0.005
 """Share of the loss that outputs must explain to count as beginning to learn."""
 
+ANY = 1e-3
+"""Share of the loss by which a run that was dead must surely have fallen."""
+
+ALL_OF = 8
+"""Pieces from which it is no accident when all of them are lower: 1 in 256."""
+
 FEW_BATCHES = 4
 """With fewer batches to compare in pairs, the difference must be twice as large instead."""
 
@@ -114,7 +120,10 @@ def knows_more(one: Score, control: Score, start: Score) -> bool:
 
 def has_gained(now: Score, before: Score | None) -> bool:
     """Tell whether a training that was dead has begun to learn."""
-    return now.is_sound and (now.known >= KNOWN or before is None or is_decisively_better(now, before, learnt=False))
+    if not now.is_sound or before is None:
+        return now.is_sound
+    # It was dead, so that any fall beyond chance is one.
+    return now.known >= KNOWN or is_decisively_better(now, before, learnt=False) or _loss_is_lower(now, before, ANY)
 
 
 def in_units_of(control: Score, one: Score, beside: Score) -> Score:
@@ -186,4 +195,8 @@ def _loss_is_lower(one: Score, other: Score, share: float) -> bool:
     if len(pairs) < FEW_BATCHES or not np.isfinite(pairs).all():
         return difference >= 2 * needed
     error = float(pairs.std(ddof=1)) / sqrt(len(pairs))
-    return difference >= needed and difference >= ERRORS * error
+    if difference >= needed and difference >= ERRORS * error:
+        return True
+    # A loss that jumps has a large error; that each of many pieces is lower by that share is no accident either.
+    each = pairs >= share * np.maximum(np.abs(np.array(other.losses)), 1e-12)
+    return len(pairs) >= ALL_OF and bool(each.all())
