@@ -30,6 +30,7 @@ from autofix_nb.loop import part_gradients, setup
 from autofix_nb.loop.accepting import Accepted
 from autofix_nb.loop.agreement import check_accept
 from autofix_nb.loop.before_change import BeforeChange
+from autofix_nb.loop.by_hand import hear
 from autofix_nb.loop.close_look import CloseLook
 from autofix_nb.loop.closing import finish, save_after
 from autofix_nb.loop.deaths import left_out
@@ -45,6 +46,7 @@ from autofix_nb.loop.opening import begin_or_resume, meet_data, note_prepared, s
 from autofix_nb.loop.pulse import Phase
 from autofix_nb.loop.purity import Purity
 from autofix_nb.loop.release import release_runtime
+from autofix_nb.loop.requests import Requests
 from autofix_nb.loop.stepper import Attempt, Stepper, left_behind
 from autofix_nb.loop.sums import EpochSums
 from autofix_nb.loop.treatable import Treatable
@@ -56,7 +58,7 @@ from autofix_nb.objective.tasks import Task
 from autofix_nb.policy import ALLOWED, Mode, Policy, treat_before
 from autofix_nb.run import Run
 from autofix_nb.signals import EVERY, Measured, Recorder
-from autofix_nb.widgets import Progress, make_progress
+from autofix_nb.widgets import Progress, make_panel, make_progress
 
 PROBLEMS_SAID = 3
 """Sentences about validation samples said while it trains; the report has them all."""
@@ -233,6 +235,16 @@ class Guard(Treatable):
         self._updating = False
         self._button: StopButton | None = None
         self._end_signal = EndSignal(self._on_end_signal)
+        self.requests = Requests()
+        """What a person asks for while it trains; any thread may set it."""
+
+        self.panel = make_panel(show, self.requests, self.keeper.folder)
+        self.paused_at: int | None = None
+        """The step at which it waits for somebody to let it go on; None while it trains."""
+
+        self.save_asked_at: int | None = None
+        """The step of a save that somebody waits for."""
+
         self.at_hand: Batch | None = None
         """The batch of the newest step, on the CPU: what is left to be looked at when a GPU is lost."""
 
@@ -250,6 +262,7 @@ class Guard(Treatable):
         """Begin the run, or go on with the one that the folder holds; `epochs()` does it by itself."""
         if self.status == "new":
             self.epochs_asked = epochs
+            self.panel.show()
             begin_or_resume(self, loss, epochs)
 
     def epochs(self, count: int) -> Iterator[int]:
@@ -265,6 +278,8 @@ class Guard(Treatable):
                 raise DataError("`guard.batches(loader)` was not used in this epoch, so there was nothing to train on")
             if self.epoch_done:
                 self._close_epoch()
+                if self.epoch < self.epochs_planned and self.controls.stop is None:
+                    hear(self)  # what was asked for during a long validation
 
     @property
     def epochs_planned(self) -> int:
@@ -421,6 +436,7 @@ class Guard(Treatable):
                 save_after(self, error)
         finally:
             note_left(self)
+            self.panel.close()
             self.turn.end()
             if self._button is not None:
                 self._button.__exit__()
@@ -696,8 +712,14 @@ class Guard(Treatable):
             return
         reason = self.turn.reason_to_stop(self.journal)
         if reason is not None:
-            self.controls.stop = reason
-            self.progress.say(f"Stopping and saving: {reason}.")
+            self.end_early(reason)
+        else:
+            hear(self)
+
+    def end_early(self, reason: str) -> None:
+        """Let the training end after this step, saved."""
+        self.controls.stop = reason
+        self.progress.say(f"Stopping and saving: {reason}.")
 
     def _hold_the_button(self) -> None:
         if self._button is not None:

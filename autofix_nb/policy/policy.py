@@ -119,6 +119,9 @@ class Policy:
         self.alarmed = False
         """Whether a detector that looks at steps saw something worse than a note when it was asked last."""
 
+        self.refused: set[str] = set()
+        """Fixes that the user took back by hand: they are not made again."""
+
         self._waiting: set[str] = set()
         """Codes of findings that came while the winner of a race was watched: they are raced after that."""
 
@@ -147,6 +150,7 @@ class Policy:
             "fired": [[code, step, int(severity)] for code, (step, severity) in self._fired.items()],
             "silent": sorted(self._silent),
             "waiting": sorted(self._waiting),
+            "refused": sorted(self.refused),
         }
 
     def restore(self, state: Mapping[str, Any]) -> None:
@@ -173,11 +177,12 @@ class Policy:
         self._fired = {code: (int(step), Severity(severity)) for code, step, severity in state["fired"]}
         self._silent = set(state["silent"])
         self._waiting = set(state["waiting"])
+        self.refused = set(state.get("refused", ()))
 
     def may(self, fix: str, change: Change | None = None) -> bool:
         """Tell whether a fix, or one change that it would make, may be made without asking."""
         touches = {FIXES[fix].touches} | ({change.touches} if change else set())
-        return self.mode == "auto" and fix in self._fixes and touches <= self.allow
+        return self.mode == "auto" and fix in self._fixes - self.refused and touches <= self.allow
 
     def look(self, run: Trainee, when: Literal["step", "epoch"], step: int) -> None:
         """Ask the detectors, act on what they say, and judge the trials that are due."""

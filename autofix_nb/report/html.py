@@ -4,6 +4,7 @@ import base64
 from html import escape
 from typing import Any
 
+from autofix_nb.policy.by_hand import USER
 from autofix_nb.report.text import finding_line, goal_name, permanent, race_line, verdict
 from autofix_nb.report.tried import outcome
 
@@ -51,7 +52,8 @@ def to_html(report: dict[str, Any], picture: bytes | None = None) -> str:
         for change in report["changes"]:
             when = "" if change["step"] is None else f", step {change['step']}"
             verdict_of = verdict(change, goal_name(report))
-            cells = (change["fix"], f"{change['code']}{when}", change["says"], verdict_of)
+            cause = "by hand" if change["code"] == USER else change["code"]
+            cells = (change["fix"], f"{cause}{when}", change["says"], verdict_of)
             parts.append("<tr>" + "".join(f"<td>{escape(str(cell))}</td>" for cell in cells) + "</tr>")
         parts.append("</table>")
         if code := permanent(report):
