@@ -2,6 +2,8 @@
 
 Torch, NumPy and the rest come from the environment that runs the tests, by a line in a .pth file: what is installed in
 the kernel's own environment goes before it, so only the notebook's stack is another.
+
+`python -m tests.environments NAME` makes one and prints its Python.
 """
 
 import os
@@ -33,21 +35,36 @@ MINUTES = 10
 """Time that pip may take."""
 
 
-def python_of(name: str) -> Path:
-    """Return the Python of an environment, made if it is not there; skips the test where that cannot be done."""
-    tag = f"{name}-py{sys.version_info.major}.{sys.version_info.minor}"
-    folder = CACHE / tag
-    python = folder / "bin" / "python"
-    made = folder / "made.txt"
-    wanted = "\n".join(STACKS[name])
-    if made.exists() and made.read_text(encoding="utf-8") == wanted:
+def made(name: str) -> Path:
+    """Return the Python of an environment, made if it is not there.
+
+    Raises:
+        OSError: when pip cannot install what is wanted; with what it said last.
+    """
+    folder = CACHE / f"{name}-py{sys.version_info.major}.{sys.version_info.minor}"
+    python, done = folder / "bin" / "python", folder / "made.txt"
+    wanted = "\n".join([*STACKS[name], sysconfig.get_paths()["purelib"]])
+    if done.exists() and done.read_text(encoding="utf-8") == wanted:
         return python
     venv.create(folder, with_pip=True, clear=True)
     command = [str(python), "-m", "pip", "--disable-pip-version-check", "install", "--quiet", *STACKS[name]]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=60 * MINUTES, check=False)
-    if done.returncode:
-        pytest.skip(f"the environment {name!r} cannot be made here: {done.stderr.strip().splitlines()[-1:]}")
+    pip = subprocess.run(command, capture_output=True, text=True, timeout=60 * MINUTES, check=False)
+    if pip.returncode:
+        raise OSError(f"the environment {name!r} cannot be made: {pip.stderr.strip().splitlines()[-1:]}")
     # Only now: pip would take what it sees there for installed.
-    (next(folder.glob("lib/python*/site-packages")) / "shared.pth").write_text(sysconfig.get_paths()["purelib"] + "\n")
-    made.write_text(wanted, encoding="utf-8")
+    path = next(folder.glob("lib/python*/site-packages")) / "shared.pth"
+    path.write_text(sysconfig.get_paths()["purelib"] + "\n", encoding="utf-8")
+    done.write_text(wanted, encoding="utf-8")
     return python
+
+
+def python_of(name: str) -> Path:
+    """Return the Python of an environment; skips the test where it cannot be made."""
+    try:
+        return made(name)
+    except (OSError, subprocess.SubprocessError) as error:
+        pytest.skip(str(error))
+
+
+if __name__ == "__main__":
+    print(made(sys.argv[1]))

@@ -30,6 +30,7 @@ def hear(guard: "Guard") -> None:
         return  # in the middle of an optimizer step: after it
     _answer(guard)
     if _is_paused(guard):
+        guard.requests.go_on_asked = False
         _wait(guard)
 
 
@@ -75,21 +76,29 @@ def _say_saved(guard: "Guard", *, failed: bool = False) -> None:
 
 
 def _wait(guard: "Guard") -> None:
-    """Wait in this thread, saved, until somebody lets it go on or ends it. The time does not count as the run's."""
+    """Wait in this thread, saved, until somebody lets it go on or ends it. The time does not count as the run's.
+
+    A file says so, too: a page that is loaded anew cannot reach a busy kernel, and removing the file always works.
+    """
     guard.read_back()
     saved = guard.keeper.save(guard)
     step, began = guard.step_count, time.monotonic()
+    by_file, has_file = guard.turn.pause_file, guard.turn.make_pause_file()
     guard.paused_at = step
     guard.journal.append("paused", step=step, saved=saved)
-    how = f"Remove the file {guard.turn.pause_path}" if guard.turn.pause_file else "Press Go on"
-    guard.progress.say(f"Paused at step {step}{', saved' if saved else ', not saved'}. {how}.")
-    guard.panel.show_paused(f"Paused at step {step}. {how}.")
+    ways = ([] if by_file else ["press Go on"]) + ([f"remove the file {guard.turn.pause_path}"] if has_file else [])
+    text = f"Paused at step {step}{', saved' if saved else ', not saved'}. To go on, {' or '.join(ways)}."
+    guard.progress.say(text)
+    guard.panel.show_paused(text)
     try:
         while _is_paused(guard) and guard.controls.stop is None:
             guard.requests.wait(TICK_SECONDS)
             _look_around(guard)
+            if has_file and not guard.turn.pause_file:
+                guard.requests.is_paused = False
     finally:
         guard.paused_at = None
+        guard.turn.take_pause_file()
         seconds = time.monotonic() - began
         guard.entered_at += seconds
         guard.panel.show_running()
@@ -109,7 +118,7 @@ def _look_around(guard: "Guard") -> None:
     guard.keeper.look(guard)
     if guard.keeper.mirror is not None:
         guard.keeper.mirror.look(guard)
-    if guard.requests.go_on_asked:  # by a button, while a file asks for the pause
+    if guard.requests.go_on_asked:
         guard.turn.take_pause_file()
     _answer(guard)
     if guard.save_asked_at is not None:

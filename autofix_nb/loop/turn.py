@@ -117,13 +117,20 @@ class Turn:
 
     @property
     def pause_path(self) -> Path:
-        """The file whose removal ends a pause that it began."""
+        """The file whose removal ends a pause."""
         return self.folder / PAUSE_FILE
 
     @property
     def asks(self) -> bool:
         """Whether a file asks for something."""
         return self.pause_file or self.save_file
+
+    def make_pause_file(self) -> bool:
+        """Leave word that the run waits; returns whether the file lies there."""
+        with suppress(OSError):
+            self.pause_path.touch()
+            self.pause_file = True
+        return self.pause_file
 
     def take_pause_file(self) -> None:
         """Remove what asks for a pause."""

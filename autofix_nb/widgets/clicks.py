@@ -20,7 +20,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 LOOK_SECONDS = 0.25
-"""Least time between two looks at the shell socket: 4 µs each where nothing has come."""
+"""Least time between two looks at the shell socket: 20 µs each where nothing has come, 1 µs at other steps."""
 
 SUBSHELL_THREADS = "subshell-"
 """How ipykernel names the threads of its subshells."""

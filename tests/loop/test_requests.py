@@ -131,7 +131,9 @@ def test_a_pause_changes_nothing_and_is_saved(train):
 
     paused = train("paused", {10: pause})
 
-    assert [(10, "Paused at step 10. Press Go on.")] == said
+    path = paused.keeper.folder / "PAUSE"
+    assert [(10, f"Paused at step 10, saved. To go on, press Go on or remove the file {path}.")] == said
+    assert not path.exists()
     assert same_weights(whole.run.last_weights, paused.run.last_weights)
     assert 10 in [entry["step"] for entry in paused.journal.entries("save")]
     assert ["paused", "went on"] == kinds(paused, "paused", "went on")
@@ -206,8 +208,19 @@ def test_a_file_pauses_until_it_is_removed(train, monkeypatch):
 
     guard = train("run", {10: pause})
 
-    assert [(10, f"Paused at step 10. Remove the file {guard.keeper.folder / 'PAUSE'}.")] == seen
+    assert [(10, f"Paused at step 10, saved. To go on, remove the file {guard.keeper.folder / 'PAUSE'}.")] == seen
     assert "finished" == guard.run.status
+
+
+def test_a_pause_by_a_button_ends_when_its_file_is_removed(train, monkeypatch):
+    """A page that was loaded anew cannot reach the busy kernel; the file browser can."""
+    monkeypatch.setattr("autofix_nb.loop.turn.LOOK_SECONDS", 0.0)
+
+    def pause(guard):
+        guard.requests.pause()
+        guard.panel.show_paused = lambda text: (guard.keeper.folder / "PAUSE").unlink()
+
+    assert "finished" == train("run", {10: pause}).run.status
 
 
 def test_go_on_ends_a_pause_by_a_file(train, monkeypatch):
