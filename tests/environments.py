@@ -9,8 +9,8 @@ the kernel's own environment goes before it, so only the notebook's stack is ano
 import os
 import subprocess
 import sys
-import sysconfig
 import venv
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -43,7 +43,8 @@ def made(name: str) -> Path:
     """
     folder = CACHE / f"{name}-py{sys.version_info.major}.{sys.version_info.minor}"
     python, done = folder / "bin" / "python", folder / "made.txt"
-    wanted = "\n".join([*STACKS[name], sysconfig.get_paths()["purelib"]])
+    shared = str(Path(find_spec("torch").origin).parent.parent)  # the same, whichever of them runs the tests
+    wanted = "\n".join([*STACKS[name], shared])
     if done.exists() and done.read_text(encoding="utf-8") == wanted:
         return python
     venv.create(folder, with_pip=True, clear=True)
@@ -53,7 +54,7 @@ def made(name: str) -> Path:
         raise OSError(f"the environment {name!r} cannot be made: {pip.stderr.strip().splitlines()[-1:]}")
     # Only now: pip would take what it sees there for installed.
     path = next(folder.glob("lib/python*/site-packages")) / "shared.pth"
-    path.write_text(sysconfig.get_paths()["purelib"] + "\n", encoding="utf-8")
+    path.write_text(f"{shared}\n", encoding="utf-8")
     done.write_text(wanted, encoding="utf-8")
     return python
 

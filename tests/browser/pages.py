@@ -41,8 +41,11 @@ THEMES = {"light": "JupyterLab Light", "dark": "JupyterLab Dark"}
 
 
 @contextmanager
-def server(front_end: str, folder: Path, theme: str = "light") -> Iterator[str]:
-    """Serve the notebooks of `folder`; yields the address. Nothing of the user's own settings is read or written."""
+def server(front_end: str, folder: Path, theme: str = "light", kernel: Path | None = None) -> Iterator[str]:
+    """Serve the notebooks of `folder`; yields the address. Nothing of the user's own settings is read or written.
+
+    `kernel` is the Python that runs the cells, by default this one.
+    """
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
@@ -52,7 +55,12 @@ def server(front_end: str, folder: Path, theme: str = "light") -> Iterator[str]:
         path = own / "settings" / f"{name}.jupyterlab-settings"
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(json.dumps(settings), encoding="utf-8")
+    spec = {"argv": [str(kernel or sys.executable), "-m", "ipykernel_launcher", "-f", "{connection_file}"]}
+    path = own / "kernels" / "python3" / "kernel.json"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(spec | {"display_name": "Python 3", "language": "python"}), encoding="utf-8")
     env = dict(os.environ) | {
+        "JUPYTER_PATH": str(own),
         "JUPYTER_CONFIG_DIR": str(own / "config"),
         "JUPYTER_DATA_DIR": str(own / "data"),
         "JUPYTER_RUNTIME_DIR": str(own / "runtime"),
@@ -82,7 +90,8 @@ class NotebookPage:
     """One notebook, opened by one reader."""
 
     def __init__(self, page: Any, address: str, front_end: str, name: str) -> None:
-        self.page, self.address = page, address
+        self.page = page
+        self.kernels = f"{address}/api/kernels"
         self.url = f"{address}{PATHS[front_end]}{name}?token={TOKEN}"
         page.set_default_timeout(PATIENCE)
 
@@ -90,7 +99,7 @@ class NotebookPage:
         """Go there (or again), and wait for the cells and a kernel that answers."""
         self.page.goto(self.url)
         self.page.wait_for_selector(f"{CELL} .cm-content")
-        _until(lambda: any(one["execution_state"] != "starting" for one in _asked(f"{self.address}/api/kernels") or ()))
+        _until(lambda: any(one["execution_state"] in ("idle", "busy") for one in _asked(self.kernels) or ()))
         self.page.wait_for_timeout(3000)  # the page has no sign by which it says that it knows its kernel
 
     def cell(self, text: str) -> Any:

@@ -7,6 +7,7 @@ import time
 import pytest
 
 from tests.browser.pages import BUTTON, HEIGHT, PLOT, ROOT, STATE, WIDTH, NotebookPage, server
+from tests.environments import python_of
 
 CELLS = ("REPOSITORY", "af.environment()", "class DamagedDigits", "def make_model")
 """What the training needs."""
@@ -79,10 +80,14 @@ def folder(tmp_path):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("front_end", "theme"), [("lab", "light"), ("notebook", "dark")], ids=["lab", "notebook-dark"])
-def test_quickstart(chromium, folder, photograph, front_end, theme):
+@pytest.mark.parametrize(
+    ("front_end", "theme", "kernel"),
+    [("lab", "light", None), ("notebook", "dark", None), ("lab", "dark", "ipykernel-6.31")],
+    ids=["lab", "notebook-dark", "lab-dark-ipykernel-6"],
+)
+def test_quickstart(chromium, folder, photograph, front_end, theme, kernel):
     """Every button acts while the cell runs; a stop, a reload and the cell run again lose nothing."""
-    with server(front_end, folder, theme) as address:
+    with server(front_end, folder, theme, kernel and python_of(kernel)) as address:
         page = chromium.new_page(viewport={"width": WIDTH, "height": HEIGHT})
         notebook = NotebookPage(page, address, front_end, "quickstart.ipynb")
         reader = Reader(notebook, folder)
