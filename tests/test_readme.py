@@ -63,7 +63,7 @@ def test_folder_table(executed: tuple[Path, list[tuple[str, str]]]) -> None:
 def test_dependencies_table() -> None:
     """The table gives a reason for each dependency of the package, and for nothing else."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-    extras = [lines for name, lines in project["optional-dependencies"].items() if name != "bench"]
+    extras = [lines for name, lines in project["optional-dependencies"].items() if name not in ("bench", "browser")]
     needed = {_name(line) for line in project["dependencies"]}
     optional = {_name(line) for lines in extras for line in lines}
     text = _section("Dependencies")

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from autofix_nb.loop.by_hand import hear
 from autofix_nb.loop.interrupt import StopButton
 from autofix_nb.loop.pulse import Phase
 from autofix_nb.loop.side_deaths import SAID
@@ -116,9 +117,18 @@ class Hearing:
         if self.asked_to_end is not None or (self.controls.stop is not None and self.side is None):
             return
         reason = self.turn.reason_to_stop(self.journal)
+        if self.side is not None and reason is None:
+            self.panel.look()
+            reason = self.requests.stop_reason
         if reason is not None:
-            self._end_turn(reason)
-            self.progress.say(f"Stopping and saving: {reason}.")
+            self.end_early(reason)
+        elif self.side is None:  # what is asked for waits for what is done beside the training
+            hear(self)
+
+    def end_early(self: "Guard", reason: str) -> None:
+        """Let the training end after this step, saved."""
+        self._end_turn(reason)
+        self.progress.say(f"Stopping and saving: {reason}.")
 
     def _end_turn(self: "Guard", reason: str) -> None:
         """End after this step; what the training decided by itself, an early stop, is not taken away by it."""

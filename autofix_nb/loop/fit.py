@@ -91,7 +91,9 @@ def fit(
     `stop_after` (seconds, `"11h"`, `"1h30m"`, a `timedelta`) ends in good order before so much time has gone by since
     training was entered; the same cell goes on later. `release_runtime=True` gives Colab's runtime back at such an end,
     or when all epochs are done, once everything is where it survives the runtime. A file named `STOP` in the run's
-    folder ends it after the step, too. One kernel trains a run at a time: a second live one is refused.
+    folder ends it after the step, too; while one named `PAUSE` lies there it waits, saved; `SAVE` asks for a save, and
+    is gone when that was read back. In a notebook, buttons do the same. One kernel trains a run at a time: a second
+    live one is refused.
 
     `show="auto"` is one live output in a notebook, renewed in place, and lines of text in a terminal; `"text"` is text
     in both, `"none"` is silent. What is said goes to `logging.getLogger("autofix_nb")` too, where somebody listens.

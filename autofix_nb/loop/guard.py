@@ -32,6 +32,7 @@ from autofix_nb.loop.agreement import check_accept
 from autofix_nb.loop.aside import BrokenOff, Hearing
 from autofix_nb.loop.before_change import BeforeChange
 from autofix_nb.loop.before_first import BeforeFirst
+from autofix_nb.loop.by_hand import hear
 from autofix_nb.loop.close_look import CloseLook
 from autofix_nb.loop.closing import finish, save_after
 from autofix_nb.loop.deaths import left_out
@@ -49,6 +50,7 @@ from autofix_nb.loop.opening import begin_or_resume, meet_data, note_prepared, s
 from autofix_nb.loop.pulse import Phase
 from autofix_nb.loop.purity import Purity
 from autofix_nb.loop.release import release_runtime
+from autofix_nb.loop.requests import Requests
 from autofix_nb.loop.samples import Samples
 from autofix_nb.loop.stepper import Attempt, Stepper, left_behind
 from autofix_nb.loop.sums import EpochSums
@@ -60,7 +62,7 @@ from autofix_nb.objective.tasks import Task
 from autofix_nb.policy import ALLOWED, Mode, Policy
 from autofix_nb.run import Run
 from autofix_nb.signals import EVERY, Measured, Recorder
-from autofix_nb.widgets import Progress, make_progress
+from autofix_nb.widgets import Progress, make_panel, make_progress
 
 BETWEEN, LOADING, STEP = map(int, (Phase.BETWEEN, Phase.LOADING, Phase.STEP))
 """What the pulse is told, as plain numbers: they are written in every step."""
@@ -236,6 +238,16 @@ class Guard(Hearing, BeforeFirst, Samples, EpochEnd, Treatable):
         """Whether the batch at hand is to be asked for once more."""
 
         self._end_signal = EndSignal(self._on_end_signal)
+        self.requests = Requests()
+        """What a person asks for while it trains; any thread may set it."""
+
+        self.panel = make_panel(show, self.requests, self.keeper.folder)
+        self.paused_at: int | None = None
+        """The step at which it waits for somebody to let it go on; None while it trains."""
+
+        self.save_asked_at: int | None = None
+        """The step of a save that somebody waits for."""
+
         self.at_hand: Batch | None = None
         """The batch of the newest step, on the CPU: what is left to be looked at when a GPU is lost."""
 
@@ -255,6 +267,7 @@ class Guard(Hearing, BeforeFirst, Samples, EpochEnd, Treatable):
         """Begin the run, or go on with the one that the folder holds; `epochs()` does it by itself."""
         if self.status == "new":
             self.epochs_asked = epochs
+            self.panel.show()
             begin_or_resume(self, loss, epochs)
 
     def epochs(self, count: int) -> Iterator[int]:
@@ -272,6 +285,8 @@ class Guard(Hearing, BeforeFirst, Samples, EpochEnd, Treatable):
                 raise DataError("`guard.batches(loader)` was not used in this epoch, so there was nothing to train on")
             if self.epoch_done:
                 self._close_epoch()
+                if self.epoch < self.epochs_planned and self.controls.stop is None:
+                    hear(self)  # what was asked for during a long validation
 
     @property
     def epochs_planned(self) -> int:
@@ -430,6 +445,7 @@ class Guard(Hearing, BeforeFirst, Samples, EpochEnd, Treatable):
                 save_after(self, error)
         finally:
             note_left(self)
+            self.panel.close()
             self.turn.end()
             if self._button is not None:
                 self._button.__exit__()

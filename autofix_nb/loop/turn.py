@@ -1,6 +1,7 @@
 """One kernel's turn at a run, from entering the guard to leaving it: its lease, its pulse, the reasons to end early.
 
-Asked between two steps: is the time up, does a file `STOP` lie in the run's folder, did another kernel take over.
+Asked between two steps: is the time up, does a file `STOP`, `PAUSE` or `SAVE` lie in the run's folder, did another
+kernel take over.
 """
 
 import time
@@ -24,8 +25,14 @@ if TYPE_CHECKING:
 STOP_FILE = "STOP"
 """A file of this name in the run's folder ends the training after the step; it is removed then."""
 
+PAUSE_FILE = "PAUSE"
+"""While a file of this name lies there, the training waits after the step, saved."""
+
+SAVE_FILE = "SAVE"
+"""A file of this name asks for a save after the step; it is removed when that was read back."""
+
 LOOK_SECONDS = 1.0
-"""Least time between two looks for that file."""
+"""Least time between two looks for these files."""
 
 LOOKS = 50
 """Looks at the clock, at least, in a training that is to end after less than so many seconds."""
@@ -44,6 +51,9 @@ class Turn:
         self.limit = TimeLimit(stop_after, clock=clock)
         self.lease = Lease(folder)
         self.pulse: Pulse | None = None
+        self.pause_file = self.save_file = False
+        """Whether these files lay there at the last look."""
+
         self._clock = clock
         self._next_look = 0.0
         self._dead: Holder | None = None
@@ -62,8 +72,9 @@ class Turn:
         self.limit.start()
         if self.lease.problem:
             say(f"{self.lease.problem}.")
-        if self._take_stop_file():
-            say(f"A file {STOP_FILE!r} from before lay in {str(self.folder)!r}; it was removed.")
+        for name in (STOP_FILE, PAUSE_FILE, SAVE_FILE):
+            if self._take_file(name):
+                say(f"A file {name!r} from before lay in {str(self.folder)!r}; it was removed.")
 
     def take_note(self, guard: "Guard") -> None:
         """Write down, once, how the kernel before this one ended, if it did not end by itself."""
@@ -109,7 +120,36 @@ class Turn:
             return str(self.limit)
         if (self.folder / STOP_FILE).exists():
             return f"a file {STOP_FILE!r} lies in the run's folder"
+        self.pause_file, self.save_file = self.pause_path.exists(), (self.folder / SAVE_FILE).exists()
         return None
+
+    @property
+    def pause_path(self) -> Path:
+        """The file whose removal ends a pause."""
+        return self.folder / PAUSE_FILE
+
+    @property
+    def asks(self) -> bool:
+        """Whether a file asks for something."""
+        return self.pause_file or self.save_file
+
+    def make_pause_file(self) -> bool:
+        """Leave word that the run waits; returns whether the file lies there."""
+        with suppress(OSError):
+            self.pause_path.touch()
+            self.pause_file = True
+        return self.pause_file
+
+    def take_pause_file(self) -> None:
+        """Remove what asks for a pause."""
+        self._take_file(PAUSE_FILE)
+        self.pause_file = False
+
+    def take_save_file(self) -> None:
+        """Remove what asked for a save: it was answered."""
+        if self.save_file:
+            self._take_file(SAVE_FILE)
+            self.save_file = False
 
     @property
     def may_save(self) -> bool:
@@ -124,14 +164,15 @@ class Turn:
     def end(self) -> None:
         """Give back what was taken."""
         if self.may_save:
-            self._take_stop_file()
+            for name in (STOP_FILE, PAUSE_FILE, SAVE_FILE):
+                self._take_file(name)
         if self.pulse is not None:
             self.pulse.close()
         self.lease.give_back()
 
-    def _take_stop_file(self) -> bool:
+    def _take_file(self, name: str) -> bool:
         with suppress(OSError):
-            (self.folder / STOP_FILE).unlink()
+            (self.folder / name).unlink()
             return True
         return False
 

@@ -120,6 +120,9 @@ class Policy:
         self.alarmed = False
         """Whether a detector that looks at steps saw something worse than a note when it was asked last."""
 
+        self.refused: set[str] = set()
+        """Fixes that the user took back by hand: they are not made again."""
+
         self._waiting: set[str] = set()
         """Codes of findings that came while the winner of a race was watched: they are raced after that."""
 
@@ -152,6 +155,7 @@ class Policy:
             "silent": sorted(self._silent),
             "waiting": sorted(self._waiting),
             "broken_off": self.broken_off,
+            "refused": sorted(self.refused),
         }
 
     def restore(self, state: Mapping[str, Any]) -> None:
@@ -179,11 +183,12 @@ class Policy:
         self._silent = set(state["silent"])
         self._waiting = set(state["waiting"])
         self.broken_off = state.get("broken_off")
+        self.refused = set(state.get("refused", ()))
 
     def may(self, fix: str, change: Change | None = None) -> bool:
         """Tell whether a fix, or one change that it would make, may be made without asking."""
         touches = {FIXES[fix].touches} | ({change.touches} if change else set())
-        return self.mode == "auto" and fix in self._fixes and touches <= self.allow
+        return self.mode == "auto" and fix in self._fixes - self.refused and touches <= self.allow
 
     def look(self, run: Trainee, when: Literal["step", "epoch"], step: int) -> None:
         """Ask the detectors, act on what they say, and judge the trials that are due.

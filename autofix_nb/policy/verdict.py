@@ -29,9 +29,6 @@ ERRORS_KNOWN = 4.0
 KNOWN = 0.005
 """Share of the loss that outputs must explain to count as beginning to learn."""
 
-ANY = 1e-3
-"""Share of the loss by which a run that was dead must surely have fallen."""
-
 ALL_OF = 8
 """Pieces from which it is no accident when all of them are lower: 1 in 256."""
 
@@ -120,10 +117,7 @@ def knows_more(one: Score, control: Score, start: Score) -> bool:
 
 def has_gained(now: Score, before: Score | None) -> bool:
     """Tell whether a training that was dead has begun to learn."""
-    if not now.is_sound or before is None:
-        return now.is_sound
-    # It was dead, so that any fall beyond chance is one.
-    return now.known >= KNOWN or is_decisively_better(now, before, learnt=False) or _loss_is_lower(now, before, ANY)
+    return now.is_sound and (now.known >= KNOWN or before is None or is_decisively_better(now, before, learnt=False))
 
 
 def in_units_of(control: Score, one: Score, beside: Score) -> Score:

@@ -90,7 +90,11 @@ def _done(report: Plain) -> list[str]:
         return []
     rows = []
     for change in report["changes"][:MOST_CHANGES]:
-        cells = (change["fix"], against(change).removeprefix(", against ") or change["code"], cut(change["says"]))
+        cells = (
+            change["fix"],
+            against(change).removeprefix(", ").removeprefix("against ") or change["code"],
+            cut(change["says"]),
+        )
         kind = change["verdict"] if change["verdict"] in ("kept", "undone") else "note"
         rows.append(
             "<tr>"

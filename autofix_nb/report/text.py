@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from autofix_nb.policy.by_hand import USER
 from autofix_nb.report.tried import outcome
 
 MOST_LISTED = 8
@@ -71,7 +72,9 @@ def verdict(change: dict[str, Any], goal: str = "goal") -> str:
 def against(change: dict[str, Any]) -> str:
     """Return what a change was made against, and when; empty for samples set aside, which have many causes."""
     when = "" if change["step"] is None else f" at step {change['step']}"
-    return "" if change["fix"] == "quarantine" else f", against {change['code']}{when}"
+    if change["fix"] == "quarantine":
+        return ""
+    return f", by hand{when}" if change["code"] == USER else f", against {change['code']}{when}"
 
 
 def goal_name(report: dict[str, Any]) -> str:
