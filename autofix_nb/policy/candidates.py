@@ -223,18 +223,18 @@ class Offers:
         return found
 
 
-def in_turn(candidates: Sequence[Candidate], tries: int) -> list[Candidate]:
+def in_turn(candidates: Sequence[Candidate], tries: int, *, only_the_rate: bool = False) -> list[Candidate]:
     """Return the candidates against an illness of many causes in the order of their turns, when there are few tries.
 
-    What mends most at once comes first, as gentle ones would use them up; and before it, where there are two tries,
-    its usual optimizer alone.
+    What mends most at once comes first, as gentle ones would use them up; and before it, where there are two tries or
+    the rate is all that is blamed, its usual optimizer alone.
     """
     thorough = [one for one in candidates if one.resort]
     if not thorough or tries > FEW_TRIES:
         return list(candidates)
     usual = thorough[0].fixes[-1][1]
-    alone = [one for one in candidates if [change for _, change in one.fixes] == [usual]] if tries > 1 else []
-    first = [*alone, *thorough]
+    alone = [one for one in candidates if [change for _, change in one.fixes] == [usual]]
+    first = [*alone, *thorough] if tries > 1 or only_the_rate else thorough
     return [*first, *(one for one in candidates if all(one is not other for other in first))]
 
 

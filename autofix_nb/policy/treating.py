@@ -30,6 +30,9 @@ if TYPE_CHECKING:
 RACES_BEFORE = 3
 """Races before the first step: what two faults did to a training may show only when the first is mended."""
 
+OF_THE_RATE = frozenset({"L02"})
+"""Findings that blame the rate alone."""
+
 MENDED_AT_ONCE = frozenset({"B06"})
 """Findings of numbers that are not finite: over as soon as something won, since that trained with finite ones."""
 
@@ -156,8 +159,8 @@ def _race(
         steps = min(steps, max(most // (min(len(candidates), TRIES_BEFORE) + 1), LEAST_STEPS))
     if not candidates or not steps:
         return False
-    if finding.code in FROM_THE_FIRST:
-        candidates = in_turn(candidates, most // steps - 1)
+    if finding.code in FROM_THE_FIRST | OF_THE_RATE or not run.step_count:
+        candidates = in_turn(candidates, most // steps - 1, only_the_rate=finding.code in OF_THE_RATE)
     left = float(run.history.facts.get("planned_steps") or 0) - run.step_count
 
     def winner(race: Race) -> int | None:
