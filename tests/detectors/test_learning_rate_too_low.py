@@ -31,6 +31,10 @@ def slow(planned=1000, **more):
         pytest.param(slow(output_spread=[0.0] * 40), False, id="dead-is-another-illness"),
         pytest.param(slow(gain=[1.9, 2.0] * 20, mispaired=[2.3] * 40), False, id="fine-tuning-knows-already"),
         pytest.param(slow(gain=[0.0, 0.01] * 20, mispaired=[2.3] * 40), True, id="knows-nothing"),
+        pytest.param(slow(lr=np.linspace(0, 1e-6, 200)), True, id="a-warm-up-that-leads-nowhere"),
+        pytest.param(
+            slow(lr=np.linspace(0, 1e-3, 200), update_ratio=[2e-4] * 5), False, id="a-warm-up-on-its-way"
+        ),
     ],
 )
 def test_both_the_weights_and_the_loss_must_stand(run, fires):
@@ -43,7 +47,7 @@ def test_both_the_weights_and_the_loss_must_stand(run, fires):
     [
         pytest.param(slow(planned=0), "planned_steps", id="length-unknown"),
         pytest.param(slow(planned=5000), "too few of 5000", id="too-early"),
-        pytest.param(slow(lr=np.linspace(0, 1e-6, 200)), "still rising", id="warm-up"),
+        pytest.param(slow(planned=1500, lr=np.linspace(0, 1e-6, 200)), "still rising", id="warm-up"),
     ],
 )
 def test_it_waits_until_it_can_be_told(run, why):

@@ -59,7 +59,12 @@ def test_what_a_fall_says():
         pytest.param(decaying(0.1 * 0.3 ** (STEPS // 5)), True, id="at-once"),
         pytest.param(decaying(STEEP, planned=400), False, id="near-the-end"),
         pytest.param(decaying(STEEP, loss=0.01 + np.exp(-STEPS / 8)), False, id="the-loss-is-down"),
-        pytest.param(decaying(STEEP, loss=1.0 + np.exp(-STEPS / 2) + NOISE), False, id="converged-before-it-fell"),
+        pytest.param(
+            decaying(0.1 * 0.5 ** (STEPS // 25), loss=1.0 + np.exp(-STEPS / 2) + NOISE),
+            False,
+            id="converged-before-it-fell",
+        ),
+        pytest.param(decaying(STEEP, loss=1.0 + np.exp(-STEPS / 2) + NOISE), True, id="over-before-it-began"),
         pytest.param(decaying(STEEP, update_ratio=[1e-3] * 6), False, id="another-group-goes-on"),
         pytest.param(decaying(STEEP[:125]), False, id="only-just"),
         pytest.param(decaying(STEEP, planned=None), False, id="length-unknown"),

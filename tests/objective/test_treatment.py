@@ -208,6 +208,14 @@ ONE_BY_ONE = -(math.log(0.8) + math.log(0.8) + math.log(0.4) + math.log(0.4)) / 
         pytest.param("mean", lambda o, t: (o - t).square().sum(), OUTPUTS, HOT, 0.2, id="mean-of-squares"),
         pytest.param("mean", lambda o, t: o.sum(), OUTPUTS, [1, 2], 1.0, id="mean-over-rows"),
         pytest.param("aligned", nn.MSELoss(), torch.tensor([[1.0], [3.0]]), torch.tensor([0, 3]), 0.5, id="aligned"),
+        pytest.param(
+            "row_by_row",
+            lambda o, t: (o - t.view(-1)).square().mean(),
+            torch.tensor([[1.0], [3.0]]),
+            torch.tensor([[0.0], [3.0]]),
+            0.5,
+            id="row-by-row",
+        ),
     ],
 )
 def test_another_loss_takes_the_place(name, own, outputs, targets, expected):
