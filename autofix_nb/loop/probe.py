@@ -31,6 +31,12 @@ from autofix_nb.objective import (
 MOST_BATCHES = 5
 """Batches looked at until one passes."""
 
+FEW_WRONG = 0.02
+"""Share of labels out of range up to which they are slips, and no labels that count from 1."""
+
+FEW_IN_A_BATCH = 0.2
+"""The same of one batch, where they may come together."""
+
 MOST_ROWS = 16
 """Rows tried one by one when a whole batch does not pass."""
 
@@ -58,6 +64,7 @@ def probe(
     if step is not None:
         return Sample(None, "", getattr(step, "__name__", type(step).__name__))
     outputs, targets = _outputs(model, train, device, autocast)
+    outputs, targets = _with_labels_in_range(outputs, targets, getattr(loss, "ignore_index", -100))
     if outputs is None:  # the model raises for everything: let the training tell, which saves and explains
         return Sample(None if loss is None else task_of(loss, None, None), "", _name_of(loss))
     if (
@@ -158,7 +165,30 @@ def _check_all_labels(train: Any, classes: int, ignore: int) -> None:
     except (TypeError, ValueError, RuntimeError):
         return
     if labels.dim() in (1, 2) and not labels.is_floating_point() and labels.numel() == len(dataset):
-        check_labels(labels, classes, ignore)
+        wrong = ~_in_range(labels, classes, ignore)
+        if float(wrong.float().mean()) > FEW_WRONG or not bool(_turns_up(labels[~wrong])):
+            check_labels(labels, classes, ignore)  # few slips are set aside when their turn comes
+
+
+def _in_range(labels: torch.Tensor, classes: int, ignore: int) -> torch.Tensor:
+    return ((labels >= 0) & (labels < classes)) | (labels == ignore)
+
+
+def _turns_up(labels: torch.Tensor) -> torch.Tensor:
+    """Tell whether labels of more than one kind are left: else the rest says nothing about what is meant."""
+    return labels.min() != labels.max() if labels.numel() else torch.zeros((), dtype=torch.bool)
+
+
+def _with_labels_in_range(outputs: Any, targets: Any, ignore: int) -> tuple[Any, Any]:
+    """Return outputs and targets without the rows whose class number is out of range, where these are few."""
+    tensors = isinstance(outputs, torch.Tensor) and isinstance(targets, torch.Tensor)
+    if not tensors or outputs.dim() != 2 or targets.dim() != 1 or targets.is_floating_point():
+        return outputs, targets
+    if outputs.shape[1] < 2 or len(outputs) != len(targets):
+        return outputs, targets
+    good = _in_range(targets, outputs.shape[1], ignore)
+    few = 0 < int((~good).sum()) <= FEW_IN_A_BATCH * len(good)
+    return (outputs[good], targets[good]) if few else (outputs, targets)
 
 
 def _say(value: Any) -> str:

@@ -160,12 +160,15 @@ class Races:
         planned = float(history.facts.get("planned_steps") or 0)
         return int(BUDGET * planned) - self.spent if isfinite(planned) else 0
 
-    def steps_each(self, history: History, candidates: int, *, fresh: bool, step: int) -> tuple[int, int]:
+    def steps_each(
+        self, history: History, candidates: int, *, fresh: bool, step: int, whole: bool = False
+    ) -> tuple[int, int]:
         """Return for how many steps each candidate is watched, and how many all may take; 0 where too few are left."""
         left = self.left(history)
         if fresh:
             # What is dead has nothing to lose: a restart that the budget does not cover in full ends earlier instead.
-            left = max(left - wasted(history, step), left // 2)
+            # `whole` says that it must not, as its schedule would be cut off.
+            left = max(left - wasted(history, step), 0 if whole else left // 2)
         each = left // min(FULL_TRIES, candidates + 1)
         # A few steps less, where that lets all of them come to their turn.
         least = each if each >= NEARLY * LEAST_STEPS else LEAST_STEPS

@@ -152,7 +152,10 @@ def _race(
 ) -> bool:
     """Race candidates and take over the winner; `is_due` tells whether an illness asks for it, so that silence lies."""
     any_fresh = any(one.fresh for one in candidates)
-    steps, most = policy.races.steps_each(run.history, len(candidates), fresh=any_fresh, step=run.step_count)
+    whole = getattr(run, "scheduler", None) is not None
+    steps, most = policy.races.steps_each(
+        run.history, len(candidates), fresh=any_fresh, step=run.step_count, whole=whole
+    )
     steps = min(steps, max(longest, LEAST_STEPS))
     if not run.step_count:
         most = min(most, max(int(SHARE_BEFORE * policy.races.left(run.history)), LEAST_BEFORE))
