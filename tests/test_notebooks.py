@@ -4,6 +4,7 @@ import functools
 import json
 import re
 import sys
+import tomllib
 from collections.abc import Callable
 from html import unescape
 from pathlib import Path
@@ -20,6 +21,8 @@ from autofix_nb import open_run
 
 ROOT = Path(__file__).parent.parent
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
+TRAINING = r"^(run = af\.fit|\w+, \w+ = train)\("
+SETTING = r'\w+ = \S+ +#@param \{type:"(number|boolean|string)"\}'
 each_notebook = pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
 
 
@@ -98,28 +101,72 @@ def test_the_killed_training_is_the_undisturbed_one(ran: Callable[[Path], tuple[
 
 @each_notebook
 def test_committed_form(path: Path) -> None:
-    """Executed in order and without error, under 300 kB, no widget state, and no path of the machine it was run on."""
+    """Executed in order and without error, under 500 kB, no widgets, and no path of the machine it was run on."""
     text = path.read_text(encoding="utf-8")
     notebook = json.loads(text)
     code = [cell for cell in notebook["cells"] if cell["cell_type"] == "code"]
     outputs = [output for cell in code for output in cell["outputs"]]
 
-    assert len(text.encode()) < 300_000
+    assert len(text.encode()) < 500_000
     assert "widgets" not in notebook["metadata"]
     assert not [output for output in outputs if "application/vnd.jupyter.widget-view+json" in output.get("data", {})]
     assert not [output for output in outputs if output["output_type"] == "error" or output.get("name") == "stderr"]
+    assert not [output for output in outputs if not output.get("text") and not any(output.get("data", {}).values())]
     assert [cell["execution_count"] for cell in code] == list(range(1, len(code) + 1))
     assert not re.search(r"/(home|root|tmp|Users|work)/", text)
 
 
 @each_notebook
+def test_committed_trainings(path: Path) -> None:
+    """A training cell has one live output, ended, and one picture for those who see no HTML; nothing is said twice."""
+    cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
+    trainings = [
+        cell for cell in cells if re.search(r"^run = af\.fit\(|= train\(", "".join(cell["source"]), re.MULTILINE)
+    ]
+    trainings = [cell for cell in trainings if "%%writefile" not in "".join(cell["source"])]
+    kinds = [
+        [sorted(output["data"]) for output in cell["outputs"] if output["output_type"] == "display_data"]
+        for cell in trainings
+    ]
+
+    assert trainings
+    assert [[["text/html", "text/plain"], ["image/png", "text/plain"]]] * len(trainings) == kinds
+
+
+@each_notebook
+def test_opens_in_colab(path: Path) -> None:
+    """With a GPU and a table of contents; each setting of a form is a line that Colab reads."""
+    notebook = json.loads(path.read_text(encoding="utf-8"))
+    lines = [line for cell in notebook["cells"] for line in "".join(cell["source"]).splitlines() if "#@param" in line]
+
+    assert "GPU" == notebook["metadata"]["accelerator"]
+    assert notebook["metadata"]["colab"]["toc_visible"]
+    assert lines == [
+        line for line in lines if re.fullmatch(r'\w+ = \S+ +#@param \{type:"(number|boolean|string)"\}', line)
+    ]
+
+
+def test_one_setup_cell() -> None:
+    """All notebooks begin with the same one."""
+    assert 1 == len({_setup_of(path) for path in NOTEBOOKS})
+
+
+@each_notebook
 def test_one_address(path: Path) -> None:
     """The badge leads to this notebook in the repository that the setup cell installs from; so does the README."""
-    cells = ["".join(cell["source"]) for cell in json.loads(path.read_text(encoding="utf-8"))["cells"]]
-    address = re.search(r'^REPOSITORY = "https://github.com/(.+?)"', "\n".join(cells), re.MULTILINE)[1]
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    address = project["urls"]["Repository"]
+    title = "".join(json.loads(path.read_text(encoding="utf-8"))["cells"][0]["source"])
+    place = f"{address.removeprefix('https://')}/blob/main/notebooks/{path.name}".replace("github.com", "github", 1)
 
-    assert f"colab.research.google.com/github/{address}/blob/main/notebooks/{path.name}" in cells[0]
-    assert f"git clone https://github.com/{address} " in (ROOT / "README.md").read_text(encoding="utf-8")
+    assert f'\nREPOSITORY = "{address}"' in _setup_of(path)
+    assert f"https://colab.research.google.com/{place})" in title
+    assert f"git clone {address} " in (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+def _setup_of(path: Path) -> str:
+    cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
+    return next(text for cell in cells if "REPOSITORY" in (text := "".join(cell["source"])))
 
 
 def _execute(path: Path, folder: Path) -> list[tuple[str, str]]:

@@ -75,6 +75,7 @@ def test_dependencies_table() -> None:
 def test_links_and_pictures_exist() -> None:
     """Each relative link leads to a file, and the picture is small."""
     targets = [target for target in re.findall(r"\]\(([^)]+)\)", README) if "://" not in target]
+    targets += re.findall(r'src(?:set)?="([^"]+)"', README)
 
     assert targets
     assert [] == [target for target in targets if not (ROOT / target).exists()]

@@ -21,7 +21,7 @@ from autofix_nb.environment.accelerators import (
     nvidia_card,
     usable_accelerators,
 )
-from autofix_nb.environment.drive import Drive, look_at_drive
+from autofix_nb.environment.drive import MOUNTED_AT, Drive, look_at_drive
 from autofix_nb.environment.host import host_of_script
 from autofix_nb.environment.loaded import loaded_versions, same_version, vanished, versions_on_disk
 from autofix_nb.environment.modules import MODULES
@@ -203,6 +203,11 @@ class Machine:
     def drive(self) -> Drive:
         """What was found where Colab mounts Drive; a tiny file is written there and deleted."""
         return look_at_drive()
+
+    @cached_property
+    def drive_folder(self) -> Path:
+        """Below it lies all that is on Drive, shared drives too."""
+        return MOUNTED_AT.parent
 
 
 def _import(module: str) -> str | None:

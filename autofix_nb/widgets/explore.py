@@ -82,7 +82,7 @@ class Explorer:
         rows += [self.other] if self._others else []
         rows += [self.plots]
         rows += [widgets.HBox([self.back, self.next]), self.sample] if self.samples else []
-        self.view = widgets.VBox(rows)
+        self.view = _box(widgets, rows, lambda: f"{self.plots.value}{self.sample.value}")
         self._redraw()
         self.turn(0)
 
@@ -155,6 +155,18 @@ class Explorer:
             f"sample {escape(str(one.index))}, {escape(one.kind)}, in epoch {one.epoch + 1}<br>"
             f"{escape(one.reason)}</div></div>"
         )
+
+
+def _box(widgets: Any, rows: list[Any], still: Callable[[], str]) -> Any:
+    """Return the widgets below each other; where they are gone, as in a notebook on the web, `still()` is shown."""
+
+    class Box(widgets.VBox):
+        def _repr_mimebundle_(self, **kwargs: Any) -> dict[str, Any]:
+            own = super()._repr_mimebundle_(**kwargs)
+            return own | {"text/plain": "A closer look at a run, by widgets.", "text/html": still()}
+
+    # ipywidgets 7 shows a widget by another way, and leaves room for nothing beside it.
+    return (Box if hasattr(widgets.VBox, "_repr_mimebundle_") else widgets.VBox)(rows)
 
 
 def names_of(history: Any) -> list[str]:

@@ -2,6 +2,7 @@
 
 import pytest
 from torch import nn
+from torch.utils.data import DataLoader, Dataset
 
 from autofix_nb.checks.drive import MOUNT, REMOUNT, Drive
 from autofix_nb.environment.drive import Drive as State
@@ -76,3 +77,64 @@ def test_mounted_and_writable():
     told = machine("writable", free_bytes=12 * 2**30)
 
     assert "Drive is mounted and took a file, 12 GB free" == answer_of(Drive(), subject(machine=told)).says
+
+
+class Pictures(Dataset):
+    """Samples that are files; reading one would fail, as none is there."""
+
+    def __init__(self, folder, count):
+        self.files = [str(folder / f"{index:04d}.png") for index in range(count)]
+
+    def __len__(self):
+        return len(self.files)
+
+    def __getitem__(self, index):
+        raise AssertionError("only the paths are to be looked at")
+
+
+def on_drive(tmp_path, folder, count):
+    """The answer about `count` files in a folder, where Drive is mounted at `tmp_path / "drive"`."""
+    place = tmp_path / folder
+    place.mkdir(parents=True, exist_ok=True)
+    data = Pictures(place, count)
+    for file in data.files:
+        (tmp_path / file).touch()
+    told = Machine(host="colab", drive=State(state="writable", free_bytes=2**40), drive_folder=tmp_path / "drive")
+    return answer_of(Drive(), subject(None, DataLoader(data), machine=told))
+
+
+@pytest.mark.parametrize(
+    ("expected", "folder", "count"),
+    [
+        pytest.param(1, "drive/MyDrive/my leaves", 100, id="on-drive"),
+        pytest.param(1, "drive/Shareddrives/team/leaves", 100, id="on-a-shared-drive"),
+        pytest.param(0, "drive/MyDrive/leaves", 99, id="so-few-that-it-is-quick"),
+        pytest.param(0, "data/leaves", 100, id="on-the-disk"),
+    ],
+)
+def test_data_on_drive(expected, folder, count, tmp_path):
+    """Samples that are files on Drive are a warning, unless there are few."""
+    assert expected == len(on_drive(tmp_path, folder, count).findings)
+
+
+def test_what_to_type_about_data_on_drive(tmp_path):
+    """The folder that all files have in common is copied, quoted as a shell wants it."""
+    finding = on_drive(tmp_path, "drive/MyDrive/my leaves", 100).findings[0]
+
+    assert Severity.WARNING == finding.severity
+    assert "20 of 20 samples of `train` looked at are files on Drive" in finding.says
+    assert f"cp -r '{tmp_path}/drive/MyDrive/my leaves' /content/data/" in finding.to_type
+    assert 'folder = "/content/data/my leaves"' in finding.to_type
+
+
+def test_a_link_to_drive_is_on_drive(tmp_path):
+    """A folder on the disk that only points there is as slow."""
+    (tmp_path / "drive" / "MyDrive" / "leaves").mkdir(parents=True)
+    (tmp_path / "data").symlink_to(tmp_path / "drive" / "MyDrive")
+
+    assert 1 == len(on_drive(tmp_path, "data/leaves", 100).findings)
+
+
+def test_all_of_drive_is_not_copied(tmp_path):
+    """Where the files have no folder of their own, it is said and nothing is proposed to be typed."""
+    assert "" == on_drive(tmp_path, "drive/MyDrive", 100).findings[0].to_type

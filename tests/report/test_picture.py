@@ -1,12 +1,15 @@
 """The picture of a run: a PNG for whatever was recorded."""
 
+import io
 import math
 import struct
 
 import pytest
+from PIL import Image
 
 from autofix_nb.finding import Severity
 from autofix_nb.report import to_png
+from autofix_nb.report.picture import GREEN
 from tests.runs import epochs, finding, history
 
 NAN, INF = math.nan, math.inf
@@ -78,3 +81,17 @@ def test_what_happened_is_marked():
     assert plain != to_png(run, [], [7])
     assert plain != to_png(run, [], [], [7])
     assert plain != to_png(run, [], [], [], [7])
+
+
+def test_the_file_is_small_and_its_colours_are_kept():
+    """Hundreds of noisy steps take little room, and the star of the best epoch is as green as it was drawn."""
+    run = epochs([0.5, 0.75])
+    for step in range(600):
+        run.record(step, loss=2.0 + (step * 37 % 101) / 50)
+    png = to_png(run)
+    colours = [colour for _, colour in Image.open(io.BytesIO(png)).convert("RGB").getcolors(1000)]
+    green = tuple(int(GREEN[at : at + 2], 16) for at in (1, 3, 5))
+    nearest = min(max(abs(a - b) for a, b in zip(colour, green, strict=True)) for colour in colours)
+
+    assert len(png) < 40_000
+    assert nearest <= 16

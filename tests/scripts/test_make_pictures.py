@@ -11,7 +11,7 @@ SCRIPT = Path(__file__).resolve().parents[2] / "scripts" / "make_pictures"
 
 @pytest.mark.parametrize(
     ("arguments", "status", "said"),
-    [([], 1, "pip install playwright"), (["nothing"], 2, "wanted some of report, explore")],
+    [([], 1, "pip install playwright"), (["nothing"], 2, "wanted some of live, live-dark, report, explore")],
     ids=["no-browser", "no-such-picture"],
 )
 def test_what_is_missing_is_said(arguments, status, said, tmp_path):

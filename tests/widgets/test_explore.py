@@ -180,3 +180,12 @@ def test_without_ipywidgets_the_way_out_is_said(tmp_path, monkeypatch):
 
     with pytest.raises(ImportError, match="pip install ipywidgets"):
         Explorer(run(tmp_path), {})
+
+
+def test_without_widgets_the_plots_are_shown(tmp_path):
+    """A saved notebook on the web has no kernel to answer widgets: what was drawn first is beside them."""
+    explorer = Explorer(run(tmp_path), {})
+    bundle = explorer.view._repr_mimebundle_()
+
+    assert {"application/vnd.jupyter.widget-view+json", "text/html", "text/plain"} == set(bundle)
+    assert explorer.plots.value in bundle["text/html"]
