@@ -20,7 +20,10 @@ def blank_pictures(scan: Scan, limit: float) -> np.ndarray:
     if scan.thumbnails is None:
         return np.zeros(0, dtype=np.int64)
     flat = scan.thumbnails.reshape(len(scan.thumbnails), -1, scan.thumbnails.shape[-1])
-    return np.flatnonzero(flat.std(1, dtype=np.float32).max(1) < limit)
+    blank = np.flatnonzero(flat.std(1, dtype=np.float32).max(1) < limit)
+    # NaN has no shade: what is drawn of it is blank, and what is missing is told of elsewhere.
+    missing = [int(scan.indices[scan.rows[row]]) in scan.non_finite for row in blank] if scan.non_finite else ()
+    return blank[~np.array(missing, dtype=bool)] if len(missing) else blank
 
 
 def odd_pictures(scan: Scan, values: np.ndarray, fence: float, but: set[int]) -> dict[int, tuple[str, float]]:

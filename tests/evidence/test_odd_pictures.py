@@ -1,5 +1,7 @@
 """Pictures that are blank, or beyond the fence of the set they are in."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -48,3 +50,12 @@ def test_blank_pictures_have_one_colour():
 
     assert [1, 3] == blank_pictures(scan(np.zeros((4, 1)), thumbnails=pictures), 1.0).tolist()
     assert [] == blank_pictures(scan(np.zeros((4, 1))), 1.0).tolist()
+
+
+def test_what_is_missing_is_not_blank():
+    """A picture of NaN has no shade; that it is missing is told by another question."""
+    pictures = np.random.default_rng(0).integers(0, 256, (4, 32, 32, 3), dtype=np.uint8)
+    pictures[1], pictures[3] = 0, 0
+    seen = replace(scan(np.zeros((4, 1)), thumbnails=pictures), non_finite={3: "input: 1024 of 1024 values NaN"})
+
+    assert [1] == blank_pictures(seen, 1.0).tolist()
