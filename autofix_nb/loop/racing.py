@@ -143,9 +143,7 @@ def take_over(guard: "Guard", candidate: Candidate, race: Race) -> None:
         guard.scheduler.load_state_dict(schedule)
         for group, kept in zip(guard.stepper.users_optimizer.param_groups, settings, strict=False):
             group.update(kept)
-    if guard.controls.reshuffle and "reshuffled_from" not in guard.history.facts:
-        # The epoch at hand has its order already.
-        guard.history.facts["reshuffled_from"] = guard.epoch + bool(guard.position)
+    _reshuffle_from_here(guard)
     guard.follow_controls()
 
 
@@ -153,10 +151,17 @@ def adopt(guard: "Guard", candidate: Candidate) -> None:
     """Make the changes of a candidate at the present weights, save those that it draws anew."""
     _remember(guard, candidate)
     candidate.apply(guard)
+    _reshuffle_from_here(guard)
     guard.follow_controls()
     guard.optimizer.zero_grad(set_to_none=True)
     if guard.first is not None:
         guard.first.take_in(guard, fresh=candidate.fresh)
+
+
+def _reshuffle_from_here(guard: "Guard") -> None:
+    """Note the epoch from which on samples are shuffled, where they are: the one at hand has its order already."""
+    if guard.controls.reshuffle and "reshuffled_from" not in guard.history.facts:
+        guard.history.facts["reshuffled_from"] = guard.epoch + bool(guard.position)
 
 
 def _remember(guard: "Guard", candidate: Candidate) -> None:

@@ -78,6 +78,7 @@ class Treatable:
             self._end_at(int(facts.get("ends_at") or facts.get("planned_steps") or 0) - steps)
         else:
             steps = 0
+            self._make_up_for_an_old_order()
         self.trouble.calm_down()
         self.snapshot = Snapshot(self.step_count, self.model, self.optimizer)
         return steps
@@ -85,6 +86,7 @@ class Treatable:
     def adopt(self, candidate: Candidate) -> None:
         """Make the changes of a candidate that was not raced, and go on from here: a new chapter of the run."""
         racing.adopt(self, candidate)
+        self._make_up_for_an_old_order()
         self.history.since = self.step_count
         self.trouble.calm_down()
         self.snapshot = Snapshot(self.step_count, self.model, self.optimizer)
@@ -180,6 +182,13 @@ class Treatable:
             raise DataError("`step` is the user's own: only it knows which part of a batch is what")
         return split_batch(data)
 
+    def _make_up_for_an_old_order(self) -> None:
+        """Let the run take its planned steps also where the epoch at hand ends early; a schedule by epochs is over."""
+        facts = self.history.facts
+        counts = facts.get("steps_per_epoch") and (self.scheduler is None or self.each_step)
+        if counts and self._has_an_old_order():
+            self._end_at(int(facts.get("ends_at") or facts.get("planned_steps") or 0))
+
     def _end_at(self, step: int) -> None:
         """Let the run end with this step, with as many epochs as that takes; not before the epoch at hand is over."""
         facts, each = self.history.facts, int(self.history.facts.get("steps_per_epoch") or 0)
@@ -189,6 +198,7 @@ class Treatable:
             return
         left = step - self.step_count
         begun = 0 if self.position == 0 and left <= 0 else 1  # the epoch at hand
-        done_here = self.position // self.stepper.accumulate
-        epochs = self.epoch + begun + -(-max(0, left - (each - done_here)) // each)
+        # An epoch whose order is the old one ends here.
+        to_come_here = 0 if self._has_an_old_order() else each - self.position // self.stepper.accumulate
+        epochs = self.epoch + begun + -(-max(0, left - to_come_here) // each)
         self.controls.extra_epochs = epochs - self.epochs_asked

@@ -52,6 +52,19 @@ def test_stretched_shapes_are_critical(model, targets, loss, line):
     assert line in finding.to_type
 
 
+def test_rows_that_a_loss_mixes_itself_are_critical():
+    """No shape of the targets would help, so the line to type is one for the loss."""
+
+    def mixing(outputs, targets):
+        return (outputs.flatten()[:, None] - targets.flatten()[None]).square().mean()
+
+    finding = finding_of(mlp(4, 1), table(HEIGHTS), mixing)
+
+    assert Severity.CRITICAL == finding.severity
+    assert "the loss is the same when every row gets the target of another one" in finding.says
+    assert finding.to_type.startswith("# in the loss: ")
+
+
 def test_stretched_shapes_in_a_step_are_told_by_torchs_warning():
     """What the step computes is not seen, but heard."""
 

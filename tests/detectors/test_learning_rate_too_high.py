@@ -96,6 +96,61 @@ def test_a_model_close_to_chance_is_judged_by_its_steps_and_its_answers(update, 
     assert says is None or says in finding.says
 
 
+@pytest.mark.parametrize(
+    ("steps", "share", "fires"),
+    [
+        pytest.param(150, 0.0005, False, id="for-a-tenth"),
+        pytest.param(201, 0.0005, True, id="for-a-fifth"),
+        pytest.param(201, 0.0015, False, id="more-than-a-trace"),
+    ],
+)
+def test_a_trace_that_stays_a_trace_for_long_is_no_beginning(steps, share, fires):
+    """With many measurements next to nothing is sure, too."""
+    gain = 2.3 * share * (1 + 0.01 * NOISE[: steps // 5])
+
+    assert fires == (DETECTOR.check(at_chance(steps=steps, gain=gain)) is not None)
+
+
+def thrown_back(*, level=0.5, rare=30.0, early=0.5, update=0.05, steps=300, facts=None, **more):
+    """Return a run that had learnt, and whose newest batches are mostly right, but each tenth is sure and wrong."""
+    losses = np.full(steps, early)
+    losses[steps // 3 :] = level
+    losses[steps // 3 :: 10] = rare
+    samples = steps // 5
+    gains = {"gain": np.full(samples, 1.0) + 0.1 * NOISE[:samples], "mispaired": np.full(samples, 2.5)}
+    run = at_chance(steps=steps, update=update, planned=1000, **{"loss": losses} | gains | more)
+    run.facts.update(facts or {})
+    return run
+
+
+@pytest.mark.parametrize(
+    ("run", "fires"),
+    [
+        pytest.param(thrown_back(), True, id="a-few-sure-and-wrong-answers"),
+        pytest.param(thrown_back(rare=15.0), False, id="not-much-worse-than-a-constant-answer"),
+        pytest.param(thrown_back(update=0.005), False, id="small-steps"),
+        pytest.param(thrown_back(level=2.0, early=2.0), False, id="never-was-better"),
+        pytest.param(thrown_back(chance=[]), False, id="chance-unknown"),
+        pytest.param(thrown_back(steps=190), False, id="too-early"),
+        pytest.param(thrown_back(lr=np.r_[np.full(250, 0.01), np.full(50, 0.1)]), False, id="the-rate-rose-lately"),
+        pytest.param(thrown_back(lr=np.linspace(0.01, 0.1, 300)), False, id="warm-up"),
+        pytest.param(thrown_back(facts={"dropout": {"drop": 0.9}}), False, id="dropout-holds-it-back"),
+        pytest.param(
+            thrown_back(loss=np.r_[np.full(100, 0.5), np.linspace(9.0, 2.5, 200)]), False, id="it-comes-down-again"
+        ),
+        pytest.param(
+            thrown_back(loss=np.r_[np.full(298, 0.5), 900.0, 900.0]), False, id="two-rows-that-cannot-be-right"
+        ),
+    ],
+)
+def test_a_model_that_is_worse_than_a_constant_answer_on_the_whole(run, fires):
+    """Though it had learnt, and though the median of its losses is low."""
+    found = DETECTOR.check(run)
+
+    assert fires == (found is not None)
+    assert not fires or (Severity.WARNING, True) == (found.severity, "more than the 2.3 of a constant" in found.says)
+
+
 def test_only_the_present_chapter_counts():
     """After a restart the old losses are another training's."""
     run = history(loss=[2.3] + [9.0] * 49 + [2.0] * 50, chance=[2.3])

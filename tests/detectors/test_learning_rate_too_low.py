@@ -5,6 +5,7 @@ import pytest
 
 from autofix_nb.detectors import NotApplicable
 from autofix_nb.detectors.learning_rate_too_low import LearningRateTooLow
+from autofix_nb.finding import Severity
 from tests.runs import history
 
 DETECTOR = LearningRateTooLow()
@@ -32,9 +33,7 @@ def slow(planned=1000, **more):
         pytest.param(slow(gain=[1.9, 2.0] * 20, mispaired=[2.3] * 40), False, id="fine-tuning-knows-already"),
         pytest.param(slow(gain=[0.0, 0.01] * 20, mispaired=[2.3] * 40), True, id="knows-nothing"),
         pytest.param(slow(lr=np.linspace(0, 1e-6, 200)), True, id="a-warm-up-that-leads-nowhere"),
-        pytest.param(
-            slow(lr=np.linspace(0, 1e-3, 200), update_ratio=[2e-4] * 5), False, id="a-warm-up-on-its-way"
-        ),
+        pytest.param(slow(lr=np.linspace(0, 1e-3, 200), update_ratio=[2e-4] * 5), False, id="a-warm-up-on-its-way"),
     ],
 )
 def test_both_the_weights_and_the_loss_must_stand(run, fires):
@@ -54,6 +53,20 @@ def test_it_waits_until_it_can_be_told(run, why):
     """A warm-up, the first tenth of a run, and a run of unknown length are not judged."""
     with pytest.raises(NotApplicable, match=why):
         DETECTOR.check(run)
+
+
+@pytest.mark.parametrize(
+    ("run", "severity"),
+    [
+        pytest.param(slow(), Severity.CRITICAL, id="stands"),
+        pytest.param(slow(update_ratio=[4e-4] * 5), Severity.WARNING, id="moves-a-little"),
+        pytest.param(slow(loss=np.linspace(2.3, 2.2, 200)), Severity.WARNING, id="falls-a-little"),
+        pytest.param(slow(loss=np.linspace(2.3, 2.25, 200)), Severity.CRITICAL, id="hardly-falls"),
+    ],
+)
+def test_a_run_that_neither_moves_nor_falls_has_nothing_to_lose(run, severity):
+    """Both must be far below their limits."""
+    assert severity == DETECTOR.check(run).severity
 
 
 def test_says_what_it_measured():

@@ -93,3 +93,54 @@ def test_movement_is_that_of_the_component_that_moves_most():
     run.facts["planned_steps"] = 100
 
     assert life.movement(run) == pytest.approx(1.0)
+
+
+@pytest.mark.parametrize(
+    ("optimizer", "decay", "rate", "expected"),
+    [
+        pytest.param("SGD", 0.09, 1.0, 1 / 0.09, id="sgd"),
+        pytest.param("AdamW", 0.4, 0.1, 25.0, id="decoupled"),
+        pytest.param("AdamW", 0.01, 1e-3, 1e5, id="usual"),
+        pytest.param("Adam", 0.4, 0.1, np.inf, id="divided-by-the-gradients-size"),
+        pytest.param("SGD", 0.0, 1.0, np.inf, id="no-decay"),
+        pytest.param("SGD", None, 1.0, np.inf, id="unknown-decay"),
+        pytest.param("SGD", 0.1, 0.0, np.inf, id="no-rate"),
+        pytest.param("SGD", 0.1, None, np.inf, id="unknown-rate"),
+    ],
+)
+def test_the_steps_within_which_a_decay_takes_the_weights_away(optimizer, decay, rate, expected):
+    """By rate and decay together; decay that is added to the gradient of Adam tells nothing."""
+    run = history(**{} if rate is None else {"lr": [1e-3, rate]})
+    run.facts.update({"optimizer": optimizer} | ({} if decay is None else {"weight_decay": decay}))
+    fades = life.fades_within(run)
+
+    assert expected == pytest.approx(fades)
+    assert fades >= life.FADES_WITHIN or life.held_back(run)
+
+
+@pytest.mark.parametrize(("rate", "expected"), [(0.1, ()), (10.0, ("weight decay is 0.01",))])
+def test_a_usual_decay_is_strong_at_a_rate_that_is_not(rate, expected):
+    """What holds a model back is both of them together."""
+    run = history(lr=[rate])
+    run.facts.update({"optimizer": "SGD", "weight_decay": 0.01})
+
+    assert expected == life.held_back(run)
+
+
+@given(st.floats(1e-6, 1.0), st.floats(1e-6, 10.0))
+def test_weights_that_only_decay_are_a_third_after_so_many_steps(decay, rate):
+    """What the number means; as long as one step does not take all."""
+    run = history(lr=[rate])
+    run.facts.update({"optimizer": "SGD", "weight_decay": decay})
+    steps = life.fades_within(run)
+
+    if steps > 100:
+        assert np.exp(-1) == pytest.approx((1 - rate * decay) ** steps, rel=0.01)
+
+
+@pytest.mark.parametrize(("share", "signs"), [(0.0008, 0), (0.0012, 1)])
+def test_a_trace_of_gain_is_no_sign_of_life_however_sure(share, signs):
+    """With many measurements next to nothing is sure, too."""
+    run = history(gain=2.3 * share * (1 + 0.01 * NOISE[:40]), mispaired=[2.3] * 40)
+
+    assert signs == len(life.signs_of_life(run))

@@ -38,6 +38,15 @@ def flat(level=2.0, facts=None, steps=200, accuracy=0.6, **more):
         pytest.param(flat(facts={"weight_decay": 0.3, "optimizer": "Adam"}), Severity.WARNING, id="decay"),
         pytest.param(flat(facts={"weight_decay": 0.3, "optimizer": "AdamW"}), Severity.NOTE, id="decoupled-decay"),
         pytest.param(flat(level=0.5), None, id="low-loss"),
+        pytest.param(
+            flat(level=0.5, facts={"weight_decay": 5.0, "optimizer": "SGD"}), Severity.WARNING, id="decay-that-fades"
+        ),
+        pytest.param(
+            flat(level=0.4, facts={"weight_decay": 5.0, "optimizer": "SGD"}), None, id="decay-that-fades-little"
+        ),
+        pytest.param(
+            flat(level=0.5, facts={"weight_decay": 1.0, "optimizer": "SGD"}), None, id="decay-that-is-only-strong"
+        ),
         pytest.param(flat(loss=np.linspace(2.3, 1.8, 200)), None, id="falls"),
         pytest.param(flat(gain=1e-3 * NOISE[:40]), None, id="learns-nothing-at-all"),
         pytest.param(flat(update_ratio=[3.0] + [0.01] * 4), None, id="thrown-about"),

@@ -68,6 +68,28 @@ def test_mistakes_are_told_from_what_is_meant(sick, severity, where, fixes):
     assert (where, fixes) == ((finding.where, finding.fixes) if finding else ((), ()))
 
 
+@pytest.mark.parametrize(
+    ("steps", "signals", "facts", "severity"),
+    [
+        pytest.param(100, IDLE, {}, W, id="nothing-learnt"),
+        pytest.param(99, IDLE, {}, None, id="too-early"),
+        pytest.param(100, LEARNS, {}, None, id="learns-with-it"),
+        pytest.param(100, {}, {}, W, id="by-the-loss-alone"),
+        pytest.param(100, IDLE, {"task": "custom"}, N, id="a-step-of-their-own"),
+    ],
+)
+def test_whatever_is_frozen_is_suspected_where_nothing_is_learnt(steps, signals, facts, severity):
+    """After a hundred steps, though it looks trained and is not the last layer."""
+    frozen = {"frozen": ["stem.weight", "body.weight"]} | facts
+    finding = DETECTOR.check(run(0, 0, signals=signals | {"loss": [2.3] * steps}, **frozen))
+
+    assert severity == (finding and finding.severity)
+    if severity is not None:
+        assert ("stem", "body") == finding.where
+        assert (("unfreeze",) if severity == W else ()) == finding.fixes
+        assert "2 of them may keep the rest from learning, which learns nothing, limit 0" in finding.says
+
+
 def test_a_large_front_that_only_the_optimizer_leaves_out_is_meant():
     """A head trained on features, unless nothing is learnt."""
     sizes = {"stem": 600, "body": 400, "head": 100}

@@ -23,6 +23,15 @@ def squares_of_one_hot(outputs, ids):
     return (outputs - functional.one_hot(ids, 3)).square().sum(1).mean()
 
 
+def each_with_each(outputs, targets):
+    return (outputs.flatten()[:, None] - targets.flatten()[None]).square().mean()
+
+
+def distances_to_numbers(outputs, ids):
+    """Classes taken for numbers: each score is to be the number of the class."""
+    return (outputs - ids[:, None]).abs().mean()
+
+
 def net(width, *last):
     torch.manual_seed(0)
     return nn.Sequential(nn.Linear(4, width), *last)
@@ -64,6 +73,9 @@ SOFTMAX, SIGMOID = "cross_entropy_of_probabilities", "binary_cross_entropy_of_pr
         pytest.param(net(3), nn.CrossEntropyLoss(reduction="sum"), IDS, ["mean"], id="a-sum"),
         pytest.param(net(3), nn.MSELoss(reduction="sum"), torch.randn(16, 3), ["mean"], id="a-sum-of-squares"),
         pytest.param(net(1), nn.MSELoss(), NUMBERS, ["aligned"], id="stretched"),
+        pytest.param(net(1), each_with_each, NUMBERS, ["row_by_row"], id="every-row-with-every-target"),
+        pytest.param(net(1), each_with_each, NUMBERS[:, None], ["row_by_row"], id="the-same-of-one-shape"),
+        pytest.param(net(3), distances_to_numbers, IDS, ["cross_entropy"], id="classes-taken-for-numbers"),
         pytest.param(net(1, nn.Flatten(0)), nn.MSELoss(), FAR, ["huber"], id="outliers"),
     ],
 )
@@ -90,6 +102,11 @@ def test_the_losses_that_fit(model, loss, targets, expected):
         pytest.param(net(4, nn.Sigmoid()), nn.MSELoss(), INPUTS.sigmoid(), id="an-autoencoder"),
         pytest.param(net(1), nn.MSELoss(), YES[:, None], id="squares-of-scores-whose-meaning-would-change"),
         pytest.param(net(3), lambda outputs, ids: -outputs.mean(), IDS, id="of-the-users-own"),
+        pytest.param(net(3), nn.MultiMarginLoss(), IDS, id="margins"),
+        pytest.param(
+            net(1, nn.Flatten(0)), lambda outputs, ids: (outputs - ids).square().mean(), IDS, id="grades-as-numbers"
+        ),
+        pytest.param(net(3, nn.ReLU()), distances_to_numbers, IDS, id="numbers-of-what-is-no-score"),
         pytest.param(
             net(3), lambda outputs, ids: (outputs**2).mean() + ids.float().mean(), IDS, id="no-squares-of-one-hot"
         ),

@@ -110,3 +110,19 @@ def test_the_range_test_is_run_once():
 def test_a_rate_that_is_too_low_is_never_lowered(code):
     """How far up is found out in a race; where none can be run, nothing is done."""
     assert ScaleLr().plan(finding(code=code), trainee(history())) is None
+
+
+@given(st.floats(2**-10, 2**10), st.sampled_from([2.0**-5, 0.5, 4.0, 2.0**5]))
+def test_by_a_factor_of_the_present_rate(now, factor):
+    """Whatever scaled it before; planning changes nothing, and undone it is what it was."""
+    run = trainee(history())
+    run.controls.lr_scale = now
+    change = ScaleLr().by(factor, run)
+    planned = run.controls.lr_scale
+    ScaleLr().apply(change, run)
+    made = run.controls.lr_scale
+    ScaleLr().undo(change, run)
+
+    assert ({"lr_scale": now}, {"lr_scale": now * factor}) == (change.before, change.after)
+    assert (now, now * factor) == (planned, made)
+    assert now == pytest.approx(run.controls.lr_scale)

@@ -24,10 +24,15 @@ SLOW, FAST, MOMENTUM = ("AdamW", 0.001), ("AdamW", 0.003), ("SGD", 0.01)
         pytest.param(run_with(AdamW, 0.001), [FAST, MOMENTUM], id="adamw"),
         pytest.param(run_with(Adam, 0.003), [SLOW, MOMENTUM], id="adam"),
         pytest.param(run_with(Adam, 1.0), [FAST, SLOW, MOMENTUM], id="adam-at-another-rate"),
+        pytest.param(run_with(AdamW, 0.001, weight_decay=0.1), [FAST, MOMENTUM], id="usual-decay"),
+        pytest.param(run_with(AdamW, 0.001, weight_decay=5.0), [FAST, SLOW, MOMENTUM], id="strong-decay"),
+        pytest.param(
+            run_with(SGD, 0.01, momentum=0.9, weight_decay=0.5), [FAST, SLOW, MOMENTUM], id="sgd-with-strong-decay"
+        ),
     ],
 )
 def test_what_is_in_use_already_is_not_tried(run, expected):
-    """Adam and AdamW are one: weight decay is another fix's affair."""
+    """Adam and AdamW are one, as long as the weight decay is a usual one: a new optimizer begins with that."""
     changes = SwapOptimizer().plans(finding(), run)
 
     assert expected == [(change.after["optimizer"]["kind"], change.after["optimizer"]["lr"]) for change in changes]

@@ -3,7 +3,7 @@
 import itertools
 import os
 import signal
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar
 
 import pytest
@@ -15,6 +15,7 @@ import autofix_nb as af
 from autofix_nb.detectors import Detector
 from autofix_nb.finding import Severity
 from autofix_nb.fixes import FIXES
+from autofix_nb.journal import Journal
 from autofix_nb.policy import Policy
 from tests.loop import turns
 from tests.loop.sides import Alarm, Booked
@@ -283,4 +284,38 @@ def test_an_end_that_was_moved_is_that_of_every_turn(tmp_path, fast_reports, mon
 
     assert 19 == whole["facts"]["ends_at"] == parts["facts"]["ends_at"]
     assert [8, 8, 3] == [row["steps"] for row in parts["epochs"]]
+    assert not differing(whole, parts)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Dead(Alarm):
+    """Says that the run is surely dead."""
+
+    def check(self, history):
+        said = super().check(history)
+        return said and replace(said, severity=Severity.CRITICAL)
+
+
+@pytest.mark.parametrize(
+    ("raced", "cuts"),
+    [
+        pytest.param(True, (21,), id="won-a-race"),
+        pytest.param(False, (15, 1, 4), id="dared-and-later-again"),
+    ],
+)
+def test_an_order_that_is_over_stays_so(tmp_path, fast_reports, monkeypatch, raced, cuts):
+    """Samples are shuffled from the next epoch on, so this one ends at once: also in a run that goes on from there."""
+    Booked(("reshuffle!",), winner=0, steps=3).put(monkeypatch)
+    monkeypatch.setattr("autofix_nb.policy.policy.wants_race", lambda policy, *_: raced and not policy.races.won)
+    monkeypatch.setattr("autofix_nb.policy.policy.has_gained", lambda *_: True)
+    monkeypatch.setattr("autofix_nb.policy.policy.is_worse", lambda *_: False)
+    monkeypatch.setattr("autofix_nb.policy.daring.has_learnt", lambda history: False)
+    monkeypatch.setattr("autofix_nb.policy.policy.ask_again", lambda *_: None)
+    in_line = lambda number: DataLoader(Augmented(), batch_size=6)  # noqa: E731
+    options = {"detectors": [Dead(steps=(14,))], "fixes": set(FIXES) - {"train_longer"}, "save_every": 2}
+    whole, parts = both(tmp_path, iter(cuts), train=in_line, **options)
+
+    assert (8, 6) == tuple(row["steps"] for row in whole["epochs"])[:2]
+    assert 24 - 3 * raced == sum(row["steps"] for row in whole["epochs"])
+    assert 14 in [entry["step"] for entry in Journal(tmp_path / "parts" / "journal.jsonl").entries("resume")]
     assert not differing(whole, parts)

@@ -94,6 +94,64 @@ def test_fresh_weights_are_known(make, weight):
     assert looks_initial(module, getattr(module, weight))
 
 
+SMALL = [
+    pytest.param(lambda: nn.Linear(10, 4), id="linear"),
+    pytest.param(lambda: nn.Linear(2, 24), id="two-inputs"),
+    pytest.param(lambda: nn.Conv2d(1, 6, 3), id="convolution"),
+    pytest.param(lambda: nn.Conv1d(3, 8, 5), id="one-dimension"),
+]
+
+
+@pytest.mark.parametrize("make", SMALL)
+def test_small_fresh_weights_are_known_by_their_bounds(make):
+    """Too few numbers for their spread to tell; but for 1 in 100 they fill the interval they are drawn from."""
+    torch.manual_seed(0)
+    modules = [make() for _ in range(300)]
+
+    assert 297 <= sum(looks_initial(module, module.weight) for module in modules)
+
+
+@pytest.mark.parametrize("make", SMALL)
+@pytest.mark.parametrize(
+    "change",
+    [
+        pytest.param(lambda weight: weight * 1.05, id="over-its-bounds"),
+        pytest.param(lambda weight: weight * 0.7, id="far-from-its-bounds"),
+        pytest.param(lambda weight: weight.sign() * weight.abs().max(), id="all-at-its-bounds"),
+        pytest.param(torch.zeros_like, id="constant"),
+        pytest.param(lambda weight: torch.full_like(weight, float("nan")), id="not-finite"),
+    ],
+)
+def test_small_weights_that_are_not_even_within_their_bounds_are_not_fresh(make, change):
+    """As training leaves them."""
+    torch.manual_seed(0)
+    module = make()
+
+    assert not looks_initial(module, change(module.weight.detach()))
+
+
+def test_small_weights_that_were_trained_are_not_fresh():
+    """For real, on a few rows."""
+    torch.manual_seed(0)
+    inputs, modules = torch.randn(32, 10), [nn.Linear(10, 4) for _ in range(20)]
+    targets = inputs[:, :4] * 2
+    for module in modules:
+        optimizer = torch.optim.Adam(module.parameters(), lr=0.01)
+        for _ in range(60):
+            optimizer.zero_grad()
+            nn.functional.mse_loss(module(inputs), targets).backward()
+            optimizer.step()
+
+    assert not any(looks_initial(module, module.weight) for module in modules)
+
+
+def test_of_the_smallest_weights_nothing_is_said():
+    """Below forty numbers chance decides."""
+    torch.manual_seed(0)
+
+    assert not any(looks_initial(module, module.weight) for module in (nn.Linear(3, 13) for _ in range(50)))
+
+
 @pytest.mark.parametrize(
     "change",
     [
