@@ -92,6 +92,7 @@ def _wait(guard: "Guard") -> None:
     guard.panel.show_paused(text)
     try:
         while _is_paused(guard) and guard.controls.stop is None:
+            guard.progress.paused(step)
             guard.requests.wait(TICK_SECONDS)
             _look_around(guard)
             if has_file and not guard.turn.pause_file:

@@ -115,6 +115,10 @@ class Live:
         self._pace.aside()
         self._draw_if_due()
 
+    def paused(self, step: int) -> None:
+        if self._text is None:
+            self.aside(f"paused at step {step:,}; press Go on, or remove the file PAUSE", 0, None)
+
     def close(self, text: str) -> None:
         if self._text is not None:
             self._text.close(text)

@@ -44,6 +44,9 @@ class Progress(Protocol):
         Where `of` is None, it is not known of how many. What is told next of the training, or said, ends it.
         """
 
+    def paused(self, step: int) -> None:
+        """The training waits at this step until somebody lets it go on; told again and again meanwhile."""
+
     def epoch(self, row: dict[str, Any], epochs: int) -> None:
         """An epoch is over; `row` is its row of the epoch table."""
 
@@ -66,6 +69,7 @@ class Silent:
     def begin(self, epoch: int, epochs: int, batches: int | None, done: int) -> None: ...
     def step(self, done: int, loss: Any) -> None: ...
     def aside(self, what: str, done: int, of: int | None) -> None: ...
+    def paused(self, step: int) -> None: ...
     def epoch(self, row: dict[str, Any], epochs: int) -> None: ...
 
     def say(self, text: str) -> None:
@@ -130,6 +134,8 @@ class Text:
             file = self._file or sys.stdout
             self._beside = tqdm(leave=False, file=file, unit="step", ncols=88, desc=desc, total=of, initial=done)
         self._beside.update(done - self._beside.n)
+
+    def paused(self, step: int) -> None: ...
 
     def epoch(self, row: dict[str, Any], epochs: int) -> None:
         self._end_bar()

@@ -53,7 +53,7 @@ def test_what_is_a_picture_is_drawn(sample, size):
         (),
         object(),
     ],
-    ids=repr,
+    ids=["none", "number", "text", "row", "many-channels", "table", "no-rows", "batch", "empty", "nothing", "object"],
 )
 def test_what_is_no_picture_has_none(sample):
     """And nothing is raised."""

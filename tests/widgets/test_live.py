@@ -77,6 +77,18 @@ def test_what_is_done_on_the_side_is_shown_until_the_next_step(sight):
     assert "Trying" not in sight.shown.html
 
 
+def test_a_pause_is_shown_until_it_goes_on(sight):
+    """With what lets it go on: the view must not tell of what was done before."""
+    sight.live.begin(1, 10, 100, 0)
+    sight.live.aside("looking before the training", 1, 2)
+    sight.clock.now += 1
+    sight.live.paused(1200)
+
+    assert "Paused at step 1,200; press Go on, or remove the file PAUSE." in sight.shown.html
+    sight.step(1)
+    assert "Paused" not in sight.shown.html
+
+
 def test_after_the_last_batch_it_is_validating(sight):
     """Until the epoch's row comes."""
     sight.live.begin(1, 10, 5, 0)

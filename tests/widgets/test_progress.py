@@ -182,6 +182,7 @@ def test_silent_is_silent(capsys):
     shown.say("text")
     shown.found("text")
     shown.aside("text", 1, 2)
+    shown.paused(1)
     shown.watch(None)
     shown.close("text")
 
