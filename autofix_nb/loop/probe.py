@@ -64,7 +64,9 @@ def probe(
     if step is not None:
         return Sample(None, "", getattr(step, "__name__", type(step).__name__))
     outputs, targets = _outputs(model, train, device, autocast)
-    outputs, targets = _with_labels_in_range(outputs, targets, getattr(loss, "ignore_index", -100))
+    by_number = loss is None or takes_class_ids(loss)
+    if by_number:
+        outputs, targets = _with_labels_in_range(outputs, targets, getattr(loss, "ignore_index", -100))
     if outputs is None:  # the model raises for everything: let the training tell, which saves and explains
         return Sample(None if loss is None else task_of(loss, None, None), "", _name_of(loss))
     if (
@@ -78,9 +80,9 @@ def probe(
         _try_loss(task, outputs, targets)
     if task.kind == "classification":
         try:
-            _check_all_labels(train, task.classes, getattr(loss, "ignore_index", -100))
+            _check_all_labels(train, task.classes, getattr(loss, "ignore_index", -100), FEW_WRONG if by_number else 0.0)
         except DataError:
-            if loss is None or takes_class_ids(loss):
+            if by_number:
                 raise
             # The user's own loss has another meaning of these numbers, such as grades with an order.
             task = replace(task, kind="custom", classes=0)
@@ -152,8 +154,8 @@ def _try_loss(task: Task, outputs: Any, targets: Any) -> None:
     ) from error
 
 
-def _check_all_labels(train: Any, classes: int, ignore: int) -> None:
-    """Check the labels of the whole data set where they can be had without loading a sample."""
+def _check_all_labels(train: Any, classes: int, ignore: int, few: float) -> None:
+    """Check the labels of the whole data set where they can be had without loading a sample; a few may be slips."""
     dataset = getattr(train, "dataset", None)
     labels = None
     if isinstance(dataset, TensorDataset):
@@ -166,7 +168,7 @@ def _check_all_labels(train: Any, classes: int, ignore: int) -> None:
         return
     if labels.dim() in (1, 2) and not labels.is_floating_point() and labels.numel() == len(dataset):
         wrong = ~_in_range(labels, classes, ignore)
-        if float(wrong.float().mean()) > FEW_WRONG or not bool(_turns_up(labels[~wrong])):
+        if float(wrong.float().mean()) > few or not bool(_turns_up(labels[~wrong])):
             check_labels(labels, classes, ignore)  # few slips are set aside when their turn comes
 
 

@@ -174,9 +174,9 @@ class Races:
         least = each if each >= NEARLY * LEAST_STEPS else LEAST_STEPS
         return (0, 0) if left < LEAST_STEPS else (min(max(each, least), MOST_STEPS), left)
 
-    def note(self, finding: Finding, race: Race, *, won: bool) -> None:
-        """Write down what a race cost; nobody is tried twice."""
-        self.of_code[finding.code] = self.of_code.get(finding.code, 0) + 1
+    def note(self, finding: Finding, race: Race, *, won: bool, is_due: bool = True) -> None:
+        """Write down what a race cost; nobody is tried twice. One that no illness asked for (`is_due`) uses up none."""
+        self.of_code[finding.code] = self.of_code.get(finding.code, 0) + is_due
         self.spent += race.taken
         self.won += won
         self.tried += [named(one) for one in race.raced]

@@ -174,7 +174,7 @@ def _race(
         return False
     won = winner(race)
     race.best = -1 if won is None else won
-    policy.races.note(finding, race, won=won is not None)
+    policy.races.note(finding, race, won=won is not None, is_due=is_due)
     _write_down(policy, finding, race)
     if won is None and not is_due:
         return False

@@ -66,7 +66,18 @@ def won(monkeypatch):
     """Let races be won by the candidate that a test names, and their verdicts be good."""
     monkeypatch.setattr("autofix_nb.loop.guard.EVERY", 15)
     monkeypatch.setattr("autofix_nb.policy.policy.is_worse", lambda *_: False)
-    return lambda kinds, fresh=False, **more: Booked(kinds, fresh=fresh, winner=0, **more).put(monkeypatch)
+    monkeypatch.setattr("autofix_nb.policy.policy.ask_again", lambda *_: None)
+
+    def once_a_step(policy, finding, run):
+        """An epoch that ends at once is looked at again, at the same step."""
+        return policy.mode == "auto" and (policy.journal.last("race") or {}).get("step") != finding.step
+
+    def book(kinds, fresh=False, **more):
+        booked = Booked(kinds, fresh=fresh, winner=0, **more).put(monkeypatch)
+        monkeypatch.setattr("autofix_nb.policy.policy.wants_race", once_a_step)
+        return booked
+
+    return book
 
 
 @pytest.mark.parametrize(

@@ -4,11 +4,16 @@ from contextlib import suppress
 from types import SimpleNamespace
 
 import pytest
+import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from autofix_nb.fixes import FIXES, Change, Fix
 from autofix_nb.policy.candidates import (
+    AGAINST,
+    FEW_TRIES,
+    HELD_BACK,
+    HIGHER,
     MOST_CANDIDATES,
     MOST_TOGETHER,
     NO_CANDIDATES,
@@ -17,6 +22,7 @@ from autofix_nb.policy.candidates import (
     Offers,
     _interleaved,
     _together,
+    in_turn,
     named,
 )
 from tests.runs import RealRun, finding
@@ -268,3 +274,182 @@ def test_only_what_was_made_is_taken_back(failing, expected):
     one.undo(None)
 
     assert expected == ", ".join(said)
+
+
+# --- few tries --------------------------------------------------------------------------------------------------------
+
+USUAL = one_of("swap_optimizer")
+
+
+def thorough(fix):
+    """Return a last resort: one fix beside the usual optimizer."""
+    return Candidate(fixes=[*one_of(fix).fixes, *USUAL.fixes], resort=True)
+
+
+GENTLE, FIRST, SECOND = one_of("scale_lr"), thorough("insert_norm"), thorough("reinitialise")
+OFFERED = [GENTLE, USUAL, FIRST, SECOND]
+
+
+@pytest.mark.parametrize(
+    ("offered", "tries", "only_the_rate", "expected"),
+    [
+        pytest.param(OFFERED, FEW_TRIES + 1, False, OFFERED, id="enough-tries"),
+        pytest.param(OFFERED, 2, False, [USUAL, FIRST, SECOND, GENTLE], id="two"),
+        pytest.param(OFFERED, 1, False, [FIRST, SECOND, GENTLE, USUAL], id="one"),
+        pytest.param(OFFERED, 1, True, [USUAL, FIRST, SECOND, GENTLE], id="one-and-the-rate-alone-is-blamed"),
+        pytest.param([GENTLE, FIRST], 2, True, [FIRST, GENTLE], id="the-usual-one-is-not-offered-alone"),
+        pytest.param([GENTLE, USUAL], 1, True, [GENTLE, USUAL], id="nothing-thorough"),
+        pytest.param([], 1, False, [], id="nothing"),
+    ],
+)
+def test_with_few_tries_what_mends_most_comes_first(offered, tries, only_the_rate, expected):
+    """Gentle ones would use them up; the usual optimizer alone comes before it where there are two."""
+    actual = in_turn(offered, tries, only_the_rate=only_the_rate)
+
+    assert [named(one) for one in expected] == [named(one) for one in actual]
+
+
+@given(st.permutations(OFFERED), st.integers(-1, 5), st.booleans())
+def test_the_turn_leaves_nobody_out(offered, tries, only_the_rate):
+    """Nor takes anybody twice; and among the gentle and among the thorough the order stays."""
+    actual = in_turn(offered, tries, only_the_rate=only_the_rate)
+
+    assert sorted(map(id, offered)) == sorted(map(id, actual))
+    for resort in (False, True):
+        kept = [[id(one) for one in order if one.resort == resort and one is not USUAL] for order in (offered, actual)]
+        assert kept[0] == kept[1]
+
+
+# --- the rate of a mended run -----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("allowed", "rate", "expected"),
+    [
+        pytest.param({"swap_optimizer", "scale_lr"}, 1.0, [("swap_optimizer",)], id="another-optimizer"),
+        pytest.param({"swap_optimizer", "scale_lr"}, 0.003, [("scale_lr",)], id="the-usual-one-is-in-use"),
+        pytest.param({"scale_lr"}, 0.003, [("scale_lr",)], id="the-optimizer-is-the-users"),
+        pytest.param({"clip_gradients"}, 0.003, [], id="neither-is-allowed"),
+    ],
+)
+def test_a_mended_run_may_have_another_rate(allowed, rate, expected):
+    """One candidate at most: a usual optimizer, else a rate that is higher by a little."""
+    run = RealRun()
+    run.optimizer.param_groups[0]["lr"] = rate
+    before = run.bits()
+    made = offers(run, may=lambda name: name in allowed).of_the_rate()
+
+    assert expected == fixes_of(made)
+    changes = [change for one in made for _, change in one.fixes]
+    assert all({"lr_scale": HIGHER} == change.after for change in changes if change.fix == "scale_lr")
+    assert before == run.bits()
+
+
+# --- all that was blamed ----------------------------------------------------------------------------------------------
+
+
+def blamed(*found_before, may=lambda name: True, seen=(), standing=(), fresh=False):
+    """Return what mends all that the look before training blamed, of a dead run."""
+    run = RealRun()
+    run.found_before, run.standing_changes = list(found_before), list(standing)
+    return offers(run, may=may, seen=seen, fresh=fresh)._all_that_was_blamed(finding(code="L01"))
+
+
+BEFORE = (found("D09"), found("D01", "class_weights"))
+
+
+@pytest.mark.parametrize(
+    ("before", "options", "expected"),
+    [
+        pytest.param(BEFORE, {}, [("shuffle", "class_weights", "swap_optimizer")], id="each-and-a-usual-optimizer"),
+        pytest.param((), {}, [], id="nothing-was-blamed"),
+        pytest.param((found("D01", "scale_lr"),), {}, [], id="only-the-rate-was"),
+        pytest.param((found("D01", "early_stop"),), {}, [], id="what-is-no-other-way-to-train"),
+        pytest.param(
+            (found("D01", "scale_lr", "class_weights"),),
+            {},
+            [("class_weights", "swap_optimizer")],
+            id="the-rate-beside",
+        ),
+        pytest.param(
+            (found("D01", "class_weights", "insert_norm"),),
+            {},
+            [("class_weights", "swap_optimizer")],
+            id="one-for-each-finding",
+        ),
+        pytest.param((BEFORE[0], BEFORE[0]), {}, [("shuffle", "swap_optimizer")], id="said-twice"),
+        pytest.param(
+            BEFORE, {"may": lambda name: name != "shuffle"}, [("class_weights", "swap_optimizer")], id="not-allowed"
+        ),
+        pytest.param(
+            BEFORE,
+            {"may": lambda name: name != "swap_optimizer"},
+            [("shuffle", "class_weights")],
+            id="the-users-optimizer",
+        ),
+        pytest.param(
+            BEFORE,
+            {"standing": [change for _, change in one_of("shuffle").fixes]},
+            [("class_weights", "swap_optimizer")],
+            id="in-force-already",
+        ),
+    ],
+)
+def test_all_that_was_blamed_is_mended_at_once(before, options, expected):
+    """One last resort, which answers the finding that is raced."""
+    made = blamed(*before, **options)
+
+    assert expected == fixes_of(made)
+    assert all(one.resort and one.code == "L01" and not one.fresh for one in made)
+
+
+def test_all_at_once_is_tried_once_though_each_was_tried_alone():
+    """A few steps may not have shown what each of it gives."""
+    each = [named(Candidate(fixes=[pair])) for one in blamed(*BEFORE) for pair in one.fixes]
+    (again,) = blamed(*BEFORE, seen=each)
+
+    assert ("shuffle", "class_weights", "swap_optimizer") == fixes_of([again])[0]
+    assert [] == blamed(*BEFORE, seen=[named(again)])
+    assert all(one.fresh for one in blamed(*BEFORE, fresh=True))
+
+
+def test_what_was_blamed_is_mended_at_once_only_in_a_run_that_has_learnt_nothing():
+    """It comes right after what is done about one thing alone."""
+    run = RealRun()
+    run.found_before = list(BEFORE)
+    both = {
+        learnt: fixes_of(offers(run).against(finding(fixes=("scale_lr",)), learnt=learnt)) for learnt in (True, False)
+    }
+
+    assert ("shuffle", "class_weights", "swap_optimizer") in both[False]
+    assert ("shuffle", "class_weights", "swap_optimizer") not in both[True]
+
+
+@pytest.mark.parametrize(
+    ("facts", "held"),
+    [
+        pytest.param({}, False, id="nothing"),
+        pytest.param({"dropout": {"1": 0.9}}, True, id="dropout"),
+        pytest.param({"weight_decay": 0.3, "optimizer": "Adam"}, True, id="decay"),
+    ],
+)
+@pytest.mark.parametrize("code", ["L01", "G02", "L02"])
+def test_strong_regularisation_is_weakened_whatever_was_found(code, facts, held):
+    """And to be weaker is what is planned, also where the finding asks for more of it."""
+    run = RealRun(model=torch.nn.Sequential(torch.nn.Linear(4, 8), torch.nn.Dropout(0.9), torch.nn.Linear(8, 3)))
+    run.optimizer.param_groups[0]["weight_decay"] = 0.3
+    run.history.facts.update(facts)
+    made = offers(run).against(finding(code=code, fixes=("clip_gradients",)), learnt=True)
+    weaker = [one for one in made if one.fixes[0][1].fix in HELD_BACK]
+
+    assert held == bool(weaker)
+    assert all(code == one.code for one in weaker)
+    for one in weaker:
+        change = one.fixes[0][1]
+        assert 0.3 > change.after.get("weight_decay", 0.0)
+        assert {0.0} >= set(change.after.get("dropouts", {}).values())
+
+
+def test_each_code_with_fixes_of_its_own_names_fixes_that_there_are():
+    """A slip of the pen would leave an illness without its remedy."""
+    assert {name for own in AGAINST.values() for name in own} <= set(FIXES)

@@ -122,6 +122,27 @@ def test_the_most_thorough_that_is_no_worse_is_dared(policy, made, best):
     assert "nothing was surely better, and there is nothing to lose" in policy.said[-1]
 
 
+def test_without_a_thorough_one_a_usual_optimizer_is_the_best_guess(policy):
+    """What changes how far a step goes by itself comes after it, also where it came lower; beside something, too."""
+    made = race(2.3, 2.1, 2.25, 2.2)
+    swap = {"optimizer": {"kind": "AdamW", "lr": 0.003}}
+    made.raced[1] = candidate("swap_optimizer", swap)
+    made.raced[1].fixes[0][1].before["optimizer"] = None
+    run = Live()
+
+    assert dare_after(policy, DEAD, run, made)
+    assert (1, [made.raced[1]]) == (made.best, run.adopted)
+
+
+def test_a_thorough_one_comes_before_a_usual_optimizer(policy):
+    """It has one within, and more."""
+    made = race(2.3, 2.28, 2.1, resorts=(0,))
+    made.raced[1] = candidate("swap_optimizer", {"optimizer": {"kind": "AdamW", "lr": 0.003}})
+
+    assert dare_after(policy, DEAD, Live(), made)
+    assert 0 == made.best
+
+
 @pytest.mark.parametrize("made", [race(2.3), race(2.3, 2.3 * WORSE + 0.01), race(2.3, score(2.0, failed="no"))])
 def test_nothing_is_dared_that_came_out_worse(policy, made):
     """There is no guess then, and nothing was touched."""
@@ -172,6 +193,25 @@ def test_it_stays_only_if_something_is_learnt(policy, now, verdict):
     assert (verdict == "undone") == any("did not keep what it promised" in text for text in policy.said)
     assert (verdict == "undone") == (before == run.controls.state())
     assert [] == policy.trials
+
+
+@pytest.mark.parametrize(
+    ("now", "verdict"),
+    [
+        pytest.param(score(2.3), "kept", id="sound-and-nothing-gained"),
+        pytest.param(score(2.3, failed="the loss is nan"), "undone", id="no-better"),
+        pytest.param(None, "undone", id="cannot-be-judged"),
+    ],
+)
+def test_what_could_not_be_trained_before_is_no_place_to_go_back_to(policy, now, verdict):
+    """There is nothing to gain upon: that it can be trained is the gain."""
+    run = Live()
+    run.score = score(float("nan"), failed="the numbers went bad after 3 steps")
+    assert dare(policy, DEAD, run)
+    run.score = now
+    policy.look(run, "step", 60 + LEAST_STEPS + 100)
+
+    assert {verdict} == {entry["verdict"] for entry in policy.journal.entries("outcome")}
 
 
 def test_without_steps_for_a_race_the_most_thorough_is_dared(policy):

@@ -4,12 +4,24 @@ from types import SimpleNamespace
 
 import pytest
 
+from autofix_nb.finding import Severity
 from autofix_nb.journal import Journal
 from autofix_nb.policy import Policy
-from autofix_nb.policy.races import Race
-from autofix_nb.policy.treating import _name_by_what_the_control_did
+from autofix_nb.policy.races import FROM_THE_FIRST, LEAST_STEPS, Race
+from autofix_nb.policy.treating import (
+    ASKED_WITH,
+    EXPLODING,
+    MOST_GONE,
+    TIMES_AS_LARGE,
+    _is_affordable,
+    _is_lost,
+    _name_by_its_gradients,
+    _name_by_what_the_control_did,
+    ask_again,
+    treat,
+)
 from autofix_nb.policy.verdict import Score
-from tests.runs import finding
+from tests.runs import RealRun, finding, history
 
 
 @pytest.mark.parametrize(
@@ -33,3 +45,213 @@ def test_a_control_whose_numbers_went_bad_is_named(failed, before, ignore, named
 
     assert named == [one.code for one in policy.findings[len(before) :]]
     assert all(60 == one.step and "after 3 steps" in one.says for one in policy.findings[len(before) :])
+
+
+INFINITE, UNKNOWN = float("inf"), float("nan")
+
+
+@pytest.mark.parametrize(
+    ("as_it_was", "winner", "before", "ignore", "named"),
+    [
+        pytest.param(5000.0, 2.0, (), (), True, id="exploded"),
+        pytest.param(INFINITE, 2.0, (), (), True, id="too-large-for-its-type"),
+        pytest.param(EXPLODING, 0.1, (), (), False, id="not-severe"),
+        pytest.param(5000.0, 5000.0 / TIMES_AS_LARGE, (), (), False, id="a-loss-in-large-units"),
+        pytest.param(INFINITE, INFINITE, (), (), False, id="both-too-large"),
+        pytest.param(UNKNOWN, 2.0, (), (), False, id="unknown"),
+        pytest.param(5000.0, UNKNOWN, (), (), False, id="the-winners-unknown"),
+        pytest.param(5000.0, 2.0, ("G01",), (), False, id="said-before"),
+        pytest.param(5000.0, 2.0, (), ("G01",), False, id="ignored"),
+    ],
+)
+def test_gradients_that_exploded_as_it_was_are_named(as_it_was, winner, before, ignore, named):
+    """Once, with both norms; large units have large gradients, and are no worse for it."""
+    policy = Policy(Journal(), ignore=ignore)
+    policy.findings += [finding(code=code) for code in before]
+    control, one = Score(loss=2.0, first_norm=as_it_was), Score(loss=1.0, first_norm=winner)
+    race = Race(start=control, control=control, steps=20, scores=[one], controls=[control], best=0)
+
+    _name_by_its_gradients(policy, race, SimpleNamespace(step_count=60))
+    new = policy.findings[len(before) :]
+
+    assert named == (["G01"] == [one.code for one in new]) == bool(new)
+    assert all((60, as_it_was, EXPLODING) == (said.step, said.measured, said.limit) for said in new)
+    assert all(f"{as_it_was:.3g}" in said.says and "2 with what was changed" in said.says for said in new)
+
+
+def planned(steps=1000, *, at=100, scheduler=None, lineage_from=0, **series):
+    """Return a run of so many planned steps."""
+    run = history(**series)
+    run.facts.update(planned_steps=steps, lineage_from=lineage_from)
+    return SimpleNamespace(history=run, step_count=at, scheduler=scheduler)
+
+
+@pytest.mark.parametrize(
+    ("spent", "run", "expected"),
+    [
+        pytest.param(0, planned(at=100), True, id="early"),
+        pytest.param(0, planned(at=int(MOST_GONE * 1000)), True, id="most-is-gone"),
+        pytest.param(0, planned(at=int(MOST_GONE * 1000) + 1), False, id="too-few-would-be-left"),
+        pytest.param(0, planned(at=900, lineage_from=800), True, id="begun-again-lately"),
+        pytest.param(500 - 2 * LEAST_STEPS, planned(at=100), True, id="just-enough-is-left"),
+        pytest.param(501 - 2 * LEAST_STEPS, planned(at=100), False, id="not-enough-is-left"),
+        pytest.param(0, planned(at=500 - 2 * LEAST_STEPS, scheduler=object()), True, id="a-schedule-that-is-covered"),
+        pytest.param(0, planned(at=501 - 2 * LEAST_STEPS, scheduler=object()), False, id="a-schedule-that-is-not"),
+        pytest.param(0, SimpleNamespace(history=planned().history, step_count=100), True, id="no-word-of-a-scheduler"),
+    ],
+)
+def test_whether_beginning_again_leaves_steps_to_try_something_with(spent, run, expected):
+    """A schedule that is cut off never comes down, so there all must be covered; else most of the run must be left."""
+    policy = Policy(Journal())
+    policy.races.spent = spent
+
+    assert expected == _is_affordable(policy, run)
+
+
+KNEW = {"gain": [0.0] * 5 + [1.0] * 10, "mispaired": [2.3] * 30}
+LOST, KEPT = KNEW | {"gain": [*KNEW["gain"], *[0.0] * 15]}, KNEW | {"gain": [*KNEW["gain"], *[1.0] * 15]}
+
+
+@pytest.mark.parametrize(
+    ("code", "severity", "signals", "lost"),
+    [
+        pytest.param("L01", Severity.CRITICAL, LOST, True, id="gone"),
+        pytest.param("L01", Severity.CRITICAL, KEPT, False, id="kept"),
+        pytest.param("L01", Severity.WARNING, LOST, False, id="not-surely-ill"),
+        pytest.param("L02", Severity.CRITICAL, LOST, False, id="an-illness-that-spoils-no-weights"),
+        pytest.param("L01", Severity.CRITICAL, {}, False, id="unknown"),
+    ],
+)
+def test_what_was_learnt_may_be_gone(code, severity, signals, lost):
+    """Where the run is at the level of chance now, and surely ill."""
+    assert ("L01" in FROM_THE_FIRST, "L02" in FROM_THE_FIRST) == (True, False)
+    assert lost == _is_lost(finding(code=code, severity=severity), planned(**signals))
+
+
+class Runner(RealRun):
+    """A run whose races come out as a test says: losses of the control and of each candidate."""
+
+    def __init__(self, *, control=2.0, loss=2.0, at=100, plan=1000, signals=(), norms=(1.0, 1.0)):
+        super().__init__()
+        self.step_count, self.control, self.loss, self.norms = at, control, loss, norms
+        self.history.facts.update(planned_steps=plan)
+        for name, values in dict(signals).items():
+            for step, value in enumerate(values):
+                self.history.record(step, **{name: value})
+        self.asked, self.taken, self.scheduler = [], [], None
+
+    def race(self, candidates, steps, most, *, fresh, winner):
+        self.asked.append((steps, most, [change.fix for one in candidates for _, change in one.fixes], fresh))
+        control, one = (
+            Score(loss=loss, losses=(loss,) * 8, rows=500, first_norm=norm)
+            for loss, norm in zip((self.control, self.loss), self.norms, strict=True)
+        )
+        start = Score(loss=2.0, losses=(2.0,) * 8, rows=500)
+        raced = list(candidates)[:1]
+        made = Race(start=start, control=control, steps=steps, taken=2 * steps, raced=raced, scores=[one])
+        made.controls, made.trained = [control], {0: None}
+        return made
+
+    def take_over(self, candidate, race):
+        self.taken.append(candidate)
+        return race.steps
+
+    def judge(self):
+        return None
+
+
+@pytest.fixture
+def policy():
+    said = []
+    made = Policy(Journal(), say=said.append)
+    made.said = said
+    return made
+
+
+MENDED = finding(code="B08", fixes=("mend_loss",))
+
+
+def test_the_rate_of_a_mended_run_is_raced_once(policy):
+    """And what wins is taken over, for a share of the steps that are left; also after a resume, no second time."""
+    run = Runner(loss=1.0)
+    ask_again(policy, MENDED, run)
+    again = Policy(Journal())
+    again.restore(policy.state())
+    ask_again(policy, MENDED, run)
+    ask_again(again, MENDED, run)
+
+    ((steps, most, fixes, fresh),) = run.asked
+    assert (["swap_optimizer"], False) == (fixes, fresh)
+    assert LEAST_STEPS <= steps <= 500 // ASKED_WITH
+    assert most <= 500
+    assert 1 == len(run.taken) == policy.races.won
+    assert steps == policy.races.spent
+    assert [100] == [entry["step"] for entry in policy.journal.entries("race")]
+    assert [] == [said for said in policy.findings if said.code in ("L01", "L02")]
+
+
+@pytest.mark.parametrize("loss", [1.0, 2.0], ids=["won", "nobody-won"])
+def test_an_illness_that_comes_back_still_has_its_second_race(policy, loss):
+    """What was asked of a mended run is none of them."""
+    ill, run = finding(code="L01", severity=Severity.CRITICAL, fixes=("clip_gradients",)), Runner(loss=loss)
+    treat(policy, ill, run)
+    ask_again(policy, ill, run)
+
+    assert 2 == len(run.asked)
+    assert 1 == policy.races.of_code["L01"]
+
+
+def test_where_no_rate_is_better_nothing_is_said(policy):
+    """No illness asked for it; the race itself is written down."""
+    run = Runner(loss=2.0)
+    ask_again(policy, MENDED, run)
+
+    assert 1 == len(run.asked) == len(policy.journal.entries("race"))
+    assert [] == run.taken == policy.said == policy.findings == policy.journal.entries("note")
+    assert {} == policy.races.not_before
+    assert policy.races.asked_again
+
+
+@pytest.mark.parametrize(
+    ("spent", "run", "asked"),
+    [
+        pytest.param(500 - ASKED_WITH * LEAST_STEPS, Runner(), True, id="just-enough-steps-left"),
+        pytest.param(501 - ASKED_WITH * LEAST_STEPS, Runner(), False, id="too-few-steps-left"),
+        pytest.param(0, Runner(at=1000 - 2 * LEAST_STEPS), True, id="just-before-the-end"),
+        pytest.param(0, Runner(at=1001 - 2 * LEAST_STEPS), False, id="at-the-end"),
+    ],
+)
+def test_it_is_asked_only_where_there_are_steps_for_it(policy, spent, run, asked):
+    """A share of them remains for a longer training, and what wins must have time to show."""
+    policy.races.spent = spent
+    ask_again(policy, MENDED, run)
+
+    assert asked == bool(run.asked) == policy.races.asked_again
+
+
+def test_where_the_run_was_to_end_earlier_that_is_its_end(policy):
+    """Of the planned steps the races took some."""
+    run = Runner(at=450)
+    run.history.facts["ends_at"] = 480
+    ask_again(policy, MENDED, run)
+
+    assert [] == run.asked
+
+
+def test_without_permission_nothing_is_asked():
+    """The optimizer and its rate are the user's."""
+    policy, run = Policy(Journal(), fixes=["mend_loss"]), Runner(loss=1.0)
+    ask_again(policy, MENDED, run)
+
+    assert [] == run.asked
+    assert not policy.races.asked_again
+
+
+@pytest.mark.parametrize(("signals", "fresh"), [(LOST, True), (KEPT, False)], ids=["lost", "kept"])
+def test_what_was_learnt_and_lost_is_no_reason_to_stay(policy, signals, fresh):
+    """Candidates begin at the first weights then, as in a run that never learnt anything."""
+    run = Runner(signals=signals)
+    treat(policy, finding(code="L01", severity=Severity.CRITICAL, fixes=("clip_gradients",)), run)
+
+    assert [fresh] == [began for *_, began in run.asked]
+    assert fresh == run.starts_fresh

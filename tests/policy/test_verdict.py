@@ -8,11 +8,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from autofix_nb.policy.verdict import (
+    ALL_OF,
     ERRORS,
     ERRORS_KNOWN,
     FEW_BATCHES,
     KNOWN,
     POINTS,
+    SHARE_OF_LOSS,
+    SHARE_OF_LOSS_LEARNT,
     Score,
     best_of,
     has_gained,
@@ -239,3 +242,50 @@ def test_to_be_worse_takes_two_witnesses(goal, loss, worse):
     one, other = (Score(loss=its, losses=(its,) * 8, goal=of, rows=2000) for its, of in ((loss, goal), (1.0, 0.46)))
 
     assert worse == is_worse(one, other)
+
+
+# --- losses that jump -------------------------------------------------------------------------------------------------
+
+
+def jumping(lower, jump=50.0, level=1.0, pieces=ALL_OF):
+    """Return two scores: each piece is lower by its share, and the first of the other one's jumps far up besides."""
+    shares = np.full(pieces, lower) if np.isscalar(lower) else np.array(lower)
+    before = np.full(pieces, level)
+    after = before - shares * level
+    before[0] += jump * level
+    return tuple(Score(loss=float(part.mean()), losses=tuple(part), rows=100) for part in (after, before))
+
+
+@pytest.mark.parametrize(
+    ("both", "learnt", "wins"),
+    [
+        pytest.param(jumping(0.06), False, True, id="each-lower"),
+        pytest.param(jumping(0.04), False, False, id="each-a-little-lower"),
+        pytest.param(jumping([0.5] * (ALL_OF - 1) + [0.0]), False, False, id="all-but-one"),
+        pytest.param(jumping(0.06, pieces=ALL_OF - 1), False, False, id="too-few-pieces"),
+        pytest.param(jumping(0.06, pieces=3 * ALL_OF), False, True, id="many-pieces"),
+        pytest.param(jumping(0.06), True, False, id="too-little-for-one-that-learns"),
+        pytest.param(jumping(0.3), True, True, id="enough-for-one-that-learns"),
+    ],
+)
+def test_that_each_of_many_pieces_is_lower_is_no_accident(both, learnt, wins):
+    """A loss that jumps has a large error, and no mean of it is beyond that."""
+    one, other = both
+    error = np.std(np.array(other.losses) - np.array(one.losses), ddof=1) / np.sqrt(len(one.losses))
+
+    assert other.loss - one.loss < ERRORS * error
+    assert wins == is_decisively_better(one, other, learnt=learnt)
+    assert wins <= is_worse(other, one)
+
+
+@given(pairs(), st.booleans())
+def test_each_piece_must_be_lower_by_the_same_share_as_the_whole(both, learnt):
+    """Where all of many are, it wins, whatever the noise; without a goal that says otherwise."""
+    one, other = (replace(score, goal=float("nan")) for score in both)
+    share = SHARE_OF_LOSS_LEARNT if learnt else SHARE_OF_LOSS
+    lower = np.array(other.losses) - np.array(one.losses) >= share * np.array(other.losses)
+
+    if len(lower) >= ALL_OF and lower.all():
+        assert is_decisively_better(one, other, learnt=learnt)
+    if not lower.any():
+        assert not is_decisively_better(one, other, learnt=learnt)

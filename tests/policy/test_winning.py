@@ -193,3 +193,26 @@ def test_noise_alone_does_not_win():
 
     assert 0 == sum(winner(one, learnt=True) is not None for one in made)
     assert 3 >= sum(winner(replace(one, start=one.control)) is not None for one in made)
+
+
+@pytest.mark.parametrize(
+    ("begun", "learnt", "wins"),
+    [
+        pytest.param(False, True, True, id="before-the-first-step"),
+        pytest.param(True, True, False, id="learns-already"),
+        pytest.param(True, False, True, id="has-learnt-nothing"),
+    ],
+)
+def test_before_the_first_step_it_is_enough_to_have_begun_to_know(begun, learnt, wins):
+    """Nothing is lost by it then: the loss first moves to the level of chance, whatever is learnt."""
+    idle = knowing(2.3, 0.0)
+    made = race(idle, knowing(2.29, 0.0), knowing(2.29, 0.0), knowing(2.305, 0.03))
+
+    assert (1 if wins else None) == winner(made, learnt=learnt, begun=begun)
+
+
+def test_before_the_first_step_who_goes_far_comes_before_who_knows():
+    """What was reached counts more than what may be."""
+    made = race(knowing(2.3, 0.0), knowing(2.3, 0.0), knowing(2.3, 0.1), knowing(2.0, 0.0))
+
+    assert 1 == winner(made, learnt=True, begun=False)
