@@ -7,11 +7,29 @@ import torch
 
 from tests.gauntlet import second, sick, third
 from tests.gauntlet.arms.base import planned_steps
-from tests.gauntlet.case import LATER_SETS, Case, half
+from tests.gauntlet.case import LATER_SETS, Case, Training, half
 from tests.gauntlet.test_sick import KNOWN
 
 CASES = (*second.CASES, *third.CASES)
-EACH = pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
+EVERY = 6
+"""Of so many cases the quick tests take one."""
+
+EACH = pytest.mark.parametrize(
+    "case",
+    [
+        pytest.param(case, id=case.name, marks=() if number % EVERY == 0 else pytest.mark.slow)
+        for number, case in enumerate(CASES)
+    ],
+)
+
+
+def _can_be_scored(training: Training) -> bool:
+    """Tell whether the net takes its data: where it does not, that is the illness."""
+    try:
+        training.plain_loss(next(iter(training.train)))
+    except (RuntimeError, ValueError, OSError, IndexError, TypeError):
+        return False
+    return True
 
 
 def test_each_has_its_own_name_which_tells_its_set():
@@ -56,6 +74,7 @@ def test_a_case_keeps_the_contract(case: Case):
     assert 60 <= planned_steps(first) * first.accumulate <= 1000
     assert 60 <= planned_steps(twin) * twin.accumulate <= 1000
     assert all(torch.equal(value, second.model.state_dict()[name]) for name, value in before.items())
-    assert 0 <= first.score(first.model, None) <= 100
+    if _can_be_scored(first):
+        assert 0 <= first.score(first.model, None) <= 100
     assert all(torch.equal(value, first.model.state_dict()[name]) for name, value in before.items())
     assert twin.plain_loss(next(iter(twin.train))).isfinite()
