@@ -74,7 +74,7 @@ def range_test(monkeypatch):
 def before_race(monkeypatch):
     options = race_in(monkeypatch)
     monkeypatch.setattr("autofix_nb.policy.treating.LEAST_BEFORE", 0)
-    monkeypatch.setattr("autofix_nb.policy.races.BUDGET", 1.0)
+    monkeypatch.setattr("autofix_nb.policy.treating.SHARE_BEFORE", 100.0)
     monkeypatch.setattr("autofix_nb.policy.candidates.Offers.against_found", lambda offers, *_, **__: offers.against())
     found = [finding(code="D02", step=0, severity=Severity.WARNING, fixes=("scale_lr",))]
     return options | {"detectors": [], "preflight": SimpleNamespace(findings=found)}
