@@ -10,12 +10,14 @@ from tests.environments import python_of
 from tests.widgets.kernels import FrontEnd, front_end
 
 CELL = """
-import time, torch, matplotlib.pyplot as plt
+import logging, sys, time, torch, matplotlib.pyplot as plt
 import autofix_nb as af
 from IPython import get_ipython
 from torch.nn.functional import cross_entropy
 from tests.cases import mlp, small_loader
 
+logging.getLogger("autofix_nb").addHandler(logging.StreamHandler(sys.stdout))  # what the live view says, as lines
+logging.getLogger("autofix_nb").setLevel("INFO")
 events = []
 get_ipython().events.register("pre_execute", lambda: events.append("pre"))
 get_ipython().events.register("post_execute", lambda: events.append("post"))
@@ -73,7 +75,7 @@ def test_where_no_click_can_arrive_there_are_no_buttons(tmp_path):
     """A front end that knows no subshells, with ipykernel 7: the panel says what works instead, and that works."""
     with front_end(python_of("newest"), tmp_path) as kernel:
         training = kernel.execute(CELL)
-        kernel.wait_for_text("epoch", training)
+        kernel.wait_for_text("Optimizer", training)
         folder = tmp_path / "runs" / "run"
         (folder / "PAUSE").touch()
         kernel.wait_for_text("Paused at step", training)
