@@ -12,6 +12,7 @@ from torch import nn
 from autofix_nb.checkpoints import Snapshot
 from autofix_nb.data import GuardedLoader, structure
 from autofix_nb.errors import DataError
+from autofix_nb.fixes import Change
 from autofix_nb.fixes.wiring import rewire_optimizer
 from autofix_nb.loop import racing
 from autofix_nb.loop.facts import of_model
@@ -90,6 +91,11 @@ class Treatable:
         self.history.since = self.step_count
         self.trouble.calm_down()
         self.snapshot = Snapshot(self.step_count, self.model, self.optimizer)
+
+    @property
+    def standing_changes(self) -> list[Change]:
+        """Return the changes in force, oldest first: what stands already is not offered once more."""
+        return [self.policy.changes[number] for number in self.policy.in_force]
 
     @property
     def extra_steps_left(self) -> int:

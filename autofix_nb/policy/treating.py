@@ -3,6 +3,7 @@
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from autofix_nb.detectors.exploding_gradients import ExplodingGradients
 from autofix_nb.detectors.learning import is_learning
 from autofix_nb.finding import Finding, Severity
 from autofix_nb.policy.broken_off import whole_or_not
@@ -53,8 +54,8 @@ ASKED_WITH = 3
 """How many times the least steps of a candidate must be left to ask for a mended run's rate; a share of them remains
 for a longer training."""
 
-EXPLODING = 1000.0
-"""Gradient norm that counts as severe."""
+EXPLODING = ExplodingGradients.severe
+"""Gradient norm that counts as severe, here as there."""
 
 TIMES_AS_LARGE = 100.0
 """How many times that of the winner it must be: losses in large units have large gradients, and are no worse for it."""
