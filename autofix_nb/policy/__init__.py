@@ -3,18 +3,15 @@
 from autofix_nb.policy.candidates import Candidate, Offers
 from autofix_nb.policy.policy import (
     ALLOWED,
-    HORIZON_STEPS,
     LOOP_CODES,
-    PROBATION_STEPS,
-    PROVEN_AT_ONCE,
     QUIET_STEPS,
     SAMPLES_SAID,
     Mode,
     Policy,
-    usual_loss,
 )
 from autofix_nb.policy.races import Race, Races
 from autofix_nb.policy.treating import treat, treat_before, wants_race
+from autofix_nb.policy.trials import HORIZON_STEPS, PROBATION_STEPS, PROVEN_AT_ONCE, usual_loss
 from autofix_nb.policy.verdict import Score, best_of, is_decisively_better, is_worse
 
 __all__ = [

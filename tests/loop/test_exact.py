@@ -37,7 +37,7 @@ from tests.loop.turns import (
 @pytest.fixture(autouse=True)
 def _often(monkeypatch):
     """Let detectors, snapshots and close looks have their turns in a short run, too."""
-    monkeypatch.setattr("autofix_nb.loop.guard.EVERY", 7)
+    monkeypatch.setattr("autofix_nb.loop.steps.EVERY", 7)
     monkeypatch.setattr("autofix_nb.loop.looks.SNAPSHOT_STEPS", 7)
 
 
@@ -142,7 +142,7 @@ def test_a_race_in_a_run_in_turns_ends_as_in_the_whole_one(tmp_path, fast_report
     Booked(kinds, fresh=fresh, winner=winner, steps=5).put(monkeypatch)
     watch = Policy.watch
     monkeypatch.setattr(Policy, "watch", lambda *given, **more: watch(*given, **(more | {"must_gain": must_gain})))
-    monkeypatch.setattr("autofix_nb.policy.policy.HORIZON_STEPS", 12)
+    monkeypatch.setattr("autofix_nb.policy.trials.HORIZON_STEPS", 12)
     options = {
         "detectors": [Alarm(steps=(14,))],
         "fixes": set(FIXES) - {"train_longer"},
@@ -278,7 +278,7 @@ def test_a_threshold_that_was_tuned_is_that_of_every_turn(tmp_path, fast_reports
 def test_an_end_that_was_moved_is_that_of_every_turn(tmp_path, fast_reports, monkeypatch):
     """A winner's steps count for the run: `ends_at` comes earlier, in whichever turn it is reached."""
     Booked(("settings",), winner=0, steps=5).put(monkeypatch)
-    monkeypatch.setattr("autofix_nb.policy.policy.is_worse", lambda *_: False)
+    monkeypatch.setattr("autofix_nb.policy.trials.is_worse", lambda *_: False)
     options = {"detectors": [Alarm(steps=(7,))], "fixes": set(FIXES) - {"train_longer"}, "gently": True}
     whole, parts = both(tmp_path, itertools.cycle((3, 40)), **options)
 
@@ -307,10 +307,10 @@ def test_an_order_that_is_over_stays_so(tmp_path, fast_reports, monkeypatch, rac
     """Samples are shuffled from the next epoch on, so this one ends at once: also in a run that goes on from there."""
     Booked(("reshuffle!",), winner=0, steps=3).put(monkeypatch)
     monkeypatch.setattr("autofix_nb.policy.policy.wants_race", lambda policy, *_: raced and not policy.races.won)
-    monkeypatch.setattr("autofix_nb.policy.policy.has_gained", lambda *_: True)
-    monkeypatch.setattr("autofix_nb.policy.policy.is_worse", lambda *_: False)
+    monkeypatch.setattr("autofix_nb.policy.trials.has_gained", lambda *_: True)
+    monkeypatch.setattr("autofix_nb.policy.trials.is_worse", lambda *_: False)
     monkeypatch.setattr("autofix_nb.policy.daring.has_learnt", lambda history: False)
-    monkeypatch.setattr("autofix_nb.policy.policy.ask_again", lambda *_: None)
+    monkeypatch.setattr("autofix_nb.policy.trials.ask_again", lambda *_: None)
     in_line = lambda number: DataLoader(Augmented(), batch_size=6)  # noqa: E731
     options = {"detectors": [Dead(steps=(14,))], "fixes": set(FIXES) - {"train_longer"}, "save_every": 2}
     whole, parts = both(tmp_path, iter(cuts), train=in_line, **options)

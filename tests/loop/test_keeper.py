@@ -202,22 +202,20 @@ def test_pieces_that_did_not_change_are_written_once(fit, tmp_path):
     assert 0.9 == manifests[0].about["goal"]
 
 
-def test_a_piece_that_somebody_deleted_is_written_again(fit, tmp_path):
+def test_a_piece_that_somebody_deleted_is_written_again(fit, tmp_path, monkeypatch):
     """From memory, with the next save: the newest checkpoint is whole."""
     train, _ = digits_loaders()
     model, optimizer = build()
     folder = tmp_path / "run" / "checkpoints"
-    calls = []
+    deleted = []
 
-    def loss(outputs, targets):
-        calls.append(1)
-        if len(calls) == 70:
-            for path in folder.glob("first-*.pt"):
-                path.unlink()
-        return nn.functional.cross_entropy(outputs, targets)
+    def delete():
+        deleted.extend(path.unlink() or path for path in folder.glob("first-*.pt"))
 
-    run = fit(model, train, epochs=2, optimizer=optimizer, loss=loss, save_every=20)
+    before_saving(monkeypatch, 60, delete)
+    run = fit(model, train, epochs=2, optimizer=optimizer, save_every=20)
 
+    assert deleted
     assert 0 == len(run.journal.entries("save failed"))
     assert "first" in Store(folder, writable=False).whole().pieces
 

@@ -55,7 +55,7 @@ def as_on_a_gpu(monkeypatch):
     def step(self, batch, objective):
         device = self.stepper.device
         self.stepper.device = NotTheCpu()
-        to_device = "autofix_nb.loop.guard.structure.to_device"
+        to_device = "autofix_nb.loop.steps.structure.to_device"
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(to_device, lambda data, _: seen.append(data) or data)
             try:

@@ -101,7 +101,7 @@ def test_a_race_beside_an_optimizer_that_took_over_leaves_that_one_as_it_was(fit
     cycle = {"scheduler": lambda optimizer: lr_scheduler.ExponentialLR(optimizer, 0.98)}
     swapped = {"epochs": 3, "scheduler": lambda o: (cycle["scheduler"](o), "step")}
     outcomes = []
-    monkeypatch.setattr("autofix_nb.loop.guard.EVERY", 15)
+    monkeypatch.setattr("autofix_nb.loop.steps.EVERY", 15)
     for name, alarms in (("once", (45,)), ("twice", (45, 90))):
         with monkeypatch.context() as patch:
             booked = Booked(("optimizer",), winner=0).put(patch)
@@ -132,7 +132,7 @@ def test_a_one_cycle_schedule_ends_with_the_run(fit, monkeypatch, fresh, alarm):
         return schedule["made"]
 
     alarms = (alarm,)
-    monkeypatch.setattr("autofix_nb.loop.guard.EVERY", 5)
+    monkeypatch.setattr("autofix_nb.loop.steps.EVERY", 5)
     run, _ = trained(fit, alarms=alarms, scheduler=cycle)
 
     assert "finished" == run.status
@@ -144,7 +144,7 @@ def test_a_one_cycle_schedule_ends_with_the_run(fit, monkeypatch, fresh, alarm):
 @pytest.mark.parametrize(("alarm", "extra"), [(50, 1), (75, 2)])
 def test_a_run_that_begins_again_gets_its_planned_steps(fit, monkeypatch, alarm, extra):
     """No more and no fewer; the steps on the side are the first of them."""
-    monkeypatch.setattr("autofix_nb.loop.guard.EVERY", 25)
+    monkeypatch.setattr("autofix_nb.loop.steps.EVERY", 25)
     Booked(("settings",), fresh=True, winner=0).put(monkeypatch)
     run, _ = trained(fit, epochs=3, alarms=(alarm,))
 
@@ -214,7 +214,7 @@ def test_whatever_wins_the_run_takes_half_as_many_steps_more_at_most(fit, monkey
     monkeypatch.setattr("autofix_nb.policy.policy.wants_race", wants)
     monkeypatch.setattr(Races, "may_race", lambda races, _, history: races.left(history) >= 40)
     monkeypatch.setattr("autofix_nb.policy.policy.QUIET_STEPS", 0)
-    monkeypatch.setattr("autofix_nb.loop.guard.EVERY", 5)
+    monkeypatch.setattr("autofix_nb.loop.steps.EVERY", 5)
     with counted_steps() as count:
         run, _ = trained(fit, epochs=4, alarms=(10, *range(25, 200, 10)))
 
@@ -342,7 +342,7 @@ def test_the_same_seed_writes_the_same_journal(fit, monkeypatch):
         with monkeypatch.context() as patch:
             Booked(("drawn+optimizer",), fresh=True, winner=0).put(patch)
             verdicts = iter([True])
-            patch.setattr("autofix_nb.policy.policy.is_worse", lambda *_, left=verdicts: next(left, False))
+            patch.setattr("autofix_nb.policy.trials.is_worse", lambda *_, left=verdicts: next(left, False))
             run, _ = trained(fit, name=name, alarms=(50, 150), epochs=4)
             journals.append(told(run))
 

@@ -27,7 +27,7 @@ BY_EPOCHS = lambda made: (lr_scheduler.ExponentialLR(made, 0.9), "epoch")  # noq
 def test_a_winner_ends_the_run_as_many_steps_earlier(fit, monkeypatch, accumulate):
     """Batches and steps are told apart: no epoch comes on top."""
     Booked(("settings",), steps=10, winner=0).put(monkeypatch)
-    monkeypatch.setattr("autofix_nb.policy.policy.ask_again", lambda *_: None)  # a race of its own, with its own steps
+    monkeypatch.setattr("autofix_nb.policy.trials.ask_again", lambda *_: None)  # a race of its own, with its own steps
     run, _ = trained(fit, alarms=(10,), accumulate=accumulate, epochs=4, fixes=set(FIXES) - {"train_longer"})
 
     planned = run.history.facts["planned_steps"]
@@ -89,7 +89,7 @@ def test_a_run_that_begins_again_never_takes_more_than_half_on_top(tmp_path_fact
         Booked(("settings", "clipped"), fresh=True, winner=0).put(patch)
         patch.setattr(Races, "steps_each", own)
         patch.setattr("autofix_nb.policy.policy.wants_race", wants)
-        patch.setattr("autofix_nb.loop.guard.EVERY", 1)
+        patch.setattr("autofix_nb.loop.steps.EVERY", 1)
         hook = register_optimizer_step_pre_hook(lambda *_: count.append(1))
         options = {
             "detectors": [Alarm(steps=tuple(alarms))],

@@ -41,7 +41,7 @@ class Deadly(Fix):
 
 def race_in(monkeypatch):
     """Let a race be held at step 14, one of whose candidates kills."""
-    monkeypatch.setattr("autofix_nb.loop.guard.EVERY", 7)
+    monkeypatch.setattr("autofix_nb.loop.steps.EVERY", 7)
     change = Change(fix="clip_gradients", touches="loop", says="the gradients are clipped")
     booked = Booked((), steps=5).put(monkeypatch)
     deadly = Candidate(fixes=[(Deadly(), change)])

@@ -64,9 +64,9 @@ def trained(fit, *, seed=5, stop=(-1, None), every=25, epochs=3, alarms=(45,), s
 @pytest.fixture
 def won(monkeypatch):
     """Let races be won by the candidate that a test names, and their verdicts be good."""
-    monkeypatch.setattr("autofix_nb.loop.guard.EVERY", 15)
-    monkeypatch.setattr("autofix_nb.policy.policy.is_worse", lambda *_: False)
-    monkeypatch.setattr("autofix_nb.policy.policy.ask_again", lambda *_: None)
+    monkeypatch.setattr("autofix_nb.loop.steps.EVERY", 15)
+    monkeypatch.setattr("autofix_nb.policy.trials.is_worse", lambda *_: False)
+    monkeypatch.setattr("autofix_nb.policy.trials.ask_again", lambda *_: None)
 
     def once_a_step(policy, finding, run):
         """An epoch that ends at once is looked at again, at the same step."""
@@ -126,7 +126,7 @@ def test_a_dared_change_stays_only_if_something_is_learnt(fit, won, monkeypatch,
     said = []
     monkeypatch.setattr(daring, "has_learnt", lambda history: False)
     monkeypatch.setattr(daring, "WORSE", 100.0)
-    monkeypatch.setattr("autofix_nb.policy.policy.has_gained", lambda now, before: gained)
+    monkeypatch.setattr("autofix_nb.policy.trials.has_gained", lambda now, before: gained)
     if not raced:
         monkeypatch.setattr("autofix_nb.policy.policy.wants_race", lambda *_: False)
     own = Policy.__init__
@@ -165,7 +165,7 @@ def test_a_resumed_run_can_begin_again_from_its_first_weights(fit, won):
 def test_a_winner_that_does_not_keep_its_promise_is_undone(fit, won, monkeypatch, kinds, fresh):
     """All its changes, the newest first: settings and structure are those from before."""
     won((kinds,), fresh)
-    monkeypatch.setattr("autofix_nb.policy.policy.is_worse", lambda *_: True)
+    monkeypatch.setattr("autofix_nb.policy.trials.is_worse", lambda *_: True)
     run = trained(fit, epochs=4, metrics={"later": Steady(falls=False)})
     changed = [entry["fix"] for entry in run.journal.entries("change")]
     undone = run.journal.entries("outcome", verdict="undone")
@@ -218,7 +218,7 @@ def _undone_for_real(candidate, run):
 @pytest.mark.parametrize(("planned", "fresh"), [(300, False), (300, True), (400, True)])
 def test_extra_steps_stay_within_half_of_the_plan(fit, monkeypatch, planned, fresh):
     """Races that are won and lost, restarts and all: as many optimizer steps as planned, and half as many more."""
-    monkeypatch.setattr("autofix_nb.loop.guard.EVERY", 25)
+    monkeypatch.setattr("autofix_nb.loop.steps.EVERY", 25)
     steps = monkeypatch.context
     booked = Booked(("settings", "clipped", "optimizer", "weights"), fresh=fresh, winner=0)
     real = treating._race.__globals__["wants_race"]
