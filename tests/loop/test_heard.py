@@ -275,7 +275,7 @@ def test_a_race_in_the_midst_of_mending_a_batch(tmp_path, monkeypatch, place):
     side = Side(Phase.RACE).put(monkeypatch)
     options = raced(monkeypatch, "settings", 1000) | {"model": Overflowing}
     Booked(("settings", "drawn"), fresh=True, winner=1, steps=5).put(monkeypatch)
-    monkeypatch.setattr("autofix_nb.loop.trouble.wants_race", lambda policy, finding, run: not policy.races.won)
+    monkeypatch.setattr("autofix_nb.loop.going_back.wants_race", lambda policy, finding, run: not policy.races.won)
 
     whole, stopped, _ = check(tmp_path, side, place, **options)
 
