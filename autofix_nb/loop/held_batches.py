@@ -47,6 +47,20 @@ class HeldBatches:
         """Keep the samples of a batch that failed, not its data, to be judged later."""
         self._held.append((replace(batch, data=None), faults))
 
+    def good_ones_fail(self, like: Batch, objective: Objective) -> bool:
+        """Tell whether samples that passed before fail now, loaded as those of `like`: then no sample is to blame.
+
+        False where no batch has passed yet. Gradients and the random stream are the caller's to put back.
+        """
+        beside = like.reload(self._good) if self._good and like.source is not None else None
+        if beside is None:
+            return False
+        return (
+            not self._guard.window.pieces(self._guard.stepper.to_device(beside.data), objective, 1.0, first=True)
+            .read()
+            .fine
+        )
+
     def judge(self) -> None:
         """Between two steps: judge the samples of the batches that wait beside good ones, if there are any."""
         objective = self._objective or self._guard.objective  # a resumed run has batches from before its first step
@@ -61,6 +75,13 @@ class HeldBatches:
         guard = self._guard
         guilty = []
         random = guard.stepper.before.again()
+        try:
+            if self.good_ones_fail(failed, objective):
+                self._held.append((failed, faults))  # then nothing is learnt about the others
+                return
+        finally:
+            random.restore()
+            guard.optimizer.zero_grad(set_to_none=True)
         for fault in faults:
             beside = failed.reload([fault.index, *self._good[: max(1, len(self._good) - 1)]]) if self._good else None
             if beside is None or fault.index not in beside.indices:

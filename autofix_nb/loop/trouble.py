@@ -18,8 +18,9 @@ from autofix_nb.loop.held_batches import HeldBatches
 from autofix_nb.loop.in_parts import run_in_parts
 from autofix_nb.loop.locate import first_bad_weight
 from autofix_nb.loop.only_watching import leave_errors_alone, say_where
-from autofix_nb.loop.rerun import passes_with_good_weights, rows_that_fail_alone, run_again
+from autofix_nb.loop.rerun import clear, passes_with_good_weights, rows_that_fail_alone, run_again
 from autofix_nb.loop.stepper import Attempt
+from autofix_nb.loop.users_code import is_of_the_code, place_in_code
 from autofix_nb.loop.window import Objective
 from autofix_nb.objective import is_device_lost, is_out_of_memory
 
@@ -137,6 +138,8 @@ class Trouble:
             if len(faults) < len(found):
                 attempt = run_again(guard, batch, objective)
                 continue  # what comes and goes is nobody's fault
+            if error is not None and is_of_the_code(error, faults, len(rows_of(batch))):
+                self._stop_for_the_code(batch, objective, error)
             guilty_by_themselves = bool(faults) and all(fault.reason.startswith("input") for fault in faults)
             if not faults or (len(faults) == len(rows_of(batch)) and not guilty_by_themselves):
                 return self.leave_out(batch, attempt, faults)
@@ -206,6 +209,27 @@ class Trouble:
         else:
             finding = guard.sample_finding([Fault(name, "raises", describe_error(error)[0])])
         guard.policy.act(finding, guard, ["skip_batch"])
+
+    def _stop_for_the_code(self, batch: Batch, objective: Objective, error: Exception) -> None:
+        """Let an error out that every sample gives, unless samples that passed before pass still.
+
+        Raises:
+            Exception: the user's own, with its place.
+        """
+        guard = self._guard
+        if self.ever_passed:
+            guard.stepper.before.restore()
+            fail = self._held.good_ones_fail(batch, objective)
+            clear(guard)
+            if not fail:
+                return
+        guard.window.forget_batch()
+        also = ", and those that passed before give it now, too" if self.ever_passed else ""
+        error.add_note(
+            f"autofix_nb: each of the {len(rows_of(batch))} samples of this batch gives this error{also}: it is the "
+            f"code{place_in_code(error)} and no matter of single samples. None was set aside."
+        )
+        raise error
 
     def _race(self, attempt: Attempt, where: str) -> bool:
         return self._going_back.race(attempt, where, ever_passed=self.ever_passed)
