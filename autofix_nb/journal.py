@@ -24,6 +24,9 @@ class Journal:
         self.damaged_lines = 0
         """Lines that could not be read, such as one cut off by a crash. They stay in the file."""
 
+        self.may_write: Callable[[], bool] = lambda: True
+        """Whether the file is still this training's; asked before each line. Where it is not, memory alone is kept."""
+
         self._clock = clock
         self._waiting = b""
         self._entries: list[Entry] = []
@@ -111,6 +114,8 @@ class Journal:
             self._waiting = b"\n"
 
     def _write(self, line: str) -> None:
+        if self.path is not None and not self.may_write():
+            self.detach()
         if self.path is None:
             return
         # A file's name may hold bytes that are no text; JSON can escape them.

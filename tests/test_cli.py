@@ -4,13 +4,13 @@ import io
 import json
 import subprocess
 import sys
-import textwrap
 from pathlib import Path
 
 import pytest
 
 from autofix_nb import cli
 from autofix_nb.journal import Journal
+from tests.scripts.here import run_here
 
 ROOT = Path(__file__).resolve().parent.parent
 SETUP = """
@@ -167,13 +167,12 @@ def test_wrong_arguments_end_with_3(arguments, capsys):
     assert status == cli.USAGE_ERROR
 
 
-def test_the_script_does_the_same(setup_file):
+def test_the_script_does_the_same(setup_file, capsys):
     """`scripts/training_diagnostics.py`, for a clone that was not installed."""
-    command = [sys.executable, str(ROOT / "scripts" / "training_diagnostics.py"), f"{setup_file}:errors", "--json"]
-    ended = subprocess.run(command, capture_output=True, text=True, check=False, cwd=ROOT)
+    ended = run_here(capsys, "training_diagnostics.py", f"{setup_file}:errors", "--json")
 
-    assert ended.returncode == 2, ended.stderr
-    assert json.loads(ended.stdout)["verdict"] == "errors"
+    assert ended.status == 2, ended.err
+    assert json.loads(ended.out)["verdict"] == "errors"
 
 
 def test_the_script_says_what_to_do_where_torch_does_not_import(tmp_path):
@@ -191,19 +190,14 @@ def test_the_script_says_what_to_do_where_torch_does_not_import(tmp_path):
     assert "Traceback" not in ended.stderr
 
 
-def test_a_terminal_without_check_marks_still_prints(setup_file):
+def test_a_terminal_without_check_marks_still_prints(setup_file, monkeypatch):
     """An old Windows console, a log in ASCII."""
-    code = f"import sys; from autofix_nb import cli; sys.exit(cli.main(['diagnose', {str(setup_file)!r} + ':clean']))"
-    ended = subprocess.run(
-        [sys.executable, "-c", textwrap.dedent(code)],
-        capture_output=True,
-        check=False,
-        cwd=ROOT,
-        env={"PYTHONIOENCODING": "ascii", "PATH": "/usr/bin:/bin"},
-    )
+    shown = io.TextIOWrapper(io.BytesIO(), encoding="ascii")
+    monkeypatch.setattr("sys.stdout", shown)
 
-    assert ended.returncode == 0, ended.stderr
-    assert ended.stdout.decode("ascii").strip()
+    assert 0 == cli.main(["diagnose", f"{setup_file}:clean"])
+    shown.flush()
+    assert shown.buffer.getvalue().decode("ascii").strip()
 
 
 @pytest.fixture

@@ -251,3 +251,16 @@ def test_a_growing_journal_is_followed_from_a_place_on():
     journal.append("b")
 
     assert (["b"], []) == ([entry["kind"] for entry in journal.after(1)], journal.after(2))
+
+
+def test_a_file_that_is_anothers_by_now_gets_no_line_more(tmp_path):
+    """Asked before each line; what comes later is kept in memory, in order."""
+    journal = Journal(tmp_path / "journal.jsonl", clock=clock)
+    journal.append("start")
+    before = journal.path.read_bytes()
+    path, journal.may_write = journal.path, lambda: False
+    journal.append("note", text="too late")
+
+    assert before == path.read_bytes()
+    assert ["start", "note"] == [entry["kind"] for entry in journal]
+    assert journal.path is None

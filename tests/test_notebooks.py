@@ -5,7 +5,8 @@ import json
 import re
 import sys
 import tomllib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from html import unescape
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,9 @@ ROOT = Path(__file__).parent.parent
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 TRAINING = r"^(run = af\.fit|\w+, \w+ = train)\("
 SETTING = r'\w+ = \S+ +#@param \{type:"(number|boolean|string)"\}'
+TWICE = {"01_quickstart"}
+"""Notebooks that are run a second time, where nothing may be trained."""
+
 each_notebook = pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
 
 
@@ -36,22 +40,35 @@ class ThisPython(AsyncKernelManager):
         return KernelSpec(argv=argv, display_name="Python 3", language="python", env={"OMP_NUM_THREADS": "1"})
 
 
+@dataclass(frozen=True)
+class Ran:
+    """A notebook that was run in a folder of its own: each cell's source with what it printed, once or twice."""
+
+    folder: Path
+    printed: list[list[tuple[str, str]]]
+    summaries: dict[str, str]
+    """Text of `summary.json` after the first time, by run."""
+
+
 @pytest.fixture(scope="module")
-def ran(tmp_path_factory: pytest.TempPathFactory) -> Callable[[Path], tuple[Path, list[str]]]:
-    """Runs a notebook, once for all tests; gives the folder that it ran in, and what its trainings printed."""
+def ran(tmp_path_factory: pytest.TempPathFactory) -> Callable[[Path], Ran]:
+    """Runs a notebook once for all tests, those in `TWICE` a second time in the kernel that is there."""
 
     @functools.cache
-    def run_once(path: Path) -> tuple[Path, list[str]]:
+    def run_once(path: Path) -> Ran:
         folder = tmp_path_factory.mktemp(path.stem)
-        return folder, [text for source, text in _execute(path, folder) if "af.fit(" in source]
+        passes = _execute(path, folder, times=1 + (path.stem in TWICE))
+        printed = [next(passes)]
+        summaries = _summaries(folder)
+        return Ran(folder, [*printed, *passes], summaries)
 
     return run_once
 
 
 @each_notebook
-def test_runs(path: Path, ran: Callable[[Path], tuple[Path, list[str]]]) -> None:
+def test_runs(path: Path, ran: Callable[[Path], Ran]) -> None:
     """No cell raises, and every training has its folder with a report."""
-    folder, _ = ran(path)
+    folder = ran(path).folder
     runs = [open_run(journal.parent) for journal in folder.glob("runs/*/journal.jsonl")]
 
     assert runs
@@ -59,10 +76,11 @@ def test_runs(path: Path, ran: Callable[[Path], tuple[Path, list[str]]]) -> None
     assert all((run.folder / "report.html").exists() for run in runs)
 
 
-def test_the_quickstart_resumes(ran: Callable[[Path], tuple[Path, list[str]]]) -> None:
+def test_the_quickstart_resumes(ran: Callable[[Path], Ran]) -> None:
     """The second training goes on where the first one ended."""
-    folder, printed = ran(ROOT / "notebooks" / "01_quickstart.ipynb")
-    run = open_run(next(folder.glob("runs/*/journal.jsonl")).parent)
+    quickstart = ran(ROOT / "notebooks" / "01_quickstart.ipynb")
+    printed = [text for source, text in quickstart.printed[0] if "af.fit(" in source]
+    run = open_run(next(quickstart.folder.glob("runs/*/journal.jsonl")).parent)
     ends = [entry["step"] for entry in run.journal.entries("end")]
     resumes = [entry["step"] for entry in run.journal.entries("resume")]
 
@@ -71,24 +89,24 @@ def test_the_quickstart_resumes(ran: Callable[[Path], tuple[Path, list[str]]]) -
     assert ends[:1] == resumes
 
 
-def test_quickstart_twice(ran: Callable[[Path], tuple[Path, list[str]]]) -> None:
+@pytest.mark.parametrize("kernel", ["the-same-kernel", pytest.param("a-new-kernel", marks=pytest.mark.slow)])
+def test_quickstart_twice(ran: Callable[[Path], Ran], kernel: str) -> None:
     """Every damaged sample is set aside and no good one, with at least 95 % accuracy; a second pass trains nothing."""
     path = ROOT / "notebooks" / "01_quickstart.ipynb"
-    folder, _ = ran(path)
-    summary = folder / "runs" / "quickstart" / "summary.json"
-    before = summary.read_text(encoding="utf-8")
-    printed = "\n".join(text for _, text in _execute(path, folder))
-    run = open_run(summary.parent)
+    quickstart = ran(path)
+    [again] = quickstart.printed[1:] if kernel == "the-same-kernel" else _execute(path, quickstart.folder)
+    printed = "\n".join(text for _, text in again)
+    run = open_run(quickstart.folder / "runs" / "quickstart")
 
     assert "bad samples missed: 0, good samples set aside: 0" in printed
     assert max(row["val/accuracy"] for row in run.history.epochs) >= 0.95
     assert "Nothing was trained" in printed
-    assert before == summary.read_text(encoding="utf-8")
+    assert quickstart.summaries == _summaries(quickstart.folder)
 
 
-def test_the_killed_training_is_the_undisturbed_one(ran: Callable[[Path], tuple[Path, list[str]]]) -> None:
+def test_the_killed_training_is_the_undisturbed_one(ran: Callable[[Path], Ran]) -> None:
     """A process was really killed, the next ones went on from its last save, and the weights are the same bits."""
-    folder, _ = ran(ROOT / "notebooks" / "03_resume_after_disconnect.ipynb")
+    folder = ran(ROOT / "notebooks" / "03_resume_after_disconnect.ipynb").folder
     killed, whole = (open_run(folder / "runs" / name) for name in ("killed", "undisturbed"))
     died, resumed = killed.journal.entries("died"), killed.journal.entries("resume")
 
@@ -169,13 +187,25 @@ def _setup_of(path: Path) -> str:
     return next(text for cell in cells if "REPOSITORY" in (text := "".join(cell["source"])))
 
 
-def _execute(path: Path, folder: Path) -> list[tuple[str, str]]:
-    """Run a notebook in `folder`, fail at the first error, and return the source of each cell with what it printed."""
+def _execute(path: Path, folder: Path, times: int = 1) -> Iterator[list[tuple[str, str]]]:
+    """Run a notebook in `folder` in a kernel of its own, fail at the first error, and give sources with their output.
+
+    More times than once it is all cells again in the same kernel.
+    """
     notebook: Any = nbformat.read(path, as_version=4)
-    NotebookClient(
+    client = NotebookClient(
         notebook, timeout=120, kernel_manager_class=ThisPython, resources={"metadata": {"path": str(folder)}}
-    ).execute()
-    return [(cell.source, "".join(map(_text_of, cell.outputs))) for cell in notebook.cells if cell.cell_type == "code"]
+    )
+    with client.setup_kernel():
+        for _ in range(times):
+            for place, cell in enumerate(notebook.cells):
+                client.execute_cell(cell, place)
+            code = [cell for cell in notebook.cells if cell.cell_type == "code"]
+            yield [(cell.source, "".join(map(_text_of, cell.outputs))) for cell in code]
+
+
+def _summaries(folder: Path) -> dict[str, str]:
+    return {path.parent.name: path.read_text(encoding="utf-8") for path in folder.glob("runs/*/summary.json")}
 
 
 def _text_of(output: Any) -> str:

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from autofix_nb.checkpoints.manifest import FILE as MANIFEST_FILE
 from autofix_nb.checkpoints.manifest import Checkpoint, NewerFormat, read_manifest
+from autofix_nb.checkpoints.pictures import pictures_here
 from autofix_nb.checkpoints.pieces import FILE as PIECE_FILE
 from autofix_nb.checkpoints.pieces import NEW, Piece, first_line, sha256_of
 from autofix_nb.checkpoints.places import Place
@@ -86,7 +87,8 @@ class Copies:
         self._make_room(sum(piece.bytes for piece in missing), there, checkpoint)
         done = sum(self._copy(self._path(FOLDER, one.file), pieces_in / one.file, one.sha256) for one in missing)
         self._ask()
-        done += sum(self._copy_file(file) for file in (*RUN_FILES, LEASE_FILE))
+        pictures = pictures_here(self.folder, besides=self._files)  # each is written once and stays as it is
+        done += sum(self._copy_file(file) for file in (*pictures, *RUN_FILES, LEASE_FILE))
         if checkpoint.file not in self.checkpoints():
             there = self.place.sizes(self._path(FOLDER))
             if not all(self._is_there(piece, there) for piece in checkpoint.pieces.values()):

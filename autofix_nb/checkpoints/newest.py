@@ -15,6 +15,7 @@ from typing import Any, Literal, TypeVar
 
 from autofix_nb.checkpoints.copies import FOLDER, RUN_FILES, Copies
 from autofix_nb.checkpoints.manifest import Checkpoint, NewerFormat, read_manifest
+from autofix_nb.checkpoints.pictures import pictures_at
 from autofix_nb.checkpoints.pieces import NEW, problem_of, sync
 from autofix_nb.checkpoints.reading import NEEDED
 from autofix_nb.checkpoints.store import Store
@@ -172,7 +173,7 @@ def _new(path: Path, made: list[Path]) -> Iterator[Path]:
 
 
 def _fetch_files(copies: Copies) -> None:
-    """Bring the run's small files here; a file that only grew here stays, and a journal is never thrown away."""
+    """Bring the run's small files and pictures; what only grew here stays, and a journal is never thrown away."""
     for file in RUN_FILES:
         theirs = copies.fetch_file(file)
         path = copies.folder / file
@@ -184,6 +185,13 @@ def _fetch_files(copies: Copies) -> None:
             new.write_bytes(theirs)
             if file == "journal.jsonl" and not theirs.startswith(ours):
                 path.replace(_free_name(copies.folder, "journal.before-{}.jsonl"))
+    for file in pictures_at(copies.place, copies.name):
+        path = copies.folder / file
+        if path.exists():
+            continue
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with contextlib.suppress(Exception), _new(path, []) as new:  # a run is whole without its pictures
+            copies.fetch(f"{copies.name}/{file}", new)
 
 
 def _put_aside(folder: Path) -> Path:

@@ -5,6 +5,7 @@ The first pictures among them are kept too, small, each in a file beside that of
 
 import hashlib
 import json
+import re
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -18,6 +19,10 @@ MOST_PICTURES = 50
 
 LARGEST_PICTURE = 40_000
 """Bytes of a picture at most: a file that is larger is none of ours."""
+
+
+PICTURE_FILE = re.compile(r"sample-[\w-]+\.png")
+"""Names that pictures get."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -28,6 +28,9 @@ DEAD_STATES = ("Z", "X", "x")
 PAUSE_SECONDS = 0.02
 """Time between two attempts at a lock."""
 
+RENAMED = 3
+"""Times a lock is asked for anew as its folder got another name; some file systems always seem to have done that."""
+
 
 def here() -> str:
     """The name of this host."""
@@ -107,9 +110,14 @@ def lock(path: Path, seconds: float) -> Iterator[bool]:
         TimeoutError: when another process holds it for so many seconds.
         OSError: when the file cannot be made.
     """
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
+    until = time.monotonic() + seconds
+    descriptor, is_locked = _opened_and_locked(path, seconds)
+    for _ in range(RENAMED):
+        if not is_locked or _is_still(path, descriptor):
+            break
+        os.close(descriptor)
+        descriptor, is_locked = _opened_and_locked(path, max(0.0, until - time.monotonic()))
     try:
-        is_locked = _locked(descriptor, path, seconds)
         try:
             yield is_locked
         finally:
@@ -117,6 +125,23 @@ def lock(path: Path, seconds: float) -> Iterator[bool]:
                 _let_go(descriptor)
     finally:
         os.close(descriptor)
+
+
+def _opened_and_locked(path: Path, seconds: float) -> tuple[int, bool]:
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
+    try:
+        return descriptor, _locked(descriptor, path, seconds)
+    except BaseException:
+        os.close(descriptor)
+        raise
+
+
+def _is_still(path: Path, descriptor: int) -> bool:
+    """Tell whether the file of this name is the one that was opened."""
+    try:
+        return os.path.samestat(os.stat(path), os.fstat(descriptor))
+    except FileNotFoundError:
+        return False
 
 
 def _let_go(descriptor: int) -> None:

@@ -21,9 +21,10 @@ from autofix_nb.journal import Journal
 from autofix_nb.loop.best import Best
 from autofix_nb.loop.kept import Kept
 from autofix_nb.loop.mirroring import Mirroring
+from autofix_nb.loop.moving_aside import move_aside
 from autofix_nb.loop.pace import Pace
 from autofix_nb.loop.pieces import Written, beside_of, good_in, write
-from autofix_nb.loop.run_folder import RunFolder, move_aside
+from autofix_nb.loop.run_folder import RunFolder
 from autofix_nb.loop.turn import Turn
 from autofix_nb.loop.whole_state import state_of
 from autofix_nb.objective import is_device_lost
@@ -97,6 +98,7 @@ class Keeper(RunFolder):
     def begin(self, turn: Turn) -> None:
         """The folder is this process's now: from here on nothing is written into it once another one has taken it."""
         self.store.hold = turn.lease.hold
+        self.journal.may_write = lambda: turn.may_copy
         self.store.count()
         if self.mirror is not None:
             self.mirror.ours_while(self.store, turn)

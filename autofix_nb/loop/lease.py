@@ -158,10 +158,7 @@ class Lease:
         except StoreError:
             raise
         except TimeoutError as error:
-            raise StoreError(
-                f"`name`: another kernel is just beginning the run in {str(self.folder)!r}; stop it, or give another "
-                "`name=`"
-            ) from error
+            raise is_beginning(self.folder) from error
         except OSError as error:
             self.problem = f"{LEASE_FILE} could not be written ({error}): a second kernel would not be noticed"
             self._found = "" if before is None else before.token
@@ -253,6 +250,13 @@ def _is_ours(holder: Holder) -> bool:
     """Tell whether this very process has written it: a kernel may begin again whatever became of its last cell."""
     mine = (here(), machine(), os.getpid(), start_time(os.getpid()))
     return mine == (holder.host, holder.machine, holder.pid, holder.started)
+
+
+def is_beginning(folder: Path) -> StoreError:
+    """Return the error for who finds another kernel at the lease."""
+    return StoreError(
+        f"`name`: another kernel is just beginning the run in {str(folder)!r}; stop it, or give another `name=`"
+    )
 
 
 def _refusal(folder: Path, holder: Holder, now: float) -> StoreError:

@@ -5,7 +5,6 @@ from pathlib import Path
 from typing import Any
 
 from autofix_nb.checkpoints import write_atomically
-from autofix_nb.errors import StoreError
 from autofix_nb.journal import plain
 
 
@@ -36,15 +35,3 @@ class RunFolder:
             )
         except OSError as error:
             self.problems.append(f"`summary.json` could not be written: {error}")
-
-
-def move_aside(folder: Path) -> Path:
-    """Give an earlier run of the same name another one; nothing is deleted."""
-    number = 1
-    while (target := folder.with_name(f"{folder.name}.before-{number}")).exists():
-        number += 1
-    try:
-        folder.rename(target)
-    except OSError as error:
-        raise StoreError(f"`store`: {str(folder)!r} cannot be renamed ({error}); give another `name=`") from error
-    return target

@@ -219,3 +219,21 @@ def test_small_files_are_copied_when_they_changed(run, place):
     written = {name for what, name in watched.calls if what == "write"}
     assert "leaves/journal.jsonl" in written
     assert "leaves/run.json" not in written
+
+
+def test_pictures_of_samples_set_aside_are_copied_once(run, place, tmp_path):
+    """Whoever has only the place sees them in the report, too; what is no picture of ours stays where it is."""
+    folder = run.folder / "quarantine"
+    folder.mkdir()
+    (folder / "sample-3.png").write_bytes(b"\x89PNG three")
+    (folder / "notes.png").write_bytes(b"somebody's own")
+    made = run.copies(watched := Faulty(place))
+    made.carry(run.save(1), run.folder / "checkpoints")
+    (folder / "sample-8.png").write_bytes(b"\x89PNG eight")
+    made.carry(run.save(2), run.folder / "checkpoints")
+
+    there = tmp_path / "there" / "leaves" / "quarantine"
+    assert {"sample-3.png", "sample-8.png"} == {path.name for path in there.iterdir()}
+    assert (folder / "sample-8.png").read_bytes() == (there / "sample-8.png").read_bytes()
+    written = [name for what, name in watched.calls if what == "write" and "quarantine" in name]
+    assert ["leaves/quarantine/sample-3.png", "leaves/quarantine/sample-8.png"] == written

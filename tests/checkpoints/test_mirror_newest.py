@@ -57,6 +57,23 @@ def test_a_fresh_machine_gets_everything(run, place, tmp_path):
     assert (folder / "journal.jsonl").read_bytes().startswith((run.folder / "journal.jsonl").read_bytes()[:80])
 
 
+def test_pictures_come_with_the_run(run, place, tmp_path):
+    """Those of samples set aside; another file, one that is too large, or one that cannot be read is no matter."""
+    (run.folder / "quarantine").mkdir()
+    (run.folder / "quarantine" / "sample-3.png").write_bytes(b"\x89PNG three")
+    run.carry(place, run.save(5))
+    for name, content in {"other.png": b"\x89PNG", "sample-4.png": bytes(50_000)}.items():
+        (tmp_path / name).write_bytes(content)
+        place.write(f"leaves/quarantine/{name}", tmp_path / name)
+    folder = fresh_machine(run, tmp_path)
+
+    answer, _ = asked(folder, place)
+
+    assert "there" == answer.where
+    assert ["sample-3.png"] == [path.name for path in (folder / "quarantine").iterdir()]
+    assert b"\x89PNG three" == (folder / "quarantine" / "sample-3.png").read_bytes()
+
+
 def test_nothing_anywhere_is_no_error(place, tmp_path):
     """The first time."""
     answer, _ = asked(tmp_path / "here" / "leaves", place)

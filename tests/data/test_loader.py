@@ -323,7 +323,7 @@ def as_in(context=None, workers=2, **options):
         pytest.param(as_in(workers=2), id="two"),
         pytest.param(as_in(persistent_workers=True, prefetch_factor=3), id="persistent"),
         pytest.param(as_in(pin_memory=True), id="pinned"),
-        pytest.param(as_in("spawn", workers=1), id="spawned"),
+        pytest.param(as_in("spawn", workers=1, persistent_workers=True), id="spawned"),
     ],
 )
 def test_the_number_of_workers_does_not_show(options):

@@ -101,6 +101,38 @@ def test_a_lock_keeps_others_out_until_it_is_let_go(tmp_path):
         assert is_locked
 
 
+def test_a_lock_in_a_folder_that_was_renamed_meanwhile_is_asked_for_anew(tmp_path, monkeypatch):
+    """Who waited holds the file that has the name now, and not the one that went away with the folder."""
+    folder, real, waits = tmp_path / "run", process._locked, []
+    folder.mkdir()
+
+    def locked(descriptor, path, seconds):
+        if not waits:
+            folder.rename(tmp_path / "run.before-1")
+            folder.mkdir()
+        waits.append(seconds)
+        return real(descriptor, path, seconds)
+
+    monkeypatch.setattr(process, "_locked", locked)
+    with (
+        lock(folder / "lock", 1.0) as is_locked,
+        pytest.raises(TimeoutError, match="locked by another process"),
+        lock(folder / "lock", 0.0),
+    ):
+        pytest.fail("two hold it")
+
+    assert is_locked
+    assert 3 == len(waits)
+
+
+def test_a_file_system_that_gives_out_other_numbers_each_time_is_locked_too(tmp_path, monkeypatch):
+    """It looks as if the folder were renamed without end: the lock is taken for good after a few times."""
+    monkeypatch.setattr(process.os.path, "samestat", lambda *_: False)
+
+    with lock(tmp_path / "lock", 1.0) as is_locked:
+        assert is_locked
+
+
 def test_a_file_system_without_locks_says_so(tmp_path, monkeypatch):
     """Some network mounts answer with an error: the caller is told that nobody was kept out."""
     fcntl = pytest.importorskip("fcntl")

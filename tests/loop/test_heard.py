@@ -185,7 +185,7 @@ def test_what_the_same_look_has_answered_before_stays_answered(tmp_path, monkeyp
 @pytest.mark.parametrize("place", PLACES)
 @pytest.mark.parametrize("kind", ["structure", pytest.param("settings", marks=pytest.mark.slow), "no winner"])
 def test_races_before_the_first_step(tmp_path, monkeypatch, kind, place):
-    """Three of them, where each is won and more can be offered: those that are over are not held again."""
+    """One after the other while one is won and has something new to offer: those that are over are not held again."""
     monkeypatch.setattr(treating, "LEAST_BEFORE", 0)
     side = Side(Phase.RACE).put(monkeypatch)
     options = raced(monkeypatch, kind, 1000)
@@ -201,8 +201,7 @@ def test_races_before_the_first_step(tmp_path, monkeypatch, kind, place):
     whole, stopped, again = check(tmp_path, side, place, **options)
 
     assert 0 == stopped.journal.last("end")["step"]
-    # Settings that stand already are not offered once more.
-    races = {"no winner": 1, "settings": 2, "structure": 3}[kind]
+    races = {"structure": 3, "settings": 2, "no winner": 1}[kind]  # settings that stand are not offered again
     assert races == len([one for one in whole["journal"] if one["kind"] == "race"])
     assert 1 == len([one for one in again["journal"] if one.get("code") == "D02" and one["kind"] == "finding"])
 
@@ -277,7 +276,7 @@ def test_a_race_in_the_midst_of_mending_a_batch(tmp_path, monkeypatch, place):
     side = Side(Phase.RACE).put(monkeypatch)
     options = raced(monkeypatch, "settings", 1000) | {"model": Overflowing}
     Booked(("settings", "drawn"), fresh=True, winner=1, steps=5).put(monkeypatch)
-    monkeypatch.setattr("autofix_nb.loop.trouble.wants_race", lambda policy, finding, run: not policy.races.won)
+    monkeypatch.setattr("autofix_nb.loop.going_back.wants_race", lambda policy, finding, run: not policy.races.won)
 
     whole, stopped, _ = check(tmp_path, side, place, **options)
 

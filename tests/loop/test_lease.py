@@ -360,6 +360,24 @@ def test_a_kernel_whose_run_was_taken_over_stops_and_saves_nothing(fit, tmp_path
     assert not list((tmp_path / "run" / "checkpoints").glob("*.json"))
 
 
+def test_after_a_takeover_no_line_is_written_into_the_journal(fit, tmp_path):
+    """A machine that slept does not know it before its next sign of life: the file is asked before each line."""
+    path, lines = tmp_path / "run" / "journal.jsonl", []
+
+    def metric(outputs, targets):
+        if not lines:
+            write(tmp_path / "run", a_holder(host="elsewhere", machine="other boot"))
+            lines.extend(path.read_text().splitlines())
+        return 0.0
+
+    model = mlp(4, 3, 8)
+    with pytest.raises(StoreError):
+        fit(model, small_loader(), small_loader(), epochs=3, metrics={"late": metric}, save_every=1)
+
+    assert lines
+    assert lines == path.read_text().splitlines()
+
+
 def test_refuse_if_held_writes_nothing(tmp_path, process):
     """A look before anything is touched."""
     refuse_if_held(tmp_path)

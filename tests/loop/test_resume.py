@@ -1,11 +1,9 @@
 """A run goes on where it stopped: after the stop button, an exception, a kill, or with more epochs."""
 
 import json
+import multiprocessing
 import os
 import signal
-import subprocess
-import sys
-import textwrap
 
 import pytest
 import torch
@@ -14,6 +12,9 @@ from torch import nn
 import autofix_nb as af
 from autofix_nb.errors import ResumeError, StoreError
 from tests.cases import ConvNet, digits_loaders, mlp, same_weights
+
+EPOCHS = 3
+"""Of the runs that are stopped and go on, and of the one that nothing interrupts."""
 
 
 def build(seed=5, lr=1e-3):
@@ -52,7 +53,7 @@ def whole(tmp_path_factory):
     train, val = digits_loaders(nan=(100,), raising=(7,))
     model, optimizer = build()
     return af.fit(
-        model, train, val, epochs=4, optimizer=optimizer, loss=StopAt(-1, None), seed=3, name="whole",
+        model, train, val, epochs=EPOCHS, optimizer=optimizer, loss=StopAt(-1, None), seed=3, name="whole",
         store=tmp_path_factory.mktemp("whole"), show="none", preflight=False, save_every=10,
     )  # fmt: skip
 
@@ -63,7 +64,7 @@ def test_the_stop_button_ends_after_the_step_and_the_same_cell_goes_on(fit, whol
     train, val = digits_loaders(nan=(100,), raising=(7,))
     model, optimizer = build()
 
-    stopped = fit(model, train, val, epochs=4, optimizer=optimizer, loss=StopAt(at, press_stop))
+    stopped = fit(model, train, val, epochs=EPOCHS, optimizer=optimizer, loss=StopAt(at, press_stop))
 
     assert "stopped" == stopped.status
     assert "stop button" in stopped.headline()
@@ -71,7 +72,7 @@ def test_the_stop_button_ends_after_the_step_and_the_same_cell_goes_on(fit, whol
 
     model, optimizer = build(seed=99)  # a new kernel: other weights, until the saved ones come
     torch.rand(17)
-    run = fit(model, train, val, epochs=4, optimizer=optimizer, loss=StopAt(-1, None))
+    run = fit(model, train, val, epochs=EPOCHS, optimizer=optimizer, loss=StopAt(-1, None))
 
     assert "finished" == run.status
     assert same_weights(whole.last_weights, run.last_weights)
@@ -92,7 +93,7 @@ def test_a_second_interrupt_acts_as_usual_and_still_saves(fit, tmp_path):
         press_stop()
 
     with pytest.raises(KeyboardInterrupt) as caught:
-        fit(model, train, val, epochs=4, optimizer=optimizer, loss=StopAt(60, twice))
+        fit(model, train, val, epochs=EPOCHS, optimizer=optimizer, loss=StopAt(60, twice))
 
     assert "saved everything up to step 59" in "\n".join(caught.value.__notes__)
     assert "interrupted" == af.open_run(tmp_path / "run").status
@@ -111,41 +112,39 @@ def test_an_exception_of_the_users_own_code_saves_everything_and_says_so(fit, wh
         return (outputs.argmax(1) == targets).float().mean()
 
     with pytest.raises(ZeroDivisionError, match=r"in my metric") as caught:
-        fit(model, train, val, epochs=4, optimizer=optimizer, loss=StopAt(-1, None), metrics={"accuracy": failing})
+        fit(model, train, val, epochs=EPOCHS, optimizer=optimizer, loss=StopAt(-1, None), metrics={"accuracy": failing})
 
     assert "Run the same cell again to go on from there" in "\n".join(caught.value.__notes__)
 
     model, optimizer = build(seed=1)
-    run = fit(model, train, val, epochs=4, optimizer=optimizer, loss=StopAt(-1, None), metrics={"accuracy": failing})
+    run = fit(
+        model, train, val, epochs=EPOCHS, optimizer=optimizer, loss=StopAt(-1, None), metrics={"accuracy": failing}
+    )
 
     assert same_weights(whole.last_weights, run.last_weights)
-    assert 4 == len(run.history.epochs)
+    assert EPOCHS == len(run.history.epochs)
 
 
-KILLED = """
-    import os, signal, sys, torch
-    import autofix_nb as af
-    from tests.loop.test_resume import StopAt, build, digits_loaders
-    torch.set_num_threads(1)
-    train, val = digits_loaders(nan=(100,), raising=(7,))
-    model, optimizer = build(seed=int(sys.argv[2]))
-    dies = StopAt(int(sys.argv[3]), lambda: os.kill(os.getpid(), signal.SIGKILL))
-    af.fit(model, train, val, epochs=4, optimizer=optimizer, loss=dies, seed=3, name="killed",
-           store=sys.argv[1], show="none", save_every=10)
-"""
-
-
-def test_a_killed_kernel_goes_on_from_the_last_save(tmp_path, whole):
+@pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
+def test_a_killed_kernel_goes_on_from_the_last_save(fit, tmp_path, whole):
     """SIGKILL in mid-run, a new process with other first weights: the end is that of the run never killed."""
-    command = [sys.executable, "-c", textwrap.dedent(KILLED), str(tmp_path)]
-    environment = os.environ | {"PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
-    killed = subprocess.run([*command, "5", "45"], env=environment, check=False)
-    before = af.open_run(tmp_path / "killed")
 
-    subprocess.run([*command, "99", "-1"], env=environment, check=True)
-    run = af.open_run(tmp_path / "killed")
+    def dies():
+        train, val = digits_loaders(nan=(100,), raising=(7,))
+        model, optimizer = build()
+        loss = StopAt(45, lambda: os.kill(os.getpid(), signal.SIGKILL))
+        fit(model, train, val, epochs=EPOCHS, optimizer=optimizer, loss=loss, save_every=10)
 
-    assert -signal.SIGKILL == killed.returncode
+    killed = multiprocessing.get_context("fork").Process(target=dies)
+    killed.start()
+    killed.join()
+    before = af.open_run(tmp_path / "run")
+
+    train, val = digits_loaders(nan=(100,), raising=(7,))
+    model, optimizer = build(seed=99)
+    run = fit(model, train, val, epochs=EPOCHS, optimizer=optimizer, loss=StopAt(-1, None), save_every=10)
+
+    assert -signal.SIGKILL == killed.exitcode
     assert "running" == before.status
     assert "finished" == run.status
     assert 1 == len(run.journal.entries("resume"))
@@ -329,10 +328,10 @@ def test_an_interrupt_in_mid_step_is_resumed_bit_for_bit(fit, whole):
     train, val = digits_loaders(nan=(100,), raising=(7,))
     model, optimizer = build()
     with pytest.raises(KeyboardInterrupt):
-        fit(model, train, val, epochs=4, optimizer=optimizer, loss=StopAt(60, raise_interrupt))
+        fit(model, train, val, epochs=EPOCHS, optimizer=optimizer, loss=StopAt(60, raise_interrupt))
     model, optimizer = build(seed=2)
 
-    run = fit(model, train, val, epochs=4, optimizer=optimizer, loss=StopAt(-1, None))
+    run = fit(model, train, val, epochs=EPOCHS, optimizer=optimizer, loss=StopAt(-1, None))
 
     assert same_weights(whole.last_weights, run.last_weights)
 
@@ -353,10 +352,10 @@ def test_an_interrupt_inside_the_optimizer_keeps_the_save_before(fit, whole):
 
     optimizer.step = interrupted
     with pytest.raises(KeyboardInterrupt) as caught:
-        fit(model, train, val, epochs=4, optimizer=optimizer, loss=StopAt(-1, None), save_every=50)
+        fit(model, train, val, epochs=EPOCHS, optimizer=optimizer, loss=StopAt(-1, None), save_every=50)
     model, optimizer = build(seed=2)
 
-    run = fit(model, train, val, epochs=4, optimizer=optimizer, loss=StopAt(-1, None))
+    run = fit(model, train, val, epochs=EPOCHS, optimizer=optimizer, loss=StopAt(-1, None))
 
     assert "up to step 50" in "\n".join(caught.value.__notes__)
     assert same_weights(whole.last_weights, run.last_weights)

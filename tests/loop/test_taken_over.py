@@ -34,6 +34,10 @@ MENDED = {
 }
 
 
+PART_OF_ANOTHER = {"swapped", "normed", "reshuffled", "rate-held"}
+"""Those whose fixes are among another one's: alone they are slow tests."""
+
+
 class Steady:
     """A metric that is less, or more, with each call."""
 
@@ -83,7 +87,12 @@ def won(monkeypatch):
 @pytest.mark.parametrize(
     ("kinds", "fresh", "action"),
     [
-        pytest.param(*value, (press_stop, raise_interrupt)[place % 2], id=name)
+        pytest.param(
+            *value,
+            (press_stop, raise_interrupt)[place % 2],
+            id=name,
+            marks=pytest.mark.slow if name in PART_OF_ANOTHER else (),
+        )
         for place, (name, value) in enumerate(MENDED.items())
     ],
 )
@@ -161,7 +170,13 @@ def test_a_resumed_run_can_begin_again_from_its_first_weights(fit, won):
 
 
 @pytest.mark.parametrize("fresh", [False, True])
-@pytest.mark.parametrize("kinds", ["norm", "optimizer", "norm+scaled", "norm+drawn+optimizer", "activations+reshuffle"])
+@pytest.mark.parametrize(
+    "kinds",
+    [
+        *(pytest.param(kind, marks=pytest.mark.slow) for kind in ("norm", "optimizer")),  # parts of others
+        *("norm+scaled", "norm+drawn+optimizer", "activations+reshuffle"),
+    ],
+)
 def test_a_winner_that_does_not_keep_its_promise_is_undone(fit, won, monkeypatch, kinds, fresh):
     """All its changes, the newest first: settings and structure are those from before."""
     won((kinds,), fresh)
@@ -242,6 +257,17 @@ def test_extra_steps_stay_within_half_of_the_plan(fit, monkeypatch, planned, fre
     assert np.isfinite(run.history.values("loss")).all()
 
 
+CALM = {}
+"""Last weights of the run without a detector: the same for all that ask for them."""
+
+
+def calm(fit):
+    """Return them, trained once."""
+    if not CALM:
+        CALM.update(trained(fit, name="calm", epochs=4, alarms=()).last_weights)
+    return CALM
+
+
 @pytest.mark.parametrize(
     ("options", "raced"),
     [
@@ -263,11 +289,10 @@ def test_only_what_is_allowed_is_raced(fit, monkeypatch, options, raced):
 
     monkeypatch.setattr(treating, "_race", watched)
     monkeypatch.setattr(Alarm, "fixes", ("regularise", "set_dropout", "insert_norm"))
-    calm = trained(fit, name="calm", epochs=4, alarms=())
 
     run = trained(fit, epochs=4, alarms=(100,), **options)
 
     assert bool(raced) == bool(seen) == bool(run.journal.entries("race"))
     assert set(seen) <= set(options.get("allow", {"loop", "data", "model"}))
     if not raced:
-        assert same_weights(calm.last_weights, run.last_weights)
+        assert same_weights(calm(fit), run.last_weights)

@@ -3,36 +3,25 @@
 How long it takes is not judged here: it depends on what else the machine is doing.
 """
 
-import os
 import re
-import subprocess
-import sys
-from pathlib import Path
 
 import pytest
 
-SCRIPT = Path(__file__).resolve().parents[2] / "scripts" / "benchmark_preflight"
+from tests.scripts.here import run_here
 
 
-def run(folder, *options):
-    """Run the script on one thread, elsewhere."""
-    command = [sys.executable, str(SCRIPT), *options]
-    done = subprocess.run(
-        command,
-        capture_output=True,
-        text=True,
-        cwd=folder,
-        env=dict(os.environ) | {"OMP_NUM_THREADS": "1"},
-        check=False,
-    )
-    too_slow = re.search(r"^time, .* s: not met", done.stdout, re.MULTILINE)
-    assert done.returncode == 0 or (done.returncode == 1 and too_slow), done.stdout + done.stderr
-    return done.stdout
+def run(capsys, *options):
+    """Return what the script printed."""
+    ended = run_here(capsys, "benchmark_preflight", *options)
+    too_slow = re.search(r"^time, .* s: not met", ended.out, re.MULTILINE)
+    assert ended.status == 0 or (ended.status == 1 and too_slow), ended.out + ended.err
+    return ended.out
 
 
-def test_a_small_run_prints_each_table(tmp_path):
+def test_a_small_run_prints_each_table(capsys, tmp_path, monkeypatch):
     """A row for each fault and healthy training, the sums, the random splits, and the time."""
-    printed = run(tmp_path, "--only", "wine", "--splits", "2", "--alone")
+    monkeypatch.chdir(tmp_path)
+    printed = run(capsys, "--only", "wine", "--splits", "2", "--alone")
 
     rows = [
         r"autofix_nb \d+\.\d+\.\d+, torch ",
@@ -55,9 +44,9 @@ def test_a_small_run_prints_each_table(tmp_path):
 
 
 @pytest.mark.slow
-def test_the_other_packages_have_a_column_or_are_said_to_be_left_out(tmp_path):
+def test_the_other_packages_have_a_column_or_are_said_to_be_left_out(capsys):
     """A fault of the machine is none that they could be asked about."""
-    printed = run(tmp_path, "--only", "E05", "--splits", "0")
+    printed = run(capsys, "--only", "E05", "--splits", "0")
 
     heading = next(line for line in printed.splitlines() if line.startswith("planted fault"))
     for name in ("torchtest2", "preflight-ml", "torcheck"):

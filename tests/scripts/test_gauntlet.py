@@ -13,6 +13,7 @@ import pytest
 from tests.gauntlet import pool
 from tests.gauntlet.case import half
 from tests.gauntlet.pool import Job, cases
+from tests.scripts.here import run_here
 
 ROOT = Path(__file__).resolve().parents[2]
 HEALTHY = "a large batch and few steps"
@@ -72,10 +73,10 @@ def test_what_a_file_has_already_is_not_run_again(tmp_path):
     assert kept == (tmp_path / "rows.json").read_text()
 
 
-def test_the_quick_subset_never_holds_what_rules_must_not_be_tuned_with(tmp_path):
+def test_the_quick_subset_never_holds_what_rules_must_not_be_tuned_with(capsys):
     """Eight healthy cases, and at most eight sick ones of the seen half."""
-    _, printed, _ = run(tmp_path, "--quick", "--list")
-    listed = [line.split(maxsplit=2) for line in printed.splitlines()]
+    ended = run_here(capsys, "gauntlet", "--quick", "--list")
+    listed = [line.split(maxsplit=2) for line in ended.out.splitlines()]
     sick = [part for part, aim, _ in listed if aim != "healthy"]
 
     assert 8 == len(listed) - len(sick)

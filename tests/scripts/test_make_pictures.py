@@ -1,12 +1,10 @@
 """`scripts/make_pictures`: what it needs is said, before anything is trained."""
 
-import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 
-SCRIPT = Path(__file__).resolve().parents[2] / "scripts" / "make_pictures"
+from tests.scripts.here import run_here
 
 
 @pytest.mark.parametrize(
@@ -14,14 +12,11 @@ SCRIPT = Path(__file__).resolve().parents[2] / "scripts" / "make_pictures"
     [([], 1, "pip install playwright"), (["nothing"], 2, "wanted some of live, live-dark, report, explore")],
     ids=["no-browser", "no-such-picture"],
 )
-def test_what_is_missing_is_said(arguments, status, said, tmp_path):
+def test_what_is_missing_is_said(arguments, status, said, capsys, monkeypatch):
     """In a line, with the way out."""
-    (tmp_path / "playwright.py").write_text("raise ImportError('it is not installed')")
-    starter = (
-        f"import runpy, sys; sys.path.insert(0, {str(tmp_path)!r}); sys.argv = {[str(SCRIPT), *arguments]!r}; "
-        f"runpy.run_path({str(SCRIPT)!r}, run_name='__main__')"
-    )
-    done = subprocess.run([sys.executable, "-c", starter], capture_output=True, text=True, check=False, timeout=120)
+    monkeypatch.setitem(sys.modules, "playwright", None)
+    monkeypatch.setitem(sys.modules, "playwright.sync_api", None)
+    ended = run_here(capsys, "make_pictures", *arguments)
 
-    assert status == done.returncode
-    assert said in done.stdout + done.stderr
+    assert status == (ended.status if isinstance(ended.status, int) else 1)
+    assert said in f"{ended.status}{ended.out}{ended.err}"
