@@ -24,8 +24,9 @@ WIDTH, HEIGHT = 1280, 1000
 CELL = ".jp-Notebook .jp-CodeCell"
 OUTPUT = ".jp-OutputArea-output"
 BUTTON = "button.jupyter-button"
-VIEW = ".autofix-nb"
-STATE = ".autofix-nb-state"
+VIEW = ".afl"
+STATE = f"{VIEW} .top b"
+HINT = f"{VIEW} .hint"
 PLOT = f"{VIEW} svg"
 
 PATHS = {"lab": "/lab/tree/", "notebook": "/notebooks/"}
