@@ -1,8 +1,10 @@
 """The look of the live output: every rule below one class; plots and colours are those of all plots.
 
-The class is said twice in rules for what JupyterLab has rules of its own for, such as lists. A page loaded anew
-shows "Loading widget..." in the place of the buttons, whatever stands beside the widget in its bundle: there, where
-JupyterLab or Notebook has no row of buttons on the page, the view says what works without them.
+The class is said twice in rules for what JupyterLab has rules of its own for, such as lists.
+
+A page loaded anew shows "Loading widget..." in the place of the buttons, whatever stands beside the widget in its
+bundle. So where JupyterLab or Notebook has no row of buttons on the page, that is hidden, and the view says what works
+without them.
 """
 
 from autofix_nb.report.plot import PLOTS
@@ -16,6 +18,8 @@ _RULES = """
  text-overflow:ellipsis}
 .afl .top p{margin:0;padding:0 0 0 22px;opacity:.72}
 .afl .top .hint{display:none}.jp-Cell:not(:has(.widget-vbox,.af-said)) .afl .top .hint{display:block}
+.jp-Cell:has(.afl .hint) [data-mime-type="application/vnd.jupyter.widget-view+json"]:not(:has(.jupyter-widgets)){
+ display:none}
 .afl .z{display:inline-block;width:22px;font-size:13px;text-align:left}
 .afl .good,.afl .done{color:var(--good)}.afl .busy{color:var(--busy)}.afl .bad{color:var(--bad)}
 .afl .calm,.afl .z.over{opacity:.75}

@@ -84,7 +84,11 @@ def server(front_end: str, folder: Path, theme: str = "light", kernel: Path | No
         for kernel in _asked(f"{address}/api/kernels") or ():
             _asked(f"{address}/api/kernels/{kernel['id']}", "DELETE")
         process.terminate()
-        process.wait(timeout=30)
+        try:
+            process.wait(timeout=30)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
 
 
 class NotebookPage:

@@ -137,6 +137,7 @@ def test_quickstart(chromium, folder, photograph, front_end, theme, kernel):
         photograph(page, "4-loaded-anew")
         assert seen & set(re.findall(r"\w{4,}", reader.state()))
         assert notebook.cell(TRAINING).locator(HINT).first.is_visible()  # the buttons are gone
+        assert not page.get_by_text("Loading widget").first.is_visible()
         assert 1 == len(reader.entries("end"))  # it trains on
 
         notebook.interrupt(TRAINING)

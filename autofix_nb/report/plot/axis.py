@@ -61,17 +61,6 @@ class Axis:
             return [(value, _exactly(value, pairs[0][1] - pairs[0][0])) for value in values]
         return [(value, write(value)) for value in values]
 
-    def with_room_for(self, value: float) -> "Axis":
-        """Return an axis that holds this, too; the same where it does already, or no axis could."""
-        if self.low < value < self.high or not (LEAST if self.is_log else -MOST) < value < MOST:
-            return self
-        low, high = min(self.low, value), max(self.high, value)
-        if self.is_log:
-            room = max((high / low) ** MARGIN, 1.15)
-            return Axis(low / room if low == value else low, high * room if high == value else high, True)
-        room = MARGIN * (high - low)
-        return Axis(low - room if low == value else low, high + room if high == value else high)
-
 
 def axis_of(
     lows: Sequence[np.ndarray], highs: Sequence[np.ndarray], *, log: bool | None = None, is_whole: bool = False

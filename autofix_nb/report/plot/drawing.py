@@ -77,9 +77,10 @@ def draw(
 
 
 def _upright(plot: Plot, drawn: Drawn) -> Axis:
+    """Return the axis of the values, and of a limit, whose distance from them says which scale is right."""
+    limit = [] if plot.limit is None or not isfinite(plot.limit) or not drawn else [np.array([plot.limit])]
     lows, highs = [columns.low for _, columns in drawn], [columns.high for _, columns in drawn]
-    y = axis_of(lows, highs, log=plot.log, is_whole=plot.is_whole)
-    return y if plot.limit is None or not isfinite(plot.limit) else y.with_room_for(plot.limit)
+    return axis_of(lows + limit, highs + limit, log=plot.log, is_whole=plot.is_whole or bool(limit))
 
 
 def _axes(frame: Frame, x: Axis, y: Axis, *, written: bool) -> str:

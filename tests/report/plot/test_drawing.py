@@ -137,7 +137,7 @@ def test_the_kind_of_scale_is_said():
 
 
 def test_words_stand_beside_their_signs_where_there_is_room():
-    """To the left where another comes soon, or the end; a word that would cover another is left out, and its sign stays."""
+    """To the left where another comes soon, or the end; a word that would cover another is left out, its sign stays."""
     marks = [Mark(kind="found", step=step, text="x", word=word) for step, word in ((10, "a"), (40, "bb"), (43, "c"))]
     marks += [Mark(kind="undone", step=40, text="x", word="never"), Mark(kind="found", step=100, text="x", word="end")]
     html = draw(Plot(title="Loss", lines=[line(np.ones(100))]), (1, 100), marks, above=True, signs=True)
