@@ -15,6 +15,10 @@ from typing import Any
 Entry = dict[str, Any]
 
 
+LASTING = ("save", "died")
+"""Kinds of entries that stand, although the answer amid which they came was broken off."""
+
+
 class Journal:
     """Findings, changes, outcomes, skips, saves and resumes of one run, in order."""
 
@@ -64,16 +68,18 @@ class Journal:
     def lasting(self) -> list[Entry]:
         """Return the entries that count, without what happened after a save that the run later went on from.
 
-        That happened again, or never. A save knows the entries up to its copying; it is written while others come.
+        That happened again, or never; but that a process died did happen. A save knows the entries up to its copying;
+        it is written while others come.
         What led to an answer that was broken off does not count either: the same question was asked again.
         """
         entries: list[Entry] = []
         for entry in self:
             if entry["kind"] == "resume" and isinstance(entry.get("after"), int):
                 saved = [one for one in entries if one["kind"] == "save" and one.get("after") == entry["after"]]
-                entries = [one for one in entries if one.get("n", 0) <= entry["after"]] + saved[-1:]
+                died = [one for one in entries if one["kind"] == "died" and one.get("n", 0) > entry["after"]]
+                entries = [one for one in entries if one.get("n", 0) <= entry["after"]] + saved[-1:] + died
             if entry["kind"] == "broken off" and isinstance(entry.get("after"), int):
-                entries = [one for one in entries if one.get("n", 0) <= entry["after"] or one["kind"] == "save"]
+                entries = [one for one in entries if one.get("n", 0) <= entry["after"] or one["kind"] in LASTING]
             entries.append(entry)
         return entries
 

@@ -14,6 +14,7 @@ from torch import nn
 from autofix_nb import report as reporting
 from autofix_nb.checkpoints import Store, write_atomically
 from autofix_nb.data import Quarantine
+from autofix_nb.environment import cell
 from autofix_nb.errors import StoreError
 from autofix_nb.finding import Finding
 from autofix_nb.fixes import Change
@@ -44,6 +45,9 @@ class Run:
 
         self.picture: bytes | None = None
         """The report's picture, a PNG, once the run is over."""
+
+        self.shown_in: int | None = None
+        """Number of the cell whose output has the picture already; None where none has."""
 
         self.mirror: Any = None
         """What copies this run elsewhere; None for a plain folder, and for a run that was read back."""
@@ -117,11 +121,16 @@ class Run:
     def report(self) -> Report:
         """Return what happened, with a picture: print it, or let the notebook show it."""
         facts = self._facts()
+        return Report(facts, self._drawn(facts), self._samples())
+
+    def _drawn(self, facts: dict[str, Any]) -> bytes | None:
         resumed = [entry["step"] for entry in self.journal.entries("resume")]
         changed = [change["step"] for change in facts["changes"] if change["step"] and change["fix"] != "quarantine"]
         saved = [entry["step"] for entry in self.journal.lasting() if entry["kind"] == "save"]
-        samples = {one.picture: self.quarantine.picture(one) for one in self.quarantine if one.picture}
-        return Report(facts, reporting.to_png(self.history, self.findings, resumed, changed, saved), samples)
+        return reporting.to_png(self.history, self.findings, resumed, changed, saved)
+
+    def _samples(self) -> dict[str, bytes]:
+        return {one.picture: self.quarantine.picture(one) for one in self.quarantine if one.picture}
 
     def explore(self, other: "Run | str | Path | None" = None) -> Any:
         """Return widgets to look closer: signals, zoom, another run beside this one, samples set aside.
@@ -168,7 +177,10 @@ class Run:
         return "\n".join([*sentences, f"Kept in {self.folder}. `run.report()` tells everything."])
 
     def _repr_html_(self) -> str:
-        return self.report()._repr_html_()
+        facts, here = self._facts(), cell()
+        # The live view above it, in the same output, ended with this picture.
+        picture = None if here is not None and here == self.shown_in else self._drawn(facts)
+        return reporting.to_html(facts, picture, self._samples())
 
     # --- filled by the loop ---------------------------------------------------------------------------------------
 

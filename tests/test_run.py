@@ -285,6 +285,19 @@ def test_a_run_introduces_itself():
     assert repr(bare()).endswith("Kept in nowhere. `run.report()` tells everything.")
 
 
+def test_the_picture_of_a_cell_is_not_shown_in_it_again(monkeypatch):
+    """A cell that ends in a bare `fit(...)` has the live view's; the next cell, and a report, have one of their own."""
+    monkeypatch.setattr("autofix_nb.run.reporting.to_png", lambda *_: b"png")
+    run, here = bare(), iter([7, 7, 8, None])
+    monkeypatch.setattr("autofix_nb.run.cell", lambda: next(here))
+    first = run._repr_html_()
+    run.shown_in = 7
+    again, later, no_notebook = run._repr_html_(), run._repr_html_(), run._repr_html_()
+
+    assert [True, False, True, True] == ["cG5n" in html for html in (first, again, later, no_notebook)]
+    assert "cG5n" in run.report()._repr_html_()
+
+
 EVIL = "<script>alert('x')</script>\""
 
 

@@ -5,7 +5,7 @@ other alone; torch and NumPy are imported inside functions.
 """
 
 from autofix_nb.environment.bridge import numpy_bridge_works
-from autofix_nb.environment.host import host, host_of_script
+from autofix_nb.environment.host import cell, host, host_of_script
 from autofix_nb.environment.installed import installed_folders, missing_parts
 from autofix_nb.environment.plan import plan_repairs
 from autofix_nb.environment.repair import Repair
@@ -16,6 +16,7 @@ from autofix_nb.environment.versions import numpy_fits, pair_fits, torchvision_f
 __all__ = [
     "Environment",
     "Repair",
+    "cell",
     "host",
     "host_of_script",
     "installed_folders",

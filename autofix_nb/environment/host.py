@@ -40,6 +40,12 @@ def host(environ: Mapping[str, str] | None = None, shell: object | None = None) 
     return "jupyter"
 
 
+def cell() -> int | None:
+    """The number of the cell that runs; None where there are no cells."""
+    shell = sys.modules["IPython"].get_ipython() if "IPython" in sys.modules else None
+    return getattr(shell, "execution_count", None)
+
+
 def host_of_script(environ: Mapping[str, str] | None = None) -> str:
     """The host as seen by a script that a cell started with `!`: there is no shell object to look at."""
     environ = os.environ if environ is None else environ

@@ -14,7 +14,7 @@ from autofix_nb.history import History
 from autofix_nb.journal import Entry, Journal
 from autofix_nb.report.changed import KEPT, PREPARED, WATCHED, changes_of
 from autofix_nb.report.evidence_plot import plots_of
-from autofix_nb.report.health import health
+from autofix_nb.report.health import SERVICES, health
 from autofix_nb.report.sentences import sentences
 from autofix_nb.report.timeline import timeline
 from autofix_nb.report.tried import races_of
@@ -116,7 +116,16 @@ def _with_answers(
             tried = sum(len(race["candidates"]) for race in lost) or len(done)
             guesses = [race["guess"] for race in lost if race["guess"]]
             group["in_vain"] = {"tried": tried, "guess": guesses[-1] if guesses else ""}
+            since = max([gave_up[code], *(one["last_step"] for one in groups if one["code"] == code)])
+            group["in_vain"]["later"] = _kept_later(changes, since)
     return groups
+
+
+def _kept_later(changes: Sequence[Plain], since: int) -> str:
+    """Return the first treatment of another illness that was kept from a step on; empty where there is none."""
+    kept = [one for one in changes if one["verdict"] in (KEPT, WATCHED) and one["fix"] not in SERVICES]
+    later = [one for one in kept if (one["step"] or 0) >= since]
+    return f"{later[0]['fix']} at step {later[0]['step']}" if later else ""
 
 
 def _add_plots(groups: list[Plain], history: History) -> None:

@@ -4,6 +4,7 @@ Worked out as plain values first, as everything in a report, and drawn from thes
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from itertools import chain
 from math import isfinite
 from typing import Any
@@ -12,23 +13,25 @@ import numpy as np
 
 from autofix_nb.detectors import DETECTORS
 from autofix_nb.history import History
+from autofix_nb.report.plot import SMALL, Line, Mark, Plot
+from autofix_nb.report.plot import draw as drawn
+from autofix_nb.report.plot.columns import smooth
+from autofix_nb.report.plot.marks import VERDICTS
 from autofix_nb.report.signal_names import named
-from autofix_nb.report.svg import Line, Mark, Plot, to_svg
-from autofix_nb.report.thinning import smoothed, thinned
 
 Plain = dict[str, Any]
 
 BEFORE, AFTER = 300, 150
 """Recorded points shown before and after the step of a finding."""
 
-MOST_POINTS = 120
-"""Points kept of a curve: a spike stays, see `thinning`."""
+FRAME = replace(SMALL, columns=120)
+"""A report may have many plots, and is kept in the notebook."""
 
 MOST_PLACES = 3
 """Places named by a finding that get a curve."""
 
 SMOOTHED_FROM = 40
-"""Points from which a curve is smoothed, with itself pale behind it."""
+"""Points from which a curve is smoothed, with its extremes pale behind it; of fewer each is a dot."""
 
 MOST_MARKS = 6
 """Changes marked in a plot."""
@@ -50,35 +53,39 @@ def plots_of(finding: Mapping[str, Any], history: History, changes: Sequence[Pla
         if not series:
             continue
         limit = finding["limit"] if finding.get("judged") in series and isfinite(float(finding["limit"])) else None
-        lines = list(chain.from_iterable(_lines(_name(history, name), *both) for name, both in series.items()))
+        lines = [_line(name_of(history, name), *both) for name, both in series.items()]
         steps = np.concatenate([both[0] for both in series.values()])
-        marks = [{"step": at, "word": "found", "says": f"found: {finding['says']}", "done": False}]
-        marks += [
-            {"step": one["step"], "word": one["fix"], "says": f"{one['verdict']}: {one['says']}", "done": True}
-            for one in changes[:MOST_MARKS]
-            if one["step"] is not None
-        ]
-        marks = [mark for mark in marks if steps.min() <= mark["step"] <= steps.max()]
-        title = " and ".join(_name(history, name) for name in series)
-        made.append({"title": title, "lines": lines, "limit": limit, "marks": marks})
+        answered = any(one["step"] == at for one in changes)  # whose sign then takes its place
+        marks = [] if answered else [{"kind": "found", "step": at, "text": finding["says"], "word": "found"}]
+        for one in changes[:MOST_MARKS]:
+            kind = VERDICTS.get(one["verdict"], "undone")
+            marks.append({"kind": kind, "step": one["step"], "text": one["says"], "word": one["fix"]})
+        marks = [mark for mark in marks if mark["step"] is not None and steps.min() <= mark["step"] <= steps.max()]
+        title = " and ".join(line["name"] for line in lines)
+        log = scale_of(next(iter(series)))
+        made.append({"title": title, "lines": lines, "limit": limit, "marks": marks, "log": log})
     return made
 
 
 def draw(plot: Mapping[str, Any]) -> str:
-    """Return one of the plots as SVG."""
-    names = list(dict.fromkeys(line["name"] for line in plot["lines"]))
+    """Return one of the plots as HTML; empty where no point is in it."""
     lines = [
         Line(
-            name=line["name"],
+            label=line["name"],
             steps=np.array(line["steps"], dtype=np.float64),
             values=np.array(line["values"], dtype=np.float64),
-            faint=line["faint"],
-            colour=names.index(line["name"]) % 4 + 1,
+            colour=f"s{place % 5 + 1}",
+            kind=line["kind"],
         )
-        for line in plot["lines"]
+        for place, line in enumerate(plot["lines"])
+        if line["steps"]
     ]
-    marks = [Mark(**mark) for mark in plot["marks"]]
-    return to_svg(Plot(title=plot["title"], lines=lines, limit=plot["limit"], marks=marks))
+    if not lines:
+        return ""
+    span = min(line.steps[0] for line in lines), max(line.steps[-1] for line in lines)
+    title = plot["title"] if len(lines) == 1 else ""
+    shown = Plot(title=title, lines=lines, limit=plot["limit"], log=plot["log"], is_whole=True, with_newest=False)
+    return drawn(shown, span, [Mark(**one) for one in plot["marks"]], above=True, signs=True, frame=FRAME)
 
 
 def series_of(history: History, name: str) -> tuple[np.ndarray, np.ndarray]:
@@ -93,6 +100,12 @@ def series_of(history: History, name: str) -> tuple[np.ndarray, np.ndarray]:
     return steps[finite], values[finite]
 
 
+def scale_of(name: str) -> bool | None:
+    """Return False for metrics, which have a linear scale; None for what is judged by its range, as a loss is."""
+    is_metric = name == "goal" or (name.startswith(("val/", "train/")) and "loss" not in name)
+    return False if is_metric else None
+
+
 def _filled_in(name: str, where: Sequence[str]) -> list[str]:
     return [name.replace("{where}", place) for place in where[:MOST_PLACES]] if "{where}" in name else [name]
 
@@ -105,23 +118,19 @@ def _around(steps: np.ndarray, values: np.ndarray, at: int) -> tuple[np.ndarray,
     return steps[inside], values[inside]
 
 
-def _lines(name: str, steps: np.ndarray, values: np.ndarray) -> list[Plain]:
-    """Return a curve; one of many points with its smoothed form, and one of yes and no in that form alone."""
-    is_share = bool(np.isin(values, (0.0, 1.0)).all())
+def _line(name: str, steps: np.ndarray, values: np.ndarray) -> Plain:
+    """Return a curve, and how it is drawn; one of yes and no as the share of yes."""
     # What mostly stays as it is, as a rate does, has no noise to be smoothed.
-    is_steady = not is_share and 2 * np.count_nonzero(np.diff(values)) < len(values)
-    if len(values) < SMOOTHED_FROM or is_steady:
-        return [_line(name, steps, values)]
-    smooth = _line(name, steps, smoothed(values, max(5, len(values) // 20)))
-    return [smooth] if is_share else [_line(name, steps, values, faint=True), smooth]
-
-
-def _line(name: str, steps: np.ndarray, values: np.ndarray, *, faint: bool = False) -> Plain:
-    steps, values = thinned(steps, values, MOST_POINTS)
+    kind = "exact" if 2 * np.count_nonzero(np.diff(values)) < len(values) else "band"
+    if len(values) < SMOOTHED_FROM:
+        kind = "dots"
+    elif np.isin(values, (0.0, 1.0)).all():
+        kind, values = "exact", smooth(values)
     short = [float(f"{value:.5g}") for value in values.tolist()]
-    return {"name": name, "steps": [int(step) for step in steps], "values": short, "faint": faint}
+    return {"name": name, "kind": kind, "steps": [int(step) for step in steps], "values": short}
 
 
-def _name(history: History, name: str) -> str:
+def name_of(history: History, name: str) -> str:
+    """Return what a signal is called; the goal is called by its own name."""
     rows = [row for row in history.epochs if "goal_name" in row]
     return named(str(rows[-1]["goal_name"])) if name == "goal" and rows else named(name)

@@ -30,8 +30,7 @@ def _judged(report: Plain) -> tuple[str, str]:
         return BAD, "It was interrupted. What was trained until then is saved: run the cell again to go on."
     helped = _helped(report["changes"])
     open_ones = _open(report, helped)
-    last_help = max((one["step"] or 0 for one in helped), default=-1)
-    open_ones = [one for one in open_ones if not one["in_vain"] or one["last_step"] > last_help]
+    open_ones = [one for one in open_ones if not (one["in_vain"] and one["in_vain"]["later"])]
     worst = [one for one in open_ones if one["in_vain"]]
     if worst:
         return LOOK, f"Something is wrong that nothing tried could mend: {_named(worst)}."

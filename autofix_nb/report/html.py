@@ -7,6 +7,7 @@ from typing import Any
 
 from autofix_nb.report.html_findings import cut, found
 from autofix_nb.report.html_records import behind_it, epochs, events, set_aside
+from autofix_nb.report.plot import VIEW
 from autofix_nb.report.sentences import duration
 from autofix_nb.report.style import REPORT, STYLE
 from autofix_nb.report.text import against, goal_name, permanent, verdict
@@ -24,7 +25,7 @@ def to_html(report: Plain, picture: bytes | None = None, samples: Mapping[str, b
     state = report["health"]
     parts = [
         REPORT,
-        '<div class="afx afx-report">',
+        f'<div class="afx afx-report {VIEW}">',
         f'<p class="afx-head afx-is-{state["state"]}">{_chip(state["word"])} {escape(state["says"])}</p>',
         _tiles(report),
         f"<p>{escape(' '.join(report['sentences']))}</p>",

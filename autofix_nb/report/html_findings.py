@@ -68,7 +68,8 @@ def _behind(finding: Plain, goal: str) -> list[str]:
     parts += [_change(change, goal) for change in finding["changes"]]
     if vain := finding["in_vain"]:
         guess = f" The best guess is {escape(str(vain['guess']))}." if vain["guess"] else ""
-        parts.append(f"<p>Nothing that was tried helped.{guess}</p>")
+        later = f" It was not found again after {escape(vain['later'])}, which was kept." if vain["later"] else guess
+        parts.append(f"<p>Nothing that was tried helped.{later}</p>")
     for race in finding["races"]:
         parts += _race(race, goal)
     parts += [f"<p>{escape(text)}</p>" for text in (finding["why"], finding["how"]) if text]

@@ -11,7 +11,7 @@ import numpy as np
 
 from autofix_nb.finding import Finding, Severity
 from autofix_nb.history import History
-from autofix_nb.report.thinning import smoothed, thinned
+from autofix_nb.report.plot.columns import smooth
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -19,9 +19,6 @@ if TYPE_CHECKING:
 
 MOST_MARKS = 50
 """Marks of one kind."""
-
-MOST_POINTS = 1200
-"""Points drawn of a line: more than the pixels that it crosses."""
 
 MOST_PARTS = 4
 """Parts of the loss that have a line of their own."""
@@ -110,19 +107,14 @@ def _loss(axis: "Axes", history: History) -> None:
     steps, values = steps[finite], values[finite]
     many = len(values) >= 50
     drawn = [values]
-    axis.plot(*thinned(steps, values, MOST_POINTS), color=BLUE, alpha=0.3 if many else 1.0, linewidth=0.8)
-    smooth = smoothed(values, max(1, len(values) // 50))
-    axis.plot(*thinned(steps, smooth, MOST_POINTS), color=BLUE, linewidth=1.6, label="training")
+    axis.plot(steps, values, color=BLUE, alpha=0.3 if many else 1.0, linewidth=0.8)
+    axis.plot(steps, _smooth(values), color=BLUE, linewidth=1.6, label="training")
     parts = [name for name in history.names() if name.startswith("loss/")]
     for name, colour in zip(parts[:MOST_PARTS], PARTS, strict=False):
         at, part = history.series(name)
-        axis.plot(
-            *thinned(at, smoothed(part, max(1, len(part) // 50)), MOST_POINTS),
-            color=colour,
-            linewidth=1.0,
-            label=_bare(name.removeprefix("loss/")),
-        )
-        drawn.append(part[np.isfinite(part)])
+        at, part = at[np.isfinite(part)], part[np.isfinite(part)]
+        axis.plot(at, _smooth(part), color=colour, linewidth=1.0, label=_bare(name.removeprefix("loss/")))
+        drawn.append(part)
     x, y = _column(history, "val/loss")
     if len(y):
         axis.plot(x, y, color=ORANGE, marker="o", markersize=3, linewidth=1.6, label="validation")
@@ -152,7 +144,7 @@ def _goal(axis: "Axes", history: History) -> None:
 def _gradients(axis: "Axes", history: History) -> None:
     steps, values = history.series("grad_norm")
     good = np.isfinite(values) & (values > 0)
-    axis.plot(*thinned(steps[good], values[good], MOST_POINTS), color=BLUE, linewidth=0.8)
+    axis.plot(steps[good], values[good], color=BLUE, linewidth=0.8)
     if good.any():
         _to_log(axis)
     axis.set_title("gradient norm", fontsize=10, loc="left")
@@ -160,9 +152,8 @@ def _gradients(axis: "Axes", history: History) -> None:
     finite = np.isfinite(clipped)
     if not clipped[finite].any():
         return
-    share = 100 * smoothed(clipped[finite], max(1, len(clipped) // 50))
     beside = axis.twinx()
-    beside.fill_between(*thinned(at[finite], share, MOST_POINTS), color=ORANGE, alpha=0.25, linewidth=0)
+    beside.fill_between(at[finite], 100 * smooth(clipped[finite]), color=ORANGE, alpha=0.25, linewidth=0)
     beside.set_ylim(0, 100)
     beside.set_ylabel("% of steps clipped", fontsize=8)
     beside.tick_params(labelsize=8)
@@ -171,7 +162,7 @@ def _gradients(axis: "Axes", history: History) -> None:
 
 def _rate(axis: "Axes", history: History) -> None:
     steps, values = history.series("lr")
-    axis.plot(*thinned(steps, values, MOST_POINTS), color=BLUE, linewidth=1.6)
+    axis.plot(steps, values, color=BLUE, linewidth=1.6)
     axis.set_title("learning rate", fontsize=10, loc="left")
     positive = values[np.isfinite(values) & (values > 0)]
     if _is_wide([positive]):
@@ -187,6 +178,11 @@ def _to_log(axis: "Axes") -> None:
     axis.yaxis.set_major_formatter("{x:g}")
     axis.yaxis.set_minor_formatter("{x:g}" if high / FEW_DECADES < low else "")
     axis.tick_params(axis="y", which="minor", labelsize=7)
+
+
+def _smooth(values: np.ndarray) -> np.ndarray:
+    """Return finite values smoothed as they are seen: their logarithms where the scale will have these."""
+    return np.exp(smooth(np.log(values))) if _is_wide([values]) else smooth(values)
 
 
 def _is_wide(drawn: Sequence[np.ndarray]) -> bool:

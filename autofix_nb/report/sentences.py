@@ -67,10 +67,13 @@ def _changed(changes: Sequence[Plain]) -> str:
 
 
 def _in_vain(findings: Sequence[Plain]) -> list[str]:
-    """Return a sentence for each illness against which nothing helped in the end, with the best guess."""
+    """Return a sentence for each illness against which nothing helped in the end, with the best guess.
+
+    What was not found again once another illness was treated is not among them.
+    """
     said = []
     for finding in findings:
-        if not finding["in_vain"]:
+        if not finding["in_vain"] or finding["in_vain"]["later"]:
             continue
         tried = finding["in_vain"]["tried"]
         guess = finding["in_vain"]["guess"]

@@ -1,6 +1,6 @@
 """How reports look: on the colours of the page around them, light or dark; only lines, shades and marks are ours."""
 
-from autofix_nb.report.plot_style import STYLE as PLOTS
+from autofix_nb.report.plot import PLOTS
 
 STYLE = """
 <style>
@@ -51,7 +51,8 @@ REPORT = (
 .afx-report .afx-row>summary:hover{{background:rgba(128,128,128,.1)}}
 .afx-report .afx-body{{padding:0 12px 8px 1.6em;font-size:13px}}
 .afx-report .afx-plots{{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(300px,100%),1fr));gap:6px 16px;
- margin:.5em 0;align-items:start}}
+ margin:.5em 0;align-items:end}}
+.afx-report .afx-plots .p{{max-width:430px}}
 .afx-report .afx-wide{{overflow-x:auto}}
 .afx-report .afx-wide>img{{min-width:620px;display:block}}
 .afx-report pre{{max-height:20em;font:12.5px/1.45 ui-monospace,SFMono-Regular,Menlo,Consolas,monospace;

@@ -14,6 +14,15 @@ MOST_EVENTS = 120
 QUIET = frozenset({"epoch", "mirrored"})
 """Entries of the journal that are no event of their own: the table of epochs has them, or each save does."""
 
+DIED_WHILE = {
+    "loading": ", while a batch was loaded",
+    "step": ", in a step",
+    "look": ", in the look before training",
+    "race": ", in a training on the side",
+    "validation": ", while validating",
+}
+"""Where a process died, by the phase that its pulse told."""
+
 AGGREGATED = {"save": "saved", "quarantine": "set aside", "mirror failed": "copying failed", "save failed": "not saved"}
 """Events of which several in a row are one line."""
 
@@ -79,6 +88,10 @@ def _resume(entry: Entry) -> tuple[str, str]:
     return "resumed", f"from the save of step {entry.get('step')}"
 
 
+def _died(entry: Entry) -> tuple[str, str]:
+    return "died", _text(entry) or f"the process ended without a word{DIED_WHILE.get(entry.get('phase'), '')}"
+
+
 def _end(entry: Entry) -> tuple[str, str]:
     why = f": {entry['why']}" if entry.get("why") else ""
     back = ", the best weights were put back" if entry.get("restored") else ""
@@ -100,7 +113,7 @@ WORDS: dict[str, Callable[[Entry], tuple[str, str]]] = {
     "mirror failed": lambda entry: ("copying failed", _text(entry)),
     "resume": _resume,
     "rewind": lambda entry: ("went back", f"to step {entry.get('to')}"),
-    "died": lambda entry: ("died", _text(entry) or "the process ended without a word"),
+    "died": _died,
     "error": lambda entry: ("failed", str(entry.get("error", "")).strip().split("\n")[0]),
     "end": _end,
     "note": lambda entry: ("noted", _text(entry)),

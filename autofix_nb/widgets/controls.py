@@ -40,6 +40,13 @@ class Asked(Protocol):
     def undo_fix(self) -> None: ...
 
 
+def without_buttons(folder: Path) -> str:
+    """Return in words what does the same as the buttons."""
+    return (
+        f"The stop button (■) saves: run the cell again to go on. Or make a file named PAUSE, SAVE or STOP in {folder}."
+    )
+
+
 class NoPanel:
     """Where nobody watches, or nothing can be shown."""
 
@@ -79,7 +86,7 @@ class Panel(NoPanel):
             return
         if not self._may_click:
             text = self._instead()
-            page = f"<small>{escape(text)}</small>"
+            page = f'<small class="af-said">{escape(text)}</small>'
             self._handle = display({"text/plain": text, "text/html": page}, raw=True, display_id=True)
             return
         import ipywidgets
@@ -151,10 +158,7 @@ class Panel(NoPanel):
         return HINT if self._is_open else self._instead()
 
     def _instead(self) -> str:
-        return (
-            "Buttons wait for the cell's end in this kernel. The stop button (■) saves: run the cell again to go on. "
-            f"Or make a file named PAUSE, SAVE or STOP in {self._folder}."
-        )
+        return f"Buttons wait for the cell's end in this kernel. {without_buttons(self._folder)}"
 
 
 def make_panel(show: Any, requests: Asked, folder: Path) -> NoPanel:

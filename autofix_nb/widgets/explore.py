@@ -8,17 +8,14 @@ from collections.abc import Callable, Mapping
 from html import escape
 from typing import Any
 
+import numpy as np
+
 from autofix_nb.errors import AutofixError
 from autofix_nb.finding import Severity
-from autofix_nb.report.evidence_plot import series_of
-from autofix_nb.report.plot_style import STYLE
+from autofix_nb.report.evidence_plot import name_of, scale_of, series_of
+from autofix_nb.report.plot import PLOTS, VIEW, WIDE, Line, Mark, Plot, draw
 from autofix_nb.report.signal_names import named
 from autofix_nb.report.style import STYLE as SHARED
-from autofix_nb.report.svg import Line, Mark, Plot, to_svg
-from autofix_nb.report.thinning import smoothed
-
-WIDTH, HEIGHT, POINTS = 720, 200, 700
-"""Size of a plot, and points drawn of a curve."""
 
 MOST_PLOTS = 6
 """Signals drawn at once; more are counted."""
@@ -32,7 +29,15 @@ FIRST_CHOICE = ("loss", "val/loss", "goal", "grad_norm", "lr")
 WHOLE = "the whole run"
 NONE = "no other run"
 
-LOOK = f"""<style>{STYLE}.afx .afx-plot{{max-width:{WIDTH}px}}
+THIS = "this run"
+
+SMOOTHEST = 0.25
+"""Share of a curve that is looked at around each of its points where it is smoothed most."""
+
+FEW = 40
+"""Points up to which each is a dot."""
+
+LOOK = f"""<style>{PLOTS}.afx .p{{max-width:{WIDE.width}px;margin:.5em 0}}
 .afx-sample{{display:flex;gap:14px;align-items:flex-start}}
 .afx-sample img{{width:160px;height:160px;object-fit:contain;image-rendering:pixelated}}</style>"""
 
@@ -99,11 +104,11 @@ class Explorer:
             self.plots.value = f"<p>This cannot be drawn: {escape(type(error).__name__)}: {escape(str(error))}</p>"
 
     def _plots_page(self) -> str:
-        parts = [SHARED, LOOK, '<div class="afx">']
-        runs = [(self.run, "")]
+        parts = [SHARED, LOOK, f'<div class="afx {VIEW}">']
+        runs = [(self.run, THIS)]
         if self.other.value != NONE:
             try:
-                runs.append((self._beside(self.other.value), f" ({self.other.value})"))
+                runs.append((self._beside(self.other.value), self.other.value))
             except AutofixError as error:
                 parts.append(f"<p>{escape(str(error))}</p>")
         parts += [
@@ -116,28 +121,24 @@ class Explorer:
         return "".join([*parts, "</div>"])
 
     def _plot(self, name: str, runs: list[tuple[Any, str]]) -> str:
+        title = name_of(self.run.history, name)
+        span = self._places[self.zoom.value] or _span([one.history for one, _ in runs])
         lines = []
-        for colour, (run, label) in enumerate(runs, start=1):
-            steps, values = series_of(run.history, name)
-            title = _title(run.history, name) + label
-            width = 1 + self.smooth.value * len(values) // 200
-            if width > 1:
-                lines.append(Line(name=title, steps=steps, values=values, faint=True, colour=colour))
-                values = smoothed(values, width)
-            lines.append(Line(name=title, steps=steps, values=values, colour=colour))
+        for place, (run, label) in enumerate(runs):
+            steps, values = _within(span, *series_of(run.history, name))
+            share = SMOOTHEST * self.smooth.value / self.smooth.max
+            kind = "band" if share * len(values) >= 2 else "dots" if len(values) <= FEW else "exact"
+            label = label if len(runs) > 1 else title
+            lines.append(Line(label=label, steps=steps, values=values, kind=kind, smooth=share, colour=f"s{place + 1}"))
+        if not any(len(line.values) for line in lines):
+            return ""
         marks = [
-            Mark(step=one.step, word=one.code, says=f"{one.code} {one.title}: {one.says}")
+            Mark(kind="found", step=one.step, word=one.code, text=f"{one.code} {one.title}: {one.says}")
             for one in self.run.findings
-            if one.severity > Severity.NOTE and one.step > 0
+            if one.severity > Severity.NOTE and one.step > 0 and span[0] <= one.step <= span[1]
         ]
-        plot = Plot(
-            title=_title(self.run.history, name),
-            lines=lines,
-            marks=marks,
-            log=True if self.log.value else None,
-            span=self._places[self.zoom.value] or _span([one.history for one, _ in runs]),
-        )
-        return to_svg(plot, width=WIDTH, height=HEIGHT, points=POINTS)
+        plot = Plot(title=title, lines=lines, log=self.log.value or scale_of(name), is_whole=True)
+        return draw(plot, span, marks, above=True, signs=True, frame=WIDE)
 
     def _beside(self, name: str) -> Any:
         if name not in self._read:
@@ -192,15 +193,16 @@ def _places(run: Any) -> dict[str, tuple[float, float] | None]:
     return places
 
 
-def _span(histories: list[Any]) -> tuple[float, float] | None:
+def _span(histories: list[Any]) -> tuple[float, float]:
     """Return the first and the last step of some runs, so that all plots have the same axis."""
     lasts = [float(history.step("loss")) for history in histories if history.count("loss")]
-    return (0.0, max(lasts)) if lasts and max(lasts) > 0 else None
+    lasts += [float(row["step"]) for history in histories for row in history.epochs[-1:] if "step" in row]
+    return 0.0, max([1.0, *lasts])
 
 
-def _title(history: Any, name: str) -> str:
-    rows = [row for row in history.epochs if "goal_name" in row]
-    return named(str(rows[-1]["goal_name"])) if name == "goal" and rows else named(name)
+def _within(span: tuple[float, float], steps: np.ndarray, values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    inside = (steps >= span[0]) & (steps <= span[1])
+    return steps[inside], values[inside]
 
 
 def _with_pictures_first(run: Any) -> list[Any]:

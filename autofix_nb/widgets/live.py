@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from autofix_nb.environment import cell
 from autofix_nb.widgets.pace import Pace
 from autofix_nb.widgets.page import to_html, to_text
 from autofix_nb.widgets.progress import Text, line_of
@@ -146,6 +147,7 @@ class Live:
         if self._text is None and picture:
             about = f"{run.name}: loss, goal, gradient norm and learning rate"
             self._try(lambda: self._show({"image/png": base64.b64encode(picture).decode(), "text/plain": about}))
+            run.run.shown_in = cell()
 
     def _put(self, ended: str | None) -> None:
         run, share = self._run, self._place.share

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from html import escape
 
-from autofix_nb.widgets.marks import IN_WORDS, SIGNS, Mark
-from autofix_nb.widgets.plot import Plot, draw
+from autofix_nb.report.plot import VIEW, Mark, Plot, draw
+from autofix_nb.report.plot.marks import IN_WORDS, SIGNS
 from autofix_nb.widgets.state_sentence import LIGHTS
 from autofix_nb.widgets.style import style
 from autofix_nb.widgets.timeline import Row
@@ -62,6 +62,9 @@ class Scene:
     log: Sequence[str] = ()
     """All that was said, where it is to be shown."""
 
+    hint: str = ""
+    """What stands there where the buttons are gone."""
+
 
 def to_html(scene: Scene) -> str:
     """Return the whole output, of at most `MOST_BYTES`: what would not fit goes, the log first."""
@@ -78,9 +81,9 @@ def _page(scene: Scene) -> str:
     name, place = _text(scene.name, 60), _text(scene.place)
     newest_first = reversed(scene.rows[-ROWS:])
     return (
-        f'{style()}<div class="afl{" over" if scene.is_over else ""}"><div class="top"><b title="{headline}">'
+        f'{style()}<div class="afl {VIEW}{" over" if scene.is_over else ""}"><div class="top"><b title="{headline}">'
         f'<span class="z {scene.light}">{light}</span>{headline}</b>'
-        f"<p>{_text(scene.more)}</p>{_summary(scene.summary)}</div>"
+        f"<p>{_text(scene.more)}</p>{_hint(scene.hint)}{_summary(scene.summary)}</div>"
         f'<div class="bars">{_bar(scene.share)}</div><div class="bars q">{_bar(scene.aside)}</div>'
         f'<div class="row"><span><b>{name}</b>{place}</span><span>{_text(scene.time)}</span></div>'
         f'<div class="ps">{plots}</div>{_key(scene.marks)}<ol>{"".join(map(_row, newest_first))}</ol>'
@@ -102,6 +105,10 @@ def _bar(share: float | None) -> str:
 
 def _summary(text: str) -> str:
     return "".join(f"<p>{_text(line, 600)}</p>" for line in text.strip().split("\n")[1:9])
+
+
+def _hint(text: str) -> str:
+    return f'<p class="hint">{_text(text)}</p>' if text else ""
 
 
 def _key(marks: Sequence[Mark]) -> str:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from autofix_nb.history import History
-from autofix_nb.widgets.plot import Line, Plot
+from autofix_nb.report.plot import Line, Plot
 
 MOST_PARTS = 3
 """Parts of a loss that are drawn beside it."""

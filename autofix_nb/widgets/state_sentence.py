@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from autofix_nb.history import History
-from autofix_nb.widgets.numbers import roughly, short
+from autofix_nb.report.numbers import roughly, short
 
 FEW_STEPS = 30
 """Before so many steps nothing is said of how it learns."""

@@ -10,13 +10,11 @@ from typing import Any
 
 from autofix_nb.journal import Entry
 from autofix_nb.policy import PROVEN_AT_ONCE
-from autofix_nb.widgets.marks import MOST_MARKS, Mark
+from autofix_nb.report.plot import Mark
+from autofix_nb.report.plot.marks import MOST_MARKS, VERDICTS
 
 MOST_ROWS = 40
 """Newest rows that are kept."""
-
-VERDICTS = {"kept": "fixed", "lifted": "fixed", "undone": "undone", "did not help": "undone", "not enough": "undone"}
-"""Which sign a change has after its trial."""
 
 OF_SAMPLES = frozenset({"B02", "G03"})
 """Findings on single samples; they are told, although they are mere notes."""

@@ -6,7 +6,8 @@ from typing import Any, Protocol
 from autofix_nb.history import History
 from autofix_nb.journal import Journal
 from autofix_nb.report import duration
-from autofix_nb.widgets.numbers import roughly
+from autofix_nb.report.numbers import roughly
+from autofix_nb.widgets.controls import without_buttons
 from autofix_nb.widgets.pace import Pace
 from autofix_nb.widgets.page import Scene
 from autofix_nb.widgets.panels import plots_of, span_of
@@ -42,7 +43,7 @@ class Watched(Protocol):
     """Has a length."""
 
     run: Any
-    """Has `picture`, a PNG or None, once the run is over."""
+    """Has `folder`, and `picture`, a PNG or None, once the run is over."""
 
     def read_back(self) -> Any:
         """Write what the newest steps left behind to the history; waits for the device."""
@@ -121,6 +122,7 @@ def scene_of(
         rows=sorted([*notes.own, *timeline.rows], key=lambda row: row.step),
         epoch_line=notes.epoch_line,
         log=notes.log if over else (),
+        hint="" if over else f"After a reload it trains on, without buttons. {without_buttons(run.run.folder)}",
     )
 
 

@@ -24,8 +24,9 @@ WIDTH, HEIGHT = 1280, 1000
 CELL = ".jp-Notebook .jp-CodeCell"
 OUTPUT = ".jp-OutputArea-output"
 BUTTON = "button.jupyter-button"
-VIEW = ".autofix-nb"
-STATE = ".autofix-nb-state"
+VIEW = ".afl"
+STATE = f"{VIEW} .top b"
+HINT = f"{VIEW} .hint"
 PLOT = f"{VIEW} svg"
 
 PATHS = {"lab": "/lab/tree/", "notebook": "/notebooks/"}
@@ -83,7 +84,11 @@ def server(front_end: str, folder: Path, theme: str = "light", kernel: Path | No
         for kernel in _asked(f"{address}/api/kernels") or ():
             _asked(f"{address}/api/kernels/{kernel['id']}", "DELETE")
         process.terminate()
-        process.wait(timeout=30)
+        try:
+            process.wait(timeout=30)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
 
 
 class NotebookPage:

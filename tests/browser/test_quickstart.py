@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from tests.browser.pages import BUTTON, HEIGHT, PLOT, ROOT, STATE, WIDTH, NotebookPage, server
+from tests.browser.pages import BUTTON, HEIGHT, HINT, PLOT, ROOT, STATE, WIDTH, NotebookPage, server
 from tests.environments import python_of
 
 CELLS = ("REPOSITORY", "af.environment()", "class DamagedDigits", "def make_model")
@@ -96,6 +96,7 @@ def test_quickstart(chromium, folder, photograph, front_end, theme, kernel):
             notebook.run(cell)
         notebook.button("Pause").wait_for()
         assert reader.moves()
+        assert not notebook.cell(TRAINING).locator(HINT).first.is_visible()
         assert ["Pause", "Stop and save", "Save now", "Halve the rate", "Undo last fix"] == reader.buttons()
         photograph(page, "1-training")
 
@@ -135,6 +136,8 @@ def test_quickstart(chromium, folder, photograph, front_end, theme, kernel):
         notebook.cell(TRAINING).scroll_into_view_if_needed()
         photograph(page, "4-loaded-anew")
         assert seen & set(re.findall(r"\w{4,}", reader.state()))
+        assert notebook.cell(TRAINING).locator(HINT).first.is_visible()  # the buttons are gone
+        assert not page.get_by_text("Loading widget").first.is_visible()
         assert 1 == len(reader.entries("end"))  # it trains on
 
         notebook.interrupt(TRAINING)

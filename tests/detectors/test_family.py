@@ -237,7 +237,7 @@ def test_what_makes_it_plain_is_recorded(detector):
     plots = plots_of(facts, sick(detector), [])
 
     assert (detector.code not in ("R01", "R05")) == bool(plots)
-    assert all(draw(plot).startswith("<svg") for plot in plots)
+    assert all("<svg" in draw(plot) for plot in plots)
     assert not finding.judged or 1 == sum(plot["limit"] == finding.limit for plot in plots)
 
 

@@ -5,7 +5,7 @@ import types
 
 import pytest
 
-from autofix_nb.environment.host import host, host_of_script
+from autofix_nb.environment.host import cell, host, host_of_script
 
 
 def shell_of(module: str, name: str, **names: str) -> object:
@@ -49,6 +49,14 @@ def test_host(expected, environ, shell):
     actual = host(environ, shell and shell_of(*shell))
 
     assert expected == actual
+
+
+@pytest.mark.parametrize("shell", [types.SimpleNamespace(execution_count=7), None], ids=["notebook", "script"])
+def test_a_cell_has_a_number(shell, monkeypatch):
+    """A script has no cells."""
+    monkeypatch.setitem(sys.modules, "IPython", types.SimpleNamespace(get_ipython=lambda: shell))
+
+    assert (7 if shell else None) == cell()
 
 
 def test_vscode_tells_the_kernel_which_notebook_it_runs():

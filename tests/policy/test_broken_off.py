@@ -79,11 +79,12 @@ def test_only_a_look_of_the_same_kind_goes_on_there():
 
 
 def test_saves_while_it_was_broken_off_count():
-    """A save that ended meanwhile is none of its answers."""
+    """A save that ended meanwhile is none of its answers, nor is a death."""
     journal = Journal()
     journal.append("finding", step=1)
     journal.append("finding", step=2)
     journal.append("save", step=1, after=1)
+    journal.append("died", step=2)
     journal.append("broken off", step=2, after=1)
 
-    assert ["finding", "save", "broken off"] == [entry["kind"] for entry in journal.lasting()]
+    assert ["finding", "save", "died", "broken off"] == [entry["kind"] for entry in journal.lasting()]

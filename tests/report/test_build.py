@@ -308,6 +308,16 @@ def test_a_race_is_told_under_its_finding():
         pytest.param(
             [race(("scale_lr", 1.9, False)), in_vain(), change(step=400), outcome("kept")], [], id="helped-later"
         ),
+        pytest.param(
+            [race(("scale_lr", 1.9, False)), in_vain(), change("scale_lr", code="L01", step=100)],
+            [],
+            id="another-treatment-helped-later",
+        ),
+        pytest.param(
+            [race(("scale_lr", 2.1, False)), in_vain(), change("early_stop", code="L05", step=400)],
+            ["Nothing helped against G01 exploding gradients (1 change tried)."],
+            id="what-came-later-is-no-treatment",
+        ),
         pytest.param([in_vain("L05")], [], id="of-no-finding"),
         pytest.param([("note", {"step": 100, "text": "a worker died"})], [], id="another-note"),
     ],

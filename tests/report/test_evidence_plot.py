@@ -2,8 +2,12 @@
 
 import json
 
-from autofix_nb.report.evidence_plot import AFTER, BEFORE, MOST_POINTS, draw, plots_of, series_of
+import pytest
+
+from autofix_nb.report.evidence_plot import AFTER, BEFORE, draw, plots_of, series_of
 from tests.runs import epochs, finding, history, report
+
+VERDICTS = ((50, "kept"), (60, "did not help"))
 
 
 def plots(run, **fields):
@@ -31,7 +35,7 @@ def test_what_lies_far_from_the_step_is_left_out():
     steps = [step for line in norms["lines"] for step in line["steps"]]
 
     assert 1990 - BEFORE <= min(steps) <= max(steps) <= 1990 + AFTER
-    assert all(len(line["steps"]) <= MOST_POINTS for line in norms["lines"])
+    assert all(len(line["steps"]) <= BEFORE + AFTER for line in norms["lines"])
     assert 900.0 in norms["lines"][0]["values"]
 
 
@@ -58,8 +62,34 @@ def test_yes_and_no_are_drawn_as_a_share():
     run = history(clipped=[0.0, 1.0] * 50)
     (clipped,) = plots(run, code="G06", step=90)
 
-    assert [False] == [line["faint"] for line in clipped["lines"]]
+    assert ["exact"] == [line["kind"] for line in clipped["lines"]]
     assert abs(clipped["lines"][0]["values"][-1] - 0.5) < 0.11
+
+
+@pytest.mark.parametrize(
+    ("values", "kind"),
+    [([1.0, 2.0] * 10, "dots"), ([1.0, 2.0] * 50, "band"), ([1e-3] * 50 + [1e-4] * 50, "exact")],
+    ids=["few", "noisy", "steady"],
+)
+def test_noise_is_smoothed_and_steps_are_not(values, kind):
+    """What mostly stays as it is has no noise; of few points each is seen."""
+    (norms, _) = plots(history(grad_norm=values, loss=values), step=5)
+
+    assert [kind] == [line["kind"] for line in norms["lines"]]
+
+
+def test_an_answer_stands_in_the_place_of_what_it_answers():
+    """One sign for both; a change of another step has its own, which says what came of it."""
+
+    def marks(*changes):
+        (norms, _) = plots_of(finding(step=50).to_dict() | {"first_step": 50, "judged": ""}, long_run(200), changes)
+        return [(one["kind"], one["step"], one["word"]) for one in norms["marks"]]
+
+    kept, undone = ({"step": at, "fix": "f", "says": "x", "verdict": verdict} for at, verdict in VERDICTS)
+
+    assert [("found", 50, "found")] == marks()
+    assert [("fixed", 50, "f")] == marks(kept)
+    assert [("found", 50, "found"), ("undone", 60, "f")] == marks(undone)
 
 
 def test_plain_values_are_drawn_after_a_trip_through_json():

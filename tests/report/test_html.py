@@ -183,7 +183,7 @@ def test_pictures_of_samples_are_shown_within_bounds():
 def test_the_verdict_comes_first(fields, state, says):
     """One plain sentence, in a class by which it has its colour."""
     made = report(**fields)
-    text = to_html(made).partition('<div class="afx afx-report">')[2]
+    text = to_html(made).partition('<div class="afx afx-report afv">')[2]
 
     assert state == made["health"]["state"]
     assert says in made["health"]["says"]

@@ -37,6 +37,9 @@ def told(*entries):
         pytest.param(RESUME, (50, "resumed", "from the save of step 50"), id="resume"),
         pytest.param(("died", {"step": 5}), (5, "died", "the process ended without a word"), id="died"),
         pytest.param(
+            ("died", {"step": 5, "phase": "step"}), (5, "died", "the process ended without a word, in a step"), id="in"
+        ),
+        pytest.param(
             ("error", {"step": 5, "error": "ValueError: no\nmore"}), (5, "failed", "ValueError: no"), id="error"
         ),
         pytest.param(
@@ -51,6 +54,13 @@ def told(*entries):
 def test_each_kind_of_event_has_its_words(entry, said):
     """One line."""
     assert [said] == told(entry)
+
+
+def test_a_death_is_told_although_what_led_to_it_was_trained_again():
+    """It stands before the resume that came of it; what it undid is gone."""
+    entries = journal(SAVE, change(), ("died", {"step": 110}), ("resume", {"step": 50, "after": 1}))
+
+    assert ["saved", "died", "resumed"] == [event["what"] for event in timeline(entries.lasting())]
 
 
 def test_several_in_a_row_are_one_line():

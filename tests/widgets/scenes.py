@@ -1,5 +1,6 @@
 """Runs to look at: histories of any length, what a guard has of them, and a front end that keeps what it is shown."""
 
+from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
@@ -89,7 +90,7 @@ def run_of(history=None, **given):
             "keeper": SimpleNamespace(saved_seconds_ago=None, last_saved_step=-1, mirror=None),
             "controls": SimpleNamespace(stop=None, clip_norm=None),
             "quarantine": [],
-            "run": SimpleNamespace(picture=None),
+            "run": SimpleNamespace(picture=None, folder=Path("runs/leaves")),
             "read_back": list,
         }
         | given

@@ -1,6 +1,7 @@
 """One live output a run: renewed in place, true to the end, and never in the way of the training."""
 
 import sys
+from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
@@ -60,6 +61,7 @@ def test_it_tells_where_the_run_is(sight):
     html = sight.shown.html
 
     assert "epoch 3 of 10 · step 101 of 200" in html
+    assert f"PAUSE, SAVE or STOP in {Path('runs/leaves')}." in html  # for a page that was loaded anew
     assert "Loss: cross-entropy." in html
     assert "Learning rate too high: the loss rose." in html
     assert "L01 at step 90" not in html
@@ -155,12 +157,14 @@ def test_the_last_view_is_true(sight, status, expected):
     assert "Kept in runs/leaves." in sight.shown.html
     assert "What was said on the way (1 lines)" in sight.shown.html
     assert "so far" not in sight.shown.html
+    assert "reload" not in sight.shown.html
     assert "left." not in sight.shown.html
     assert "leaves: over.\nKept in runs/leaves." == sight.shown.bundles[-1]["text/plain"]
 
 
-def test_a_picture_comes_last_and_once(sight):
-    """As an output of its own, which the web shows."""
+def test_a_picture_comes_last_and_once(sight, monkeypatch):
+    """As an output of its own, which the web shows; the run is told in which cell."""
+    monkeypatch.setattr("autofix_nb.widgets.live.cell", lambda: 7)
     sight.live.begin(1, 10, 100, 0)
     sight.run.status, sight.run.run.picture = "finished", b"png"
     sight.live.close("over")
@@ -168,6 +172,7 @@ def test_a_picture_comes_last_and_once(sight):
 
     assert [{"text/html", "text/plain"}, {"image/png", "text/plain"}] == [set(one) for one in sight.shown.outputs]
     assert "cG5n" == sight.shown.outputs[1]["image/png"]
+    assert 7 == sight.run.run.shown_in
 
 
 def test_a_run_that_never_began_shows_nothing(sight):

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from autofix_nb.widgets.marks import SIGNS, Mark
+from autofix_nb.report.plot.marks import SIGNS, Mark
 from autofix_nb.widgets.page import LOG_LINES, MOST_BYTES, ROWS, Scene, to_html, to_text
 from autofix_nb.widgets.panels import plots_of, span_of
 from autofix_nb.widgets.state_sentence import LIGHTS
@@ -54,7 +54,15 @@ def everything(text, history=None):
     """Return a scene that says this text wherever it can."""
     rows = [Row(step=1, kind="found", says=text, done=text, verdict=text, code=text)] * ROWS
     marks = [Mark(kind=kind, step=step, text=text) for kind in SIGNS for step in range(0, 300, 2)]
-    said = {"headline": text, "more": text, "summary": f"x\n{text}", "place": text, "time": text, "epoch_line": text}
+    said = {
+        "headline": text,
+        "more": text,
+        "summary": f"x\n{text}",
+        "place": text,
+        "time": text,
+        "epoch_line": text,
+        "hint": text,
+    }
     return scene(history, name=text, rows=rows, marks=marks, log=[text] * 200, **said)
 
 

@@ -3,7 +3,7 @@
 import pytest
 
 from autofix_nb.finding import Severity
-from autofix_nb.widgets.marks import MOST_MARKS
+from autofix_nb.report.plot.marks import MOST_MARKS
 from autofix_nb.widgets.timeline import MOST_ROWS, Timeline
 from tests.widgets.scenes import change, find, judge, run_of
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from autofix_nb.widgets.numbers import short
+from autofix_nb.report.numbers import short
 
 LOG_FROM = 8.0
 """A positive quantity whose largest value is so many times its smallest is drawn on a logarithmic scale."""
@@ -51,23 +51,31 @@ class Axis:
             return math.log(value / self.low) / math.log(self.high / self.low)
         return (value - self.low) / (self.high - self.low)
 
-    def ticks(self, write: Callable[[float], str] = short) -> list[tuple[float, str]]:
-        """Return the values of the ticks, lowest first, with what is written beside them."""
-        values = _log_ticks(self.low, self.high) if self.is_log else _linear_ticks(self.low, self.high)
+    def ticks(self, write: Callable[[float], str] = short, most: int = TICKS) -> list[tuple[float, str]]:
+        """Return the values of the ticks, lowest first, about `most`, with what is written beside them."""
+        values = _log_ticks(self.low, self.high) if self.is_log else _linear_ticks(self.low, self.high, most)
         values = [value for value in values if self.low <= value <= self.high]
-        pairs = itertools.pairwise(values)
+        pairs = list(itertools.pairwise(values))
         apart = min(((high - low) / max(abs(low), abs(high)) for low, high in pairs), default=1.0)
-        if apart < 0.002:  # three digits would not tell them apart
-            return [(value, f"{value:.{math.ceil(-math.log10(apart)) + 1}g}") for value in values]
+        if apart < 0.005:  # three digits would not tell them apart
+            return [(value, _exactly(value, pairs[0][1] - pairs[0][0])) for value in values]
         return [(value, write(value)) for value in values]
 
 
-def axis_of(lows: Sequence[np.ndarray], highs: Sequence[np.ndarray], *, log: bool | None = None) -> Axis:
-    """Return the axis for finite values; each array has shape (points,). `log` None decides by the values."""
+def axis_of(
+    lows: Sequence[np.ndarray], highs: Sequence[np.ndarray], *, log: bool | None = None, is_whole: bool = False
+) -> Axis:
+    """Return the axis for finite values; each array has shape (points,). `log` None decides by the values.
+
+    With `is_whole` nothing is cut off. Values that are all without a logarithm have a linear axis, whatever `log` says.
+    """
     low_values = np.clip(np.concatenate([*lows, np.empty(0)]), -MOST, MOST)
     high_values = np.clip(np.concatenate([*highs, np.empty(0)]), -MOST, MOST)
+    if log and len(high_values):
+        log = bool(high_values.max() > LEAST)
     if log:
-        low_values, high_values = low_values[low_values > LEAST], high_values[high_values > LEAST]
+        high_values = high_values[high_values > LEAST]
+        low_values = np.append(low_values[low_values > LEAST], high_values[:1])
     if not len(low_values) or not len(high_values):
         return Axis(0.0, 1.0) if not log else Axis(0.1, 10.0, True)
     low, high = float(low_values.min()), float(high_values.max())
@@ -76,7 +84,8 @@ def axis_of(lows: Sequence[np.ndarray], highs: Sequence[np.ndarray], *, log: boo
     if log:
         factor = max((high / low) ** MARGIN, 1.15) if high / low > 1.02 else 3.0
         return Axis(low / factor, high * factor, True)
-    low, high = _without_lone_spikes(low, high, low_values, high_values)
+    if not is_whole:
+        low, high = _without_lone_spikes(low, high, low_values, high_values)
     size = max(abs(low), abs(high))
     if size <= LEAST:
         return Axis(-0.5, 0.5)
@@ -97,11 +106,18 @@ def _without_lone_spikes(low: float, high: float, lows: np.ndarray, highs: np.nd
     return low, high
 
 
-def _linear_ticks(low: float, high: float) -> list[float]:
-    power = 10.0 ** math.floor(math.log10((high - low) / TICKS))
+def _exactly(value: float, apart: float) -> str:
+    """Return a number with the digits that tell it from one so far away."""
+    if 1e-6 < apart and abs(value) < 1e9:
+        return f"{value:,.{max(0, -math.floor(math.log10(apart) + 1e-9))}f}"
+    return f"{value:.{math.ceil(-math.log10(apart / abs(value))) + 1}g}" if value else "0"
+
+
+def _linear_ticks(low: float, high: float, most: int = TICKS) -> list[float]:
+    power = 10.0 ** math.floor(math.log10((high - low) / most))
     for step in (power * nice for nice in (1, 2, 5, 10)):
         first, last = math.ceil(low / step), math.floor(high / step)
-        if last - first < TICKS:
+        if last - first < most:
             break
     return [number * step if number else 0.0 for number in range(first, last + 1)]
 

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as some
 
-from autofix_nb.widgets.thinning import columns_of, smooth
+from autofix_nb.report.plot.columns import columns_of, smooth
 
 VALUES = some.arrays(np.float64, st.integers(0, 400), elements=st.floats(width=64))
 """Any numbers, NaN and infinities too."""

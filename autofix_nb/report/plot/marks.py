@@ -29,6 +29,9 @@ DRAWN = ("saved", "skipped", "found", "trying", "fixed", "undone", "resumed")
 ACROSS = frozenset({"found", "fixed", "trying", "undone", "resumed"})
 """Kinds that are a line through the plot, too: what came after them may be another training than what came before."""
 
+VERDICTS = {"kept": "fixed", "lifted": "fixed", "still watched": "trying"}
+"""Which sign a change has after its trial; what is not among them was undone, or did not help."""
+
 LONGEST = 140
 """Letters of what the pointer is told of one thing; longer texts are cut off."""
 
@@ -51,6 +54,9 @@ class Mark:
     step: int
     text: str
     """What it was, in a sentence without a full stop."""
+
+    word: str = ""
+    """A word that stands beside its sign, where there is room."""
 
     last_step: int = -1
     count: int = 1

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from autofix_nb.widgets.axis import TICKS, axis_of
+from autofix_nb.report.plot.axis import TICKS, axis_of
 
 NUMBERS = st.lists(st.floats(allow_nan=False, allow_infinity=False), max_size=30)
 
@@ -40,6 +40,8 @@ def test_any_numbers_have_an_axis(values, log):
         pytest.param((-1.0, 1.0), None, ["-1", "0", "1"], id="negative-is-linear"),
         pytest.param((1e-8, 1e8), True, ["1e-8", "0.001", "100", "1e7"], id="many-decades"),
         pytest.param((1e-3, 1e-3), True, ["0.001", "0.003"], id="one-rate"),
+        pytest.param((100_000, 100_300), False, ["100,000", "100,100", "100,200", "100,300"], id="narrow-and-far"),
+        pytest.param((0.0, 0.0), True, ["-0.5", "0", "0.5"], id="nothing-has-a-logarithm"),
         pytest.param((12.34561, 12.34569), False, ["12.34562", "12.34564", "12.34566", "12.34568"], id="narrow"),
     ],
 )
@@ -59,3 +61,10 @@ def test_a_lone_spike_does_not_flatten_the_rest():
 def test_few_values_are_never_cut_off():
     """Nobody knows yet which are usual."""
     assert axis(0.0, 1.0, -1.0, 1e6).high > 1e6
+
+
+def test_a_whole_axis_holds_a_lone_spike():
+    """Where it is what is to be seen."""
+    values = np.concatenate([np.linspace(-1, 1, 100), [1e6]])
+
+    assert axis_of([values], [values], is_whole=True).high > 1e6

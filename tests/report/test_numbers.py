@@ -2,7 +2,7 @@
 
 import pytest
 
-from autofix_nb.widgets.numbers import compact, roughly, short
+from autofix_nb.report.numbers import compact, roughly, short
 
 
 @pytest.mark.parametrize(

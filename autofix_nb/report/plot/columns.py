@@ -1,4 +1,4 @@
-"""A series as wide as the picture: for each column of pixels its smallest and largest value, so that no spike is lost.
+"""A series as wide as the plot: for each column of pixels its smallest and largest value, so that no spike is lost.
 
 Means or every k-th point would hide the one step that went wrong; the extremes of each column draw the same picture as
 all points would (Jugel and others, M4, VLDB 2014). The history is bounded, so a million steps cost what 10,000 do.
@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 SMOOTH_SHARE = 0.06
-"""Share of the columns that the smooth line looks at around each one."""
+"""Share of the line that is looked at around each of its points, where nobody says another."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,9 +68,12 @@ def _medians(values: np.ndarray, column: np.ndarray, at: np.ndarray, low: np.nda
     return np.clip(np.clip(half, low / 2, high / 2) * 2, low, high)
 
 
-def smooth(values: np.ndarray) -> np.ndarray:
-    """Return a running mean that looks both ways, shape as `values`; what is short stays as it is."""
-    half = int(len(values) * SMOOTH_SHARE / 2)
+def smooth(values: np.ndarray, share: float = SMOOTH_SHARE) -> np.ndarray:
+    """Return a running mean that looks both ways, shape as `values`, all finite; what is short stays as it is.
+
+    `share` of the line is looked at around each of its points.
+    """
+    half = int(len(values) * share / 2)
     if half < 1:
         return values
     places = np.arange(len(values))

@@ -1,6 +1,6 @@
 """Signs on the plots: told apart by shape, and never on top of each other."""
 
-from autofix_nb.widgets.marks import DRAWN, IN_WORDS, LONGEST, SIGNS, Mark, in_columns
+from autofix_nb.report.plot.marks import DRAWN, IN_WORDS, LONGEST, SIGNS, Mark, in_columns
 
 
 def test_each_kind_has_its_own_shape_and_word():
