@@ -72,6 +72,11 @@ class Candidate:
         """Name of the loss that it puts in the place of the present one; None where it leaves that alone."""
         return next((change.after["loss"] for _, change in self.fixes if "loss" in change.after), None)
 
+    @property
+    def is_sure(self) -> bool:
+        """Whether the data themselves say that it is right, so that a race need only show that it does no harm."""
+        return all(change.after.get("sure") for _, change in self.fixes)
+
     made: int = 0
     """How many of the changes are made now."""
 

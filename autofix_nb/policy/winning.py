@@ -39,7 +39,9 @@ def winner_of(race: Race, *, learnt: bool, begun: bool, left: float) -> int | No
         return first
     if learnt:
         farther = _far_faster(race)
-        return _best(race, lambda one: knows_more(one, race.control, race.start)) if farther is None else farther
+        if farther is None:
+            farther = _best(race, lambda one: knows_more(one, race.control, race.start))
+        return _sure_of_itself(race) if farther is None else farther
     quickest = _quickest(race, left)
     return _best(race, lambda one: knows_more(one, race.control, race.start)) if quickest is None else quickest
 
@@ -88,6 +90,17 @@ def _far_faster(race: Race) -> int | None:
         return farther and is_decisively_better(one, control, learnt=False)
 
     return _best(race, wins)
+
+
+def _sure_of_itself(race: Race) -> int | None:
+    """Return the best of those that the data themselves ask for, if it is no worse than going on, however little.
+
+    A mark for "none" among the targets is no measurement: a few steps need not show what leaving it out gives.
+    """
+    sure = [place for place, one in enumerate(race.raced) if one.is_sure and place in race.trained]
+    sure = [place for place in sure if race.scores[place].is_sound]
+    sure = [place for place in sure if not race.scores[place].loss > race.control.loss]
+    return sure[best_of([race.scores[place] for place in sure])] if sure else None
 
 
 def _best(race: Race, wins: Callable[[Score], bool]) -> int | None:
