@@ -12,6 +12,7 @@ from torch import nn
 from autofix_nb.checkpoints import BeforeStep
 from autofix_nb.data import structure
 from autofix_nb.fixes import Controls
+from autofix_nb.loop.slopes import bound_slopes
 from autofix_nb.objective import Objective, Task, total_loss
 from autofix_nb.signals import SAMPLED, Answers, GradientNorms, Measured
 
@@ -125,6 +126,8 @@ class Stepper:
                 loss, attempt.parts = total_loss(objective(data), self.controls.part_weights)
             weight *= self.controls.loss_scale
             whole = loss if weight == 1.0 else loss * weight
+            if self.controls.bound_slopes and self.scaler is None:  # scaled ones overflow by design
+                bound_slopes(whole)
             (whole if self.scaler is None else self.scaler.scale(whole)).backward()
         except Exception as error:  # noqa: BLE001 - whose fault it is, is found out by the caller
             attempt.error = error

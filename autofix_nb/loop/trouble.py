@@ -279,7 +279,9 @@ class Trouble:
         again = self.rollbacks_in_a_row and guard.step_count - self.last_rollback <= guard.HEALTHY_STRETCH
         if self.ever_passed and not again:
             return False
-        finding = replace(self._finding(attempt, where, ()), fixes=AGAINST_BAD_NUMBERS)
+        no_slope = attempt.error is None and isfinite(attempt.loss) and not isfinite(attempt.norm)
+        fixes = ("bound_slopes", *AGAINST_BAD_NUMBERS) if no_slope else AGAINST_BAD_NUMBERS
+        finding = replace(self._finding(attempt, where, ()), fixes=fixes)
         if not wants_race(guard.policy, finding, guard):
             return False
         guard.window.forget_step()

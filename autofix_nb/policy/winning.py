@@ -23,6 +23,9 @@ FARTHER = 3.0
 """How many times as far as the control a candidate must bring the loss down before the first step of the run, where
 nothing but the look before training speaks against it."""
 
+NO_WORSE = 0.02
+"""Share of its loss by which a candidate may be behind the control, where the data themselves ask for it."""
+
 AHEAD = 3.0
 """How many times as far a start that was watched may be thought on, to tell a slow one from none."""
 
@@ -93,13 +96,15 @@ def _far_faster(race: Race) -> int | None:
 
 
 def _sure_of_itself(race: Race) -> int | None:
-    """Return the best of those that the data themselves ask for, if it is no worse than going on, however little.
+    """Return the best of those that the data themselves ask for, if it is hardly worse than going on.
 
-    A mark for "none" among the targets is no measurement: a few steps need not show what leaving it out gives.
+    A mark for "none" among the targets is no measurement, and rows with gaps are lost one by one as their turn comes: a
+    few steps need not show what mending that gives.
     """
     sure = [place for place, one in enumerate(race.raced) if one.is_sure and place in race.trained]
     sure = [place for place in sure if race.scores[place].is_sound]
-    sure = [place for place in sure if not race.scores[place].loss > race.control.loss]
+    limit = race.control.loss + NO_WORSE * abs(race.control.loss)
+    sure = [place for place in sure if not race.scores[place].loss > limit]
     return sure[best_of([race.scores[place] for place in sure])] if sure else None
 
 

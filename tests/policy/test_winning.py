@@ -230,7 +230,8 @@ def of_data(**after):
     ("loss", "sure", "begun", "expected"),
     [
         pytest.param(0.99, True, False, 0, id="no-worse"),
-        pytest.param(1.01, True, False, None, id="worse"),
+        pytest.param(1.01, True, False, 0, id="hardly-worse"),
+        pytest.param(1.03, True, False, None, id="worse"),
         pytest.param(0.99, False, False, None, id="not-sure"),
         pytest.param(0.99, True, True, None, id="under-way"),
     ],
