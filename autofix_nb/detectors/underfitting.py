@@ -96,7 +96,7 @@ class Underfitting(Detector):
             return self._judge(history)
 
     def _absurd(self, history: History) -> Finding | None:
-        """Return that a regularisation of a strength that nobody means keeps the loss near that of a constant answer."""
+        """Return that a regularisation of a strength that nobody means keeps the loss near a constant answer's."""
         held = absurdly_held_back(history)
         steps = history.step("loss") - max(0, history.since)
         if not held or steps < self.early or rate_rises(history):

@@ -40,7 +40,8 @@ def dare_after(policy: "Policy", finding: Finding, run: Any, race: Race) -> bool
     places = [
         place for place in sorted(race.trained) if race.scores[place].is_sound and race.scores[place].loss < limit
     ]
-    # What was measured is the best guess, then what mends most at once, then a usual optimizer; of several the one that came lowest.
+    # What was measured is the best guess, then what mends most at once, then a usual optimizer; of several the one that
+    # came lowest.
     measured = [place for place in places if race.raced[place].fixes[0][1].fix in MEASURED | set(HELD_BACK)]
     usual = [place for place in places if race.raced[place].fixes[-1][1].fix == "swap_optimizer"]
     thorough = measured or [place for place in places if race.raced[place].resort] or usual or places

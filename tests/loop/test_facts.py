@@ -8,11 +8,11 @@ import torch
 from torch import nn
 
 from autofix_nb.finding import Severity
+from autofix_nb.fixes import Controls
 from autofix_nb.loop.facts import facts_of, of_model
 from autofix_nb.loop.initial import looks_initial
 from autofix_nb.objective import task_of
 from tests.cases import digits_loaders, mlp, plain_loop, small_loader
-from autofix_nb.fixes import Controls
 from tests.runs import finding
 
 
