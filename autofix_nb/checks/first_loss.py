@@ -25,8 +25,9 @@ from autofix_nb.evidence.chance import (
     quietly,
     sums_to_one,
 )
+from autofix_nb.evidence.direction import LINES, SAYS, odd_pull
 from autofix_nb.finding import Finding, NotApplicable, Severity
-from autofix_nb.objective import is_softmax_of_softmax, last_activation, total_loss
+from autofix_nb.objective import ends_linearly, is_softmax_of_softmax, last_activation, total_loss
 
 RANGES = {"sigmoid": (0.0, 1.0), "softmax": (0.0, 1.0), "tanh": (-1.0, 1.0), "relu": (0.0, float("inf"))}
 """Values that an activation can give."""
@@ -75,6 +76,9 @@ class FirstLoss(Check):
         findings = self._unfit(asked, outputs, targets, last_activation(trial.outputs), subject)
         if asked.grows:
             findings.append(self._is_a_sum(first, trial.rows, _mean_of(loss), subject))
+        if not findings:
+            ends_in, linear = last_activation(trial.outputs), ends_linearly(trial.outputs)
+            findings += self._odd(odd_pull(loss, outputs, targets, ends_in, linear=linear))
         if not findings and first < 0 and asked.takes in ("logits", "yes-or-no logits", "yes-or-no probabilities"):
             findings.append(
                 self.found(
@@ -215,9 +219,23 @@ class FirstLoss(Check):
             )
             to_type = "return outputs  # leave one softmax out of the model"
             measured, limit = ceiling, 1
+        elif asked.takes in ("numbers", "yes-or-no probabilities") and one == 1 and _are_several(targets, outputs):
+            share = float((targets.sum(1) != 1).float().mean())
+            says = (
+                f"softmax over {width} answers of which any may be yes: they sum to 1, and {share:.0%} of the rows "
+                "have not exactly one yes (limit 0%)"
+            )
+            to_type = "return logits.sigmoid()  # in the place of the softmax"
+            measured = share
         elif asked.takes == "numbers" and ends_in in RANGES:
             return self._out_of_reach(ends_in, targets)
         return [self.found(says, severity=severity, measured=measured, limit=limit, to_type=to_type)] if says else []
+
+    def _odd(self, pull: str) -> list[Finding]:
+        if not pull:
+            return []
+        severity = Severity.WARNING if pull == "class_numbers" else Severity.CRITICAL  # classes may have an order
+        return [self.found(SAYS[pull], severity=severity, to_type=LINES[pull])]
 
     def _out_of_reach(self, ends_in: str, targets: torch.Tensor) -> list[Finding]:
         low, high = RANGES[ends_in]
@@ -277,6 +295,13 @@ class FirstLoss(Check):
                 fixes=("reinitialise", "insert_norm"),
             )
         ]
+
+
+def _are_several(targets: Any, outputs: torch.Tensor) -> bool:
+    """Tell whether each row has a yes or no for each output, and some rows more than one yes, or none."""
+    if not isinstance(targets, torch.Tensor) or targets.shape != outputs.shape or targets.dim() != 2:
+        return False
+    return bool(((targets == 0) | (targets == 1)).all()) and bool((targets.sum(1) != 1).any())
 
 
 def _is_tied(subject: Subject) -> bool:

@@ -214,6 +214,7 @@ class FirstStep(Check):
             measured=len(bad),
             limit=0,
             where=bad,
+            fixes=("bound_slopes",),
             to_type="with torch.autograd.detect_anomaly():\n    loss = criterion(model(inputs), targets)\n"
             "    loss.backward()",
         )

@@ -61,6 +61,8 @@ class LossShapes(Check):
                 raise NotApplicable("the loss gives no tensor (see B06)")
             if "out of bounds" in text or "hold label" in text or wants_whole_numbers(trial.error, outputs, targets):
                 raise NotApplicable("the loss fails for the labels (see B04)")
+            if outputs.is_floating_point() and not bool(torch.isfinite(outputs).all()):
+                raise NotApplicable("the outputs are not finite, and the loss refuses them (see B03 and B06)")
             return self.bad(self._failed(subject, trial, shapes, name))
         if name in CLASSES and _classes(outputs) == 1:
             return self.bad(self._one_output(name, shapes))

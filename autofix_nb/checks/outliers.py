@@ -20,6 +20,7 @@ from autofix_nb.checks.base import Answer, Check, Shown
 from autofix_nb.checks.typed import leave_out
 from autofix_nb.evidence import Scan, Subject
 from autofix_nb.evidence.far_out import far_out
+from autofix_nb.evidence.far_targets import far_targets
 from autofix_nb.evidence.neighbours import Distances, filled, neighbour_distances
 from autofix_nb.evidence.odd_pictures import blank_pictures, odd_pictures
 from autofix_nb.evidence.tails import Gap, widest_gap
@@ -93,6 +94,9 @@ class Outliers(Check):
     def look(self, subject: Subject) -> Answer:
         scan = subject.scan("train")
         if scan.features is None or not scan.features.size:
+            marked = self._marked(scan)
+            if marked is not None:
+                return self.bad(marked, evidence=[f"looked at the targets of {scan.share}"])
             raise NotApplicable(f"the samples are no rows of numbers (kind `{scan.kind}`)")
         if len(scan.features) < FEWEST_ROWS:
             raise NotApplicable(f"{len(scan.features)} rows, at least {FEWEST_ROWS} are needed to tell strange ones")
@@ -106,6 +110,9 @@ class Outliers(Check):
             more = self._far_out(subject, replace(scan, names=_names_of(targets)), targets)
             gross, mild, evidence = more[0] | gross, more[1] | mild, more[2] + evidence
             mild = {row: said for row, said in mild.items() if row not in gross}
+        marked = self._marked(scan) if targets is None or not more[0] else None
+        if marked is not None:
+            findings.append(marked)
         distances = self._distances(values)
         looked_at = [f"looked at {scan.share}"]
         if distances is not None:
@@ -183,6 +190,30 @@ class Outliers(Check):
                 *evidence[:20],
                 *(f"sample {scan.indices[scan.rows[row]]}: {rows[row][0]}" for row in ranked[:20]),
             ],
+            to_type=leave_out("dataset", numbers, why="after a look at them: they may be right"),
+        )
+
+    def _marked(self, scan: Scan) -> Finding | None:
+        """Return what is said of targets that are marks for "none", or lie far out; None where there are none."""
+        labels = scan.labels
+        if labels is None or labels.dtype.kind != "f" or len(labels) != len(scan.indices):
+            return None
+        targets = labels.reshape(len(labels), -1)
+        found = far_targets(targets)
+        if not found:
+            return None
+        rows = sorted(found, key=lambda row: -found[row])
+        worst, numbers = rows[0], scan.indices[rows]
+        value = float(targets[worst][np.nanargmax(np.abs(targets[worst]))])
+        again = int((targets == value).any(1).sum())
+        same = f"{again} of them the same: a mark for none, perhaps" if again > 1 else "no other like it"
+        return self.found(
+            f"{len(rows)} of {len(targets):,} targets lie far out, such as {value:.6g} in sample {numbers[0]}, "
+            f"{found[worst]:,.0f} times the usual spread from the median (limit {self.spreads:g}), {same}",
+            severity=Severity.WARNING,
+            measured=found[worst],
+            limit=self.spreads,
+            where=[f"sample {number}" for number in numbers[:MOST_NAMED]],
             to_type=leave_out("dataset", numbers, why="after a look at them: they may be right"),
         )
 

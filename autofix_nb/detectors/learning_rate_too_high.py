@@ -55,6 +55,7 @@ class LearningRateTooHigh(Detector):
         "swap_activations",
         "insert_norm",
         "reinitialise",
+        "scale_targets",
     )
     why: ClassVar = (
         "Steps that are too large throw the weights about: the model ends where a constant answer would, and waiting "

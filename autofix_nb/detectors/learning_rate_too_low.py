@@ -34,7 +34,7 @@ class LearningRateTooLow(Detector):
     when: ClassVar = "step"
     reads: ClassVar = ("loss", "update_ratio", "lr", "gain", "mispaired")
     shows: ClassVar = (("loss",), ("lr",), ("update_ratio",))
-    fixes: ClassVar = ("scale_lr", "swap_optimizer", "hold_lr")
+    fixes: ClassVar = ("scale_lr", "swap_optimizer", "hold_lr", "scale_targets")
     why: ClassVar = "The run ends close to where it began: the time it took is lost."
     how: ClassVar = (
         "The share of the weights that a step changes, times the steps planned; and the fall of the loss so far, "

@@ -43,6 +43,12 @@ HIGH_DECAY = 0.03
 HIGH_DECOUPLED_DECAY = 1.0
 """Weight decay of AdamW and its kin from which it may hold a model back."""
 
+ABSURD_DROPOUT = 0.85
+"""Probability from which dropout leaves next to nothing to learn by; 0.5 is the most that is usual."""
+
+ABSURD_DECAY = 0.1
+"""Weight decay added to the gradient of Adam and its kin, which divide both by their size, that drowns the gradient."""
+
 DECOUPLED = frozenset({"AdamW", "NAdamW", "Lion"})
 """Optimizers whose weight decay is multiplied by the learning rate."""
 
@@ -184,6 +190,19 @@ def held_back(history: History) -> tuple[str, ...]:
     decay = float(history.facts.get("weight_decay") or 0.0)
     decoupled = history.facts.get("optimizer") in DECOUPLED
     if decay >= (HIGH_DECOUPLED_DECAY if decoupled else HIGH_DECAY) or fades_within(history) < FADES_WITHIN:
+        held.append(f"weight decay is {decay:g}")
+    return tuple(held)
+
+
+def absurdly_held_back(history: History) -> tuple[str, ...]:
+    """Return the regularisation of a strength that nobody means, in words: it need not be waited for what it does."""
+    held = []
+    highest = max((history.facts.get("dropout") or {}).values(), default=0.0)
+    if highest >= ABSURD_DROPOUT:
+        held.append(f"dropout is {highest:g}")
+    decay, kind = float(history.facts.get("weight_decay") or 0.0), history.facts.get("optimizer")
+    added = kind not in DECOUPLED | {"SGD"} and decay >= ABSURD_DECAY
+    if added or fades_within(history) < FADES_WITHIN:
         held.append(f"weight decay is {decay:g}")
     return tuple(held)
 

@@ -14,11 +14,12 @@ from typing import ClassVar
 import numpy as np
 
 from autofix_nb.detectors.base import Detector
-from autofix_nb.detectors.learning import gain_of
+from autofix_nb.detectors.learning import gain_of, is_learning
 from autofix_nb.detectors.life import (
     FADES_WITHIN,
     TOO_LITTLE,
     TREND,
+    absurdly_held_back,
     fades_within,
     grows,
     held_back,
@@ -66,6 +67,9 @@ class Underfitting(Detector):
     soonest: int = 100
     """Steps before anything is said."""
 
+    early: int = 25
+    """Steps before anything is said of a regularisation of a strength that nobody means."""
+
     close_to_chance: float = 0.6
     """Share of the loss of a constant answer from which the training loss is high."""
 
@@ -91,7 +95,32 @@ class Underfitting(Detector):
         with np.errstate(all="ignore"):
             return self._judge(history)
 
+    def _absurd(self, history: History) -> Finding | None:
+        """Return that a regularisation of a strength that nobody means keeps the loss near a constant answer's."""
+        held = absurdly_held_back(history)
+        steps = history.step("loss") - max(0, history.since)
+        if not held or steps < self.early or rate_rises(history):
+            return None
+        chance = history.last("chance")
+        losses = history.now("loss", self.early)
+        level = median_of(losses[len(losses) // 2 :])
+        limit = self.faded if fades_within(history) < FADES_WITHIN else self.close_to_chance
+        if not level > limit * chance > 0:
+            return None
+        return self.found(
+            history,
+            f"{' and '.join(held)}, which leaves next to nothing to learn by: after {steps} steps the training loss is "
+            f"{level:.4g}, {level / chance:.0%} of that of a constant answer (limit {limit:.0%})",
+            severity=Severity.CRITICAL if is_learning(history) is False else Severity.WARNING,
+            measured=level,
+            limit=limit * chance,
+            judged="loss",
+        )
+
     def _judge(self, history: History) -> Finding | None:
+        absurd = self._absurd(history)
+        if absurd is not None:
+            return absurd
         planned = int(history.facts.get("planned_steps", 0))
         held = held_back(history)
         wanted = max(self.soonest, int(self.soonest_share * planned / (2 if held else 1)))

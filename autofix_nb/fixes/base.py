@@ -42,6 +42,9 @@ class Controls(Treatment):
     clip_norm: float | None = None
     """Largest global gradient norm; None does not clip."""
 
+    bound_slopes: bool = False
+    """Whether gradients that are not finite are taken for 0 where they arise in the backward pass."""
+
     micro_batch: int | None = None
     """Rows run at once after an out-of-memory error; None runs the whole batch."""
 

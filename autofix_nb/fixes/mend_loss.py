@@ -15,6 +15,7 @@ import torch
 from torch.nn import functional
 
 from autofix_nb.evidence.chance import are_log_probabilities, expectation, quietly, sums_to_one
+from autofix_nb.evidence.direction import odd_pull
 from autofix_nb.evidence.stretching import mixes_rows, stretched_loss
 from autofix_nb.finding import Finding
 from autofix_nb.fixes.answers import Answers, answers
@@ -24,8 +25,8 @@ from autofix_nb.objective import total_loss
 FEWEST_ROWS = 8
 """Rows from which targets with a single yes each are taken for classes."""
 
-NEXT_TO_NOTHING = 1e-6
-"""Loss of outputs that are right to the last digit."""
+MENDED = {"turned": "turned", "signs": "signs", "class_numbers": "cross_entropy", "unpaired": "row_by_row"}
+"""The loss that answers what is odd about where one pulls."""
 
 FAR_OUT = 10.0
 """Targets so many usual distances from their median are outliers, whose squares drown all others."""
@@ -38,6 +39,8 @@ SAYS = {
     "mean": "the loss is the mean over the rows, and no longer their sum",
     "aligned": "the loss compares each output with its own target, in the shape of the outputs",
     "row_by_row": "the loss is taken of each row by itself, and then their mean",
+    "turned": "the loss gets a minus, so that right answers cost less than wrong ones",
+    "signs": "the loss is given -1 and 1 for the targets 0 and 1",
     "huber": "the loss grows in a line, and not with the square, where outputs are far off (Huber)",
 }
 
@@ -50,6 +53,8 @@ LINES = {
     "mean": 'loss = type(loss)(reduction="mean")',
     "aligned": "targets = targets.reshape(outputs.shape)",
     "row_by_row": "targets = targets.reshape(outputs.shape)  # within the loss, before they are subtracted",
+    "turned": "return -value  # of the loss",
+    "signs": "targets = 2 * targets - 1",
     "huber": "loss = nn.SmoothL1Loss()",
 }
 
@@ -93,6 +98,10 @@ def _fitting(loss: Any, asked: Answers, *, outliers: bool = False) -> Iterator[s
         targets = targets.reshape(outputs.shape)
     elif mixes_rows(loss, outputs, targets):
         yield "row_by_row"
+    odd = odd_pull(loss, outputs, targets, asked.ends_in, linear=asked.linear)
+    if odd in MENDED:
+        yield MENDED[odd]
+        return
     said = expectation(loss, outputs, targets)
     softmax = asked.ends_in == "softmax" or (not asked.linear and sums_to_one(outputs) == 1)
     softmax = softmax and sums_to_one(outputs) == 1
@@ -101,13 +110,12 @@ def _fitting(loss: Any, asked: Answers, *, outliers: bool = False) -> Iterator[s
     one_of_many = _are_classes(outputs, targets)
     squares = said.takes == "numbers" or (one_of_many and not yes_or_no and _is_of_one_hot(loss, outputs, targets))
     logs = said.takes == "log-probabilities" and one_of_many and _reads_targets(loss, outputs, targets)
-    by_number = one_of_many and not yes_or_no and asked.linear and _pulls_to_numbers(loss, outputs, targets)
     scores = logs or said.takes in ("logits", "yes-or-no logits")
     if (scores or squares) and softmax and one_of_many:
         yield "cross_entropy_of_probabilities"
     elif (scores or squares) and sigmoid and (yes_or_no or one_of_many):
         yield "binary_cross_entropy_of_probabilities"
-    elif (logs and not are_log_probabilities(outputs)) or (squares and one_of_many and asked.linear) or by_number:
+    elif (logs and not are_log_probabilities(outputs)) or (squares and one_of_many and asked.linear):
         yield "cross_entropy"
     elif said.grows:
         yield "mean"
@@ -135,19 +143,6 @@ def _are_classes(outputs: torch.Tensor, targets: torch.Tensor) -> bool:
     if targets.shape != outputs.shape or targets.dim() != 2 or len(targets) < FEWEST_ROWS:
         return False
     return bool(((targets == 0) | (targets == 1)).all()) and bool((targets.sum(1) == 1).all())
-
-
-def _pulls_to_numbers(loss: Any, outputs: torch.Tensor, targets: torch.Tensor) -> bool:
-    """Tell whether a loss of class numbers is lowest where each output is that number: classes have no size."""
-    if targets.dim() != 1 or outputs.dim() != 2 or targets.is_floating_point():
-        return False
-    right = targets.to(outputs.dtype)[:, None].expand_as(outputs)
-    with quietly():
-        try:
-            at, off = (float(total_loss(loss(made_up, targets))[0]) for made_up in (right, right + 1.0))
-        except Exception:  # noqa: BLE001 - it cannot be asked
-            return False
-    return abs(at) < NEXT_TO_NOTHING < off
 
 
 def _is_of_one_hot(loss: Any, outputs: torch.Tensor, targets: torch.Tensor) -> bool:

@@ -37,6 +37,23 @@ def is_scaled(model: nn.Module) -> bool:
     return any(name.startswith("input_") and name.endswith("_mean") for name in model._buffers)
 
 
+def gap_places(name: str) -> tuple[str, str]:
+    """Return the names of the buffers for what fills the gaps of one input, and for the features never read (1)."""
+    return f"gap_{name}_value", f"gap_{name}_always"
+
+
+def is_filled(model: nn.Module) -> bool:
+    """Tell whether missing inputs of a model are filled in inside it already."""
+    return any(name.startswith("gap_") for name in model._buffers)
+
+
+def filled_inputs(self: nn.Module, inner: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+    """Call `forward` with inputs whose gaps are filled in."""
+    changed = {name: _filled(self, name, part) for name, part in _named(self, args, kwargs)}
+    values = list(changed.values())
+    return inner(self, *values[: len(args)], **{name: changed[name] for name in kwargs})
+
+
 def scaled_inputs(self: nn.Module, inner: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
     """Call `forward` with inputs less their mean, divided by their standard deviation."""
     changed = {name: _scaled(self, name, part) for name, part in _named(self, args, kwargs)}
@@ -70,14 +87,30 @@ def _parameters(kind: type[nn.Module]) -> tuple[str, ...]:
     return tuple(one.name for one in found if one.kind in (one.POSITIONAL_ONLY, one.POSITIONAL_OR_KEYWORD))
 
 
+def _filled(model: nn.Module, name: str, part: Any) -> Any:
+    value, always = (model._buffers.get(place) for place in gap_places(name))
+    if value is None or always is None or not isinstance(part, torch.Tensor) or not part.is_floating_point():
+        return part
+    if not _fits(part, value):
+        return part
+    return torch.where(torch.isfinite(part) & (always == 0), part, value.to(part.dtype))
+
+
+def _fits(part: torch.Tensor, numbers: torch.Tensor) -> bool:
+    """Tell whether the last dimensions of an input are those of its numbers, or 1 there."""
+    sizes = part.shape[part.dim() - numbers.dim() :]
+    pairs = zip(numbers.shape, sizes, strict=True) if part.dim() >= numbers.dim() else [(0, -1)]
+    return all(own in (1, size) for own, size in pairs)
+
+
 def _scaled(model: nn.Module, name: str, part: Any) -> Any:
+    part = _filled(model, name, part)  # in units of the user's, whichever was learnt first
     mean, std = (model._buffers.get(place) for place in places(name))
     if mean is None or std is None or not isinstance(part, torch.Tensor):
         return part
     if not part.is_floating_point() and part.dtype != torch.uint8:
         return part
-    sizes = part.shape[part.dim() - mean.dim() :]
-    if part.dim() < mean.dim() or any(own not in (1, size) for own, size in zip(mean.shape, sizes, strict=True)):
+    if not _fits(part, mean):
         return part
     kind = torch.promote_types(part.dtype, mean.dtype)
     scaled = (part.to(kind) - mean) / std

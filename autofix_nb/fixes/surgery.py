@@ -13,7 +13,7 @@ from torch import nn
 
 from autofix_nb.finding import Finding
 from autofix_nb.fixes.base import Change, Fix, Trainee
-from autofix_nb.fixes.scaling import scaled_answer, scaled_inputs
+from autofix_nb.fixes.scaling import filled_inputs, scaled_answer, scaled_inputs
 
 WayBack = Callable[[], Any]
 
@@ -161,7 +161,14 @@ def _calls(self: nn.Module, inner: Callable[..., Any], *args: Any, **kwargs: Any
         return inner(self, *args, **kwargs)
 
 
-_TRICKS = {"norm": _norm, "dropout": _dropout, "calls": _calls, "inputs": scaled_inputs, "answer": scaled_answer}
+_TRICKS = {
+    "norm": _norm,
+    "dropout": _dropout,
+    "calls": _calls,
+    "gaps": filled_inputs,
+    "inputs": scaled_inputs,
+    "answer": scaled_answer,
+}
 
 
 @cache

@@ -106,9 +106,15 @@ def _of_optimizer(guard: "Guard") -> dict[str, Any]:
     return {
         "optimizer": type(optimizer).__name__,
         "lr": float(group["lr"]),
-        "weight_decay": float(group.get("weight_decay", 0.0)),
+        "weight_decay": decay_in_force(guard),
         "scheduler": "" if scheduler is None else type(scheduler).__name__,
     }
+
+
+def decay_in_force(guard: "Guard") -> float:
+    """Return the weight decay of the first parameter group as steps are taken with it: the user's, or a fix's."""
+    ours = guard.controls.weight_decay
+    return float(guard.stepper.optimizer.param_groups[0].get("weight_decay", 0.0) if ours is None else ours)
 
 
 def _found_before(guard: "Guard") -> list[str]:

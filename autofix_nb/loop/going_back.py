@@ -1,6 +1,7 @@
 """Bad numbers that no sample is to blame for: the weights go back at a lower rate, or a race finds what helps."""
 
 from dataclasses import replace
+from math import isfinite
 from typing import TYPE_CHECKING, Any
 
 from autofix_nb.errors import TrainingFailed
@@ -48,7 +49,9 @@ class GoingBack:
         again = self.in_a_row and guard.step_count - self.last_at <= guard.HEALTHY_STRETCH
         if ever_passed and not again:
             return False
-        finding = replace(bad_numbers(guard, attempt, where, ()), fixes=AGAINST_BAD_NUMBERS)
+        no_slope = attempt.error is None and isfinite(attempt.loss) and not isfinite(attempt.norm)
+        fixes = ("bound_slopes", *AGAINST_BAD_NUMBERS) if no_slope else AGAINST_BAD_NUMBERS
+        finding = replace(bad_numbers(guard, attempt, where, ()), fixes=fixes)
         if not wants_race(guard.policy, finding, guard):
             return False
         guard.window.forget_step()

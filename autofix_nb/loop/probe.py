@@ -103,7 +103,7 @@ def _outputs(model: nn.Module, train: Any, device: torch.device, autocast: Calla
                     continue
                 inputs_targets = split_batch(structure.to_device(batch.data, device))
                 try:
-                    return forward(model, inputs_targets[0]), inputs_targets[1]
+                    return _finite_outputs(model, inputs_targets[0]), inputs_targets[1]
                 except Exception:  # noqa: BLE001 - a bad sample, or a bug: the training tells them apart
                     found = _first_row(model, batch, device) if number == 0 else None
                 if found is not None:
@@ -115,6 +115,24 @@ def _outputs(model: nn.Module, train: Any, device: torch.device, autocast: Calla
     if first_error is not None:
         raise first_error
     return None, None
+
+
+def _finite_outputs(model: nn.Module, inputs: Any) -> Any:
+    """Return the model's outputs; where they hold NaN, those for inputs whose own gaps are filled by 0.
+
+    What the loss takes is asked here. Gaps are named, and filled or set aside, later on.
+    """
+    outputs = forward(model, inputs)
+    if not isinstance(outputs, torch.Tensor) or bool(torch.isfinite(outputs).all()):
+        return outputs
+    parts = [part for _, part in structure.tensors(inputs) if part.is_floating_point()]
+    if all(bool(torch.isfinite(part).all()) for part in parts):
+        return outputs
+    return forward(model, structure.map_tensors(_without_gaps, inputs))
+
+
+def _without_gaps(part: torch.Tensor) -> torch.Tensor:
+    return torch.nan_to_num(part, nan=0.0, posinf=0.0, neginf=0.0) if part.is_floating_point() else part
 
 
 def _first_row(model: nn.Module, batch: Batch, device: torch.device) -> tuple[Any, Any] | None:

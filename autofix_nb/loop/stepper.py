@@ -12,7 +12,8 @@ from torch import nn
 from autofix_nb.checkpoints import BeforeStep
 from autofix_nb.data import structure
 from autofix_nb.fixes import Controls
-from autofix_nb.objective import Task, total_loss
+from autofix_nb.loop.slopes import bound_slopes
+from autofix_nb.objective import Objective, Task, total_loss
 from autofix_nb.signals import SAMPLED, Answers, GradientNorms, Measured
 
 CLIPPED_BELOW = 0.999
@@ -125,6 +126,8 @@ class Stepper:
                 loss, attempt.parts = total_loss(objective(data), self.controls.part_weights)
             weight *= self.controls.loss_scale
             whole = loss if weight == 1.0 else loss * weight
+            if self.controls.bound_slopes and self.scaler is None:  # scaled ones overflow by design
+                bound_slopes(whole)
             (whole if self.scaler is None else self.scaler.scale(whole)).backward()
         except Exception as error:  # noqa: BLE001 - whose fault it is, is found out by the caller
             attempt.error = error
@@ -289,6 +292,7 @@ def _answers(objective: Any, task: Task | None) -> Answers | None:
     outputs, targets = getattr(objective, "outputs", None), getattr(objective, "targets", None)
     if task is None or not isinstance(outputs, torch.Tensor) or not outputs.dim() or not outputs.numel():
         return None
+    task = objective.in_force(task) if isinstance(objective, Objective) else task
     outputs = outputs.detach()
     fits = isinstance(targets, torch.Tensor) and targets.dim() and len(targets) == len(outputs)
     return Answers(task, outputs, targets.detach() if fits and targets.device == outputs.device else None)

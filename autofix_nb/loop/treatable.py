@@ -15,7 +15,7 @@ from autofix_nb.errors import DataError
 from autofix_nb.fixes import Change
 from autofix_nb.fixes.wiring import rewire_optimizer
 from autofix_nb.loop import racing
-from autofix_nb.loop.facts import of_model
+from autofix_nb.loop.facts import decay_in_force, of_model
 from autofix_nb.loop.finding_rates import rates_tested
 from autofix_nb.loop.judging import Judge
 from autofix_nb.loop.pulse import Phase
@@ -159,6 +159,8 @@ class Treatable:
     def follow_controls(self) -> None:
         """The controls were changed: let the loop follow where they name parts of it."""
         self.stepper.follow_controls()
+        if "weight_decay" in self.history.facts:
+            self.history.facts["weight_decay"] = decay_in_force(self)
         if isinstance(self.train_source, GuardedLoader):
             since = self.history.facts.get("reshuffled_from", 0)
             self.train_source.reshuffled_from = since if self.controls.reshuffle else None

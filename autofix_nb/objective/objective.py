@@ -1,6 +1,7 @@
 """From a batch to a loss: how a batch is taken apart, run through the model, and judged."""
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -31,6 +32,8 @@ class Objective:
         self.treatment: Treatment | None = None
         """How the loss is treated while the model trains; validation follows only where another loss took its place."""
 
+        self._in_force: tuple[str, Task | None, Task | None] = ("", None, None)
+
     def __call__(self, data: Any) -> Any:
         if self._step is not None:
             return self._step(self.model, data)
@@ -47,6 +50,15 @@ class Objective:
             return treated(self.task, self.treatment)(outputs, targets)
         # A loss that took the place of another is the loss from then on; weights and masks are for training alone.
         return treated(self.task, Treatment(loss=self.treatment.loss))(outputs, targets)
+
+    def in_force(self, task: Task | None) -> Task | None:
+        """Return a task with the loss that took the place of its own: signals are to be of what is trained with."""
+        named = "" if self.treatment is None else self.treatment.loss
+        if not named or task is None or task.loss is None:
+            return task
+        if self._in_force[0] != named or self._in_force[1] is not task:
+            self._in_force = named, task, replace(task, loss=treated(task, Treatment(loss=named)))
+        return self._in_force[2]
 
 
 def split_batch(data: Any) -> tuple[Any, Any]:

@@ -95,6 +95,21 @@ def _aligned(loss: Loss) -> Loss:
     return lambda outputs, targets: loss(outputs, targets.reshape(outputs.shape).to(outputs.dtype))
 
 
+def _turned(loss: Loss) -> Loss:
+    """Return a loss with the other sign."""
+
+    def mended(outputs: Any, targets: Any) -> Any:
+        value = loss(outputs, targets)
+        return {name: -part for name, part in value.items()} if isinstance(value, dict) else -value
+
+    return mended
+
+
+def _signs(loss: Loss) -> Loss:
+    """Return the same loss, given -1 and 1 for targets that are 0 and 1."""
+    return lambda outputs, targets: loss(outputs, 2 * targets - 1)
+
+
 def _mean(loss: Loss) -> Loss:
     """Return the mean of a loss that sums over its rows: torch's own, or the sum over the number of targets."""
     if isinstance(loss, nn.Module) and getattr(loss, "reduction", "") == "sum":
@@ -123,8 +138,10 @@ LOSSES: dict[str, Callable[[Loss], Loss]] = {
     "mean": _mean,
     "aligned": _aligned,
     "row_by_row": _row_by_row,
+    "turned": _turned,
+    "signs": _signs,
 }
-"""By name, what makes a loss from the task's own: most take its place, `mean`, `aligned` and `row_by_row` mend it."""
+"""By name, what makes a loss from the task's own: most take its place, from `mean` on they mend it."""
 
 _FORMS: dict[Loss, Form] = {
     tasks.cross_entropy: "logits",

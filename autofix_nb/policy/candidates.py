@@ -23,6 +23,7 @@ AGAINST = {
     "B08": ("mend_output", "mend_loss", "scale_targets"),
     "D02": ("standardise",),
     "D03": ("drop_outliers", "mend_loss"),
+    "D07": ("fill_missing",),
     "D09": ("shuffle",),
 }
 """What may be done while it trains about what the look before training found, besides that finding's own fixes."""
@@ -38,6 +39,10 @@ HELD_BACK = ("set_dropout", "regularise")
 
 UNASKED = ("swap_activations", "insert_norm")
 """What is computed otherwise beside a usual rate, where the finding itself blames the rate alone."""
+
+MEASURED = frozenset({"scale_targets"})
+"""Fixes whose need is measured and not guessed: they are planned only where targets lie far from what a model says at
+first. Where nothing was learnt, they come before all others."""
 
 FEW_TRIES = 2
 """Candidates that can be tried, up to which gentle ones do not come first."""
@@ -71,6 +76,11 @@ class Candidate:
     def loss(self) -> str | None:
         """Name of the loss that it puts in the place of the present one; None where it leaves that alone."""
         return next((change.after["loss"] for _, change in self.fixes if "loss" in change.after), None)
+
+    @property
+    def is_sure(self) -> bool:
+        """Whether the data themselves say that it is right, so that a race need only show that it does no harm."""
+        return all(change.after.get("sure") for _, change in self.fixes)
 
     made: int = 0
     """How many of the changes are made now."""
@@ -126,6 +136,8 @@ class Offers:
         less = replace(finding, code="L05")  # what is too strong is to be weaker
         by_fix += [self._of_fix(name, less, code=finding.code) for name in held]
         by_fix += [self._of_fix(name, finding) for name in dict.fromkeys(finding.fixes)]
+        if not learnt:
+            by_fix.sort(key=lambda found: not (found and found[0].fixes[0][1].fix in MEASURED))
         if self.run.history.facts.get("equal_weights"):
             # Units that begin alike stay alike: whatever else ails the run, nothing helps before they differ.
             by_fix.sort(key=lambda found: not (found and found[0].fixes[0][1].fix == "reinitialise"))
@@ -200,6 +212,8 @@ class Offers:
             ways = [one for name in UNASKED for one in self._of_fix(name, finding)]
         # New weights come first: those that led nowhere are no better at another rate.
         ways.sort(key=lambda one: not any(made.after.get("fresh") for _, made in one.fixes))
+        if held_back(self.run.history):  # what holds a model back does so at any rate
+            ways.sort(key=lambda one: one.fixes[0][1].fix not in HELD_BACK)
         return [
             Candidate(
                 fixes=[*one.fixes, (FIXES["swap_optimizer"](), change)], fresh=one.fresh, code=one.code, resort=True
@@ -235,6 +249,8 @@ def in_turn(candidates: Sequence[Candidate], tries: int, *, only_the_rate: bool 
     usual = thorough[0].fixes[-1][1]
     alone = [one for one in candidates if [change for _, change in one.fixes] == [usual]]
     first = [*alone, *thorough] if tries > 1 or only_the_rate else thorough
+    measured = [one for one in candidates if not one.resort and one.fixes[0][1].fix in MEASURED | set(HELD_BACK)]
+    first = [*measured, *(one for one in first if all(one is not other for other in measured))]
     return [*first, *(one for one in candidates if all(one is not other for other in first))]
 
 

@@ -46,6 +46,7 @@ CURES = {
     "rebalance_losses": ("G05", "Loss components out of balance"),
     "shuffle": ("D09", "Ordered and not shuffled"),
     "drop_outliers": ("D03", "Outliers"),
+    "scale_targets": ("B08", "The targets are in units far from the model's"),
     "mend_output": ("B08", "The loss does not fit the outputs"),
 }
 """What a fix that won against others and against going on says of the illness; `scale_lr` says it by its direction."""

@@ -23,6 +23,9 @@ FARTHER = 3.0
 """How many times as far as the control a candidate must bring the loss down before the first step of the run, where
 nothing but the look before training speaks against it."""
 
+NO_WORSE = 0.02
+"""Share of its loss by which a candidate may be behind the control, where the data themselves ask for it."""
+
 AHEAD = 3.0
 """How many times as far a start that was watched may be thought on, to tell a slow one from none."""
 
@@ -39,7 +42,9 @@ def winner_of(race: Race, *, learnt: bool, begun: bool, left: float) -> int | No
         return first
     if learnt:
         farther = _far_faster(race)
-        return _best(race, lambda one: knows_more(one, race.control, race.start)) if farther is None else farther
+        if farther is None:
+            farther = _best(race, lambda one: knows_more(one, race.control, race.start))
+        return _sure_of_itself(race) if farther is None else farther
     quickest = _quickest(race, left)
     return _best(race, lambda one: knows_more(one, race.control, race.start)) if quickest is None else quickest
 
@@ -88,6 +93,19 @@ def _far_faster(race: Race) -> int | None:
         return farther and is_decisively_better(one, control, learnt=False)
 
     return _best(race, wins)
+
+
+def _sure_of_itself(race: Race) -> int | None:
+    """Return the best of those that the data themselves ask for, if it is hardly worse than going on.
+
+    A mark for "none" among the targets is no measurement, and rows with gaps are lost one by one as their turn comes: a
+    few steps need not show what mending that gives.
+    """
+    sure = [place for place, one in enumerate(race.raced) if one.is_sure and place in race.trained]
+    sure = [place for place in sure if race.scores[place].is_sound]
+    limit = race.control.loss + NO_WORSE * abs(race.control.loss)
+    sure = [place for place in sure if not race.scores[place].loss > limit]
+    return sure[best_of([race.scores[place] for place in sure])] if sure else None
 
 
 def _best(race: Race, wins: Callable[[Score], bool]) -> int | None:

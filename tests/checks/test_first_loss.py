@@ -102,6 +102,31 @@ CE, NLL, BCE, MSE = nn.CrossEntropyLoss(), nn.NLLLoss(), nn.BCEWithLogitsLoss(),
         pytest.param(
             mlp(4, 1), normal(ROWS, 1), {"loss": nn.MSELoss(reduction="sum")}, 2, "is a sum over", id="sum-of-squares"
         ),
+        pytest.param(
+            ending_in(nn.Softmax(1)), SEVERAL, {"loss": MSE}, 2, "any may be yes", id="softmax-over-several-labels"
+        ),
+        pytest.param(
+            ending_in(nn.LogSoftmax(1)), LABELS, {"loss": lambda o, t: -NLL(o, t)}, 3, "lower for wrong", id="no-minus"
+        ),
+        pytest.param(
+            mlp(4, 1), YES, {"loss": lambda o, t: (1 - o * t).clamp(min=0).mean()}, 3, "does not care", id="hinge"
+        ),
+        pytest.param(
+            mlp(4, 3),
+            LABELS,
+            {"loss": lambda o, t: (o - t[:, None]).square().mean()},
+            2,
+            "as if numbers of classes were sizes",
+            id="numbers-of-classes",
+        ),
+        pytest.param(
+            mlp(4, 1),
+            normal(ROWS, 1),
+            {"loss": lambda o, t: (o.mean() - t.mean()).square()},
+            3,
+            "whichever row gets which target",
+            id="error-of-the-mean",
+        ),
         pytest.param(mlp(4, 3), LABELS, with_step("sum"), 2, "is a sum over the rows", id="sum-in-a-step"),
         pytest.param(sure(), LABELS, {"loss": CE}, 2, "chance would lose 1.099", id="sure-of-wrong-answers"),
         pytest.param(mlp(4, 1), normal(ROWS, 1) * 77 + 252, {}, 1, "mean of the targets", id="targets-far-from-0"),

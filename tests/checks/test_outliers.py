@@ -1,5 +1,6 @@
 """Outliers: unmistakable ones are found in any set, and honest sets have none."""
 
+from dataclasses import replace
 from functools import cache
 
 import numpy as np
@@ -233,3 +234,14 @@ def test_targets_far_out_are_named_too(far, expected):
     findings = answer_of(Outliers(), subject_of(scan(random.normal(size=(600, 4)), targets))).findings
 
     assert expected == [finding.severity for finding in findings if "the target" in finding.says]
+
+
+def test_marks_among_the_targets_of_ids_are_named():
+    """Ratings of numbered people have no features; 99 of five points is no rating, also as a whole number."""
+    ratings = np.random.default_rng(0).integers(1, 6, 600).astype(float)
+    ratings[::40] = 99
+    (finding,) = answer_of(Outliers(), subject_of(replace(scan(np.zeros((600, 1)), ratings), features=None))).findings
+
+    assert Severity.WARNING == finding.severity
+    assert "15 of 600 targets lie far out, such as 99 in sample 0" in finding.says
+    assert "15 of them the same" in finding.says

@@ -74,3 +74,44 @@ def test_it_waits_until_it_can_be_told(run, why):
     """Not before 30 % of the run, and not without chance to compare with."""
     with pytest.raises(NotApplicable, match=why):
         DETECTOR.check(run)
+
+
+def early(level, facts, steps=30, **more):
+    return flat(level, steps=steps, facts=facts, **more)
+
+
+@pytest.mark.parametrize(
+    ("run", "severity"),
+    [
+        pytest.param(early(2.3, {"dropout": {"drop": 0.95}}), Severity.WARNING, id="dropout"),
+        pytest.param(
+            early(2.3, {"dropout": {"drop": 0.95}}, gain=0.02 * NOISE[:6]), Severity.CRITICAL, id="nothing-learnt"
+        ),
+        pytest.param(early(2.3, {"weight_decay": 1.0, "optimizer": "Adam"}), Severity.WARNING, id="decay-of-adam"),
+        pytest.param(early(0.6, {"weight_decay": 10.0, "optimizer": "AdamW"}), Severity.WARNING, id="decay-that-fades"),
+    ],
+)
+def test_a_strength_that_nobody_means_is_said_early(run, severity):
+    """It need not be waited for what it does: what is lost until then is missing at the end."""
+    found = DETECTOR.check(run)
+
+    assert severity == found.severity
+    assert "which leaves next to nothing to learn by" in found.says
+
+
+@pytest.mark.parametrize(
+    "run",
+    [
+        pytest.param(early(2.3, {"dropout": {"drop": 0.8}}), id="strong-dropout"),
+        pytest.param(early(2.3, {"weight_decay": 0.05, "optimizer": "Adam"}), id="strong-decay"),
+        pytest.param(early(2.3, {"weight_decay": 1.0, "optimizer": "AdamW"}), id="decoupled-decay"),
+        pytest.param(early(2.3, {"dropout": {"drop": 0.95}}, steps=20), id="too-soon"),
+        pytest.param(early(1.2, {"dropout": {"drop": 0.95}}), id="it-learns-all-the-same"),
+        pytest.param(early(2.3, {"dropout": {"drop": 0.95}}, lr=np.linspace(0, 0.01, 30)), id="warm-up"),
+        pytest.param(early(2.3, {"dropout": {"drop": 0.95}}, chance=[]), id="chance-unknown"),
+    ],
+)
+def test_other_strengths_wait(run):
+    """Until the training shows what comes of them."""
+    with pytest.raises(NotApplicable):
+        DETECTOR.check(run)

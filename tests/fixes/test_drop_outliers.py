@@ -112,3 +112,55 @@ def test_says_which_and_how_far():
     assert plan(loader(with_far(drawn(200, 4), *range(20, 28)))).says.startswith(
         "8 samples (20, 21, 22, 23, 24, ...) are set aside, whose inputs lie up to "
     )
+
+
+def of_numbers(*marks, value=99.0, every=None):
+    """Return a loader of numbered inputs whose targets are a mark at some places."""
+    targets = drawn(200)
+    targets[list(marks) if every is None else slice(None, None, every)] = value
+    return DataLoader(TensorDataset(torch.arange(200), targets), batch_size=16, shuffle=True)
+
+
+@pytest.mark.parametrize(
+    ("train", "expected", "sure"),
+    [
+        pytest.param(of_numbers(3, 40, 77), [3, 40, 77], True, id="a-mark"),
+        pytest.param(of_numbers(3, value=5000.0), [3], False, id="a-slip"),
+        pytest.param(of_numbers(every=10, value=-999.0), list(range(0, 200, 10)), True, id="many-marks"),
+    ],
+)
+def test_targets_far_out_are_left_out(train, expected, sure):
+    """Whatever the inputs are; one that stands for none in several rows is sure."""
+    change = plan(train)
+
+    assert (expected, sure) == (change.after["samples"], change.after["sure"])
+
+
+@pytest.mark.parametrize(
+    "train",
+    [
+        pytest.param(of_numbers(3, value=4.0), id="near"),
+        pytest.param(of_numbers(every=5), id="a-fifth-of-all"),
+        pytest.param(DataLoader(TensorDataset(drawn(200, 2), drawn(200, 65) * 0 + 1)), id="long-targets"),
+    ],
+)
+def test_targets_that_may_be_usual_stay(train):
+    """As what a large part of the data holds is what the data is like."""
+    assert plan(train) is None
+
+
+def test_numbers_of_classes_are_no_targets_far_out():
+    """Whatever their type."""
+    run = running(of_numbers(3, 40, 77))
+    run.task = SimpleNamespace(kind="classification")
+
+    assert DropOutliers().plan(finding(code="D03"), run) is None
+
+
+def test_a_sample_says_why_it_was_set_aside():
+    """By how far its target lies out."""
+    run = running(of_numbers(3, 40, 77))
+    fix = DropOutliers()
+    fix.apply(fix.plan(finding(code="D03"), run), run)
+
+    assert all(sample.reason.startswith("its target lies ") for sample in run.quarantine)

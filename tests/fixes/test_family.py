@@ -77,7 +77,12 @@ def in_thousands(run):
     run.sample_batches = lambda count: batches[:count]
 
 
-SICK = {"mend_loss": summed, "scale_targets": in_thousands}
+def with_gaps(run):
+    batches = [(inputs.where(inputs < 1, torch.nan), targets) for inputs, targets in run.sample_batches(4)]
+    run.sample_batches = lambda count: batches[:count]
+
+
+SICK = {"fill_missing": with_gaps, "mend_loss": summed, "scale_targets": in_thousands}
 """What makes the run ill in the way that a fix is for, where it is not ill so already."""
 
 

@@ -32,6 +32,20 @@ def distances_to_numbers(outputs, ids):
     return (outputs - ids[:, None]).abs().mean()
 
 
+def likelihood(outputs, ids):
+    """Its minus is missing."""
+    return outputs.log_softmax(1).gather(1, ids[:, None]).mean()
+
+
+def hinge(outputs, targets):
+    """It wants -1 and 1."""
+    return (1 - outputs.flatten() * targets).clamp(min=0).mean()
+
+
+def error_of_the_mean(outputs, targets):
+    return (outputs.mean() - targets.mean()).square()
+
+
 def net(width, *last):
     torch.manual_seed(0)
     return nn.Sequential(nn.Linear(4, width), *last)
@@ -76,6 +90,9 @@ SOFTMAX, SIGMOID = "cross_entropy_of_probabilities", "binary_cross_entropy_of_pr
         pytest.param(net(1), each_with_each, NUMBERS, ["row_by_row"], id="every-row-with-every-target"),
         pytest.param(net(1), each_with_each, NUMBERS[:, None], ["row_by_row"], id="the-same-of-one-shape"),
         pytest.param(net(3), distances_to_numbers, IDS, ["cross_entropy"], id="classes-taken-for-numbers"),
+        pytest.param(net(3), likelihood, IDS, ["turned"], id="no-minus"),
+        pytest.param(net(1, nn.Flatten(0)), hinge, YES, ["signs"], id="noughts-for-a-hinge"),
+        pytest.param(net(1, nn.Flatten(0)), error_of_the_mean, NUMBERS, ["row_by_row"], id="error-of-the-mean"),
         pytest.param(net(1, nn.Flatten(0)), nn.MSELoss(), FAR, ["huber"], id="outliers"),
     ],
 )

@@ -8,6 +8,7 @@ import torch
 from torch import nn
 
 from autofix_nb.finding import Severity
+from autofix_nb.fixes import Controls
 from autofix_nb.loop.facts import facts_of, of_model
 from autofix_nb.loop.initial import looks_initial
 from autofix_nb.objective import task_of
@@ -22,6 +23,7 @@ def guard(model, optimizer, **fields):
         "task": task_of(nn.CrossEntropyLoss(), torch.zeros(2, 3), torch.zeros(2, dtype=torch.long)),
         "scheduler": None,
         "stepper": SimpleNamespace(optimizer=optimizer, accumulate=1),
+        "controls": Controls(),
         "found_before": [finding(code="B01"), finding(code="B02", severity=Severity.NOTE), finding(code="B01")],
     }
     return SimpleNamespace(**usual | fields)
@@ -64,6 +66,14 @@ def test_facts_are_plain_values():
 
     assert expected == facts
     assert facts == json.loads(json.dumps(facts))
+
+
+def test_the_weight_decay_is_the_one_that_steps_are_taken_with():
+    """A fix may have taken the user's away: then it holds nothing back any more."""
+    model = nn.Linear(2, 1)
+    one = guard(model, torch.optim.AdamW(model.parameters(), weight_decay=10.0), controls=Controls(weight_decay=0.0))
+
+    assert 0.0 == facts_of(one, 1, small_loader())["weight_decay"]
 
 
 def test_a_stream_and_a_step_of_the_users_leave_facts_out():

@@ -2,9 +2,12 @@
 
 import pytest
 import torch
+from torch import nn
 
 from autofix_nb.errors import DataError, ModelError
-from autofix_nb.objective.objective import split_batch, total_loss
+from autofix_nb.objective.objective import Objective, split_batch, total_loss
+from autofix_nb.objective.tasks import Task
+from autofix_nb.objective.treatment import Treatment
 
 X, Z, Y = torch.zeros(2, 3), torch.ones(2, 1), torch.tensor([0, 1])
 
@@ -62,3 +65,16 @@ def test_what_is_no_loss_is_refused(result, text):
     """With what it is and what was wanted."""
     with pytest.raises(ModelError, match=text):
         total_loss(result)
+
+
+def test_signals_are_of_the_loss_that_took_the_place():
+    """The same task while nothing took its place, and one other for each name: they are read together."""
+    objective = Objective(nn.Linear(2, 1), Task(kind="regression", loss=nn.MSELoss(reduction="sum"), says=""))
+    objective.treatment = Treatment()
+    same = objective.in_force(objective.task)
+    objective.treatment.loss = "mean"
+    other = objective.in_force(objective.task)
+
+    assert same is objective.task
+    assert 0.5 == float(other.loss(torch.tensor([[0.0], [1.0]]), torch.zeros(2, 1)))
+    assert other is objective.in_force(objective.task)

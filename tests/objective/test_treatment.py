@@ -216,6 +216,8 @@ ONE_BY_ONE = -(math.log(0.8) + math.log(0.8) + math.log(0.4) + math.log(0.4)) / 
             0.5,
             id="row-by-row",
         ),
+        pytest.param("turned", lambda o, t: (o * t).mean(), OUTPUTS, HOT, -float((OUTPUTS * HOT).mean()), id="turned"),
+        pytest.param("signs", nn.MSELoss(), torch.tensor([0.5]), torch.tensor([0.0]), 2.25, id="signs"),
     ],
 )
 def test_another_loss_takes_the_place(name, own, outputs, targets, expected):

@@ -288,6 +288,7 @@ def thorough(fix):
 
 GENTLE, FIRST, SECOND = one_of("scale_lr"), thorough("insert_norm"), thorough("reinitialise")
 OFFERED = [GENTLE, USUAL, FIRST, SECOND]
+MEASURED, HELD = one_of("scale_targets"), one_of("set_dropout")
 
 
 @pytest.mark.parametrize(
@@ -299,6 +300,8 @@ OFFERED = [GENTLE, USUAL, FIRST, SECOND]
         pytest.param(OFFERED, 1, True, [USUAL, FIRST, SECOND, GENTLE], id="one-and-the-rate-alone-is-blamed"),
         pytest.param([GENTLE, FIRST], 2, True, [FIRST, GENTLE], id="the-usual-one-is-not-offered-alone"),
         pytest.param([GENTLE, USUAL], 1, True, [GENTLE, USUAL], id="nothing-thorough"),
+        pytest.param([*OFFERED, MEASURED], 2, False, [MEASURED, USUAL, FIRST, SECOND, GENTLE], id="what-was-measured"),
+        pytest.param([*OFFERED, HELD], 1, False, [HELD, FIRST, SECOND, GENTLE, USUAL], id="what-holds-it-back"),
         pytest.param([], 1, False, [], id="nothing"),
     ],
 )

@@ -122,6 +122,16 @@ def test_the_most_thorough_that_is_no_worse_is_dared(policy, made, best):
     assert "nothing was surely better, and there is nothing to lose" in policy.said[-1]
 
 
+def test_what_was_measured_is_the_best_guess(policy):
+    """Targets in other units, or what holds a model back: before what mends most at once."""
+    made = race(2.3, 2.1, 2.25, 2.2, resorts=(2,))
+    made.raced[1] = candidate("regularise", {"weight_decay": 0.0})
+    made.raced[1].fixes[0][1].before["weight_decay"] = None
+
+    assert dare_after(policy, DEAD, Live(), made)
+    assert 1 == made.best
+
+
 def test_without_a_thorough_one_a_usual_optimizer_is_the_best_guess(policy):
     """What changes how far a step goes by itself comes after it, also where it came lower; beside something, too."""
     made = race(2.3, 2.1, 2.25, 2.2)

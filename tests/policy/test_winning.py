@@ -7,6 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from autofix_nb.fixes import FIXES, Change
+from autofix_nb.policy.candidates import Candidate
 from autofix_nb.policy.races import Race
 from autofix_nb.policy.verdict import Score
 from autofix_nb.policy.winning import AHEAD, FARTHER, QUICKER, winner_of
@@ -216,3 +218,27 @@ def test_before_the_first_step_who_goes_far_comes_before_who_knows():
     made = race(knowing(2.3, 0.0), knowing(2.3, 0.0), knowing(2.3, 0.1), knowing(2.0, 0.0))
 
     assert 1 == winner(made, learnt=True, begun=False)
+
+
+def of_data(**after):
+    """Return a candidate that sets samples aside."""
+    change = Change(fix="drop_outliers", touches="data", says="", before={}, after=after, permanent="")
+    return Candidate(fixes=[(FIXES["drop_outliers"](), change)])
+
+
+@pytest.mark.parametrize(
+    ("loss", "sure", "begun", "expected"),
+    [
+        pytest.param(0.99, True, False, 0, id="no-worse"),
+        pytest.param(1.01, True, False, 0, id="hardly-worse"),
+        pytest.param(1.03, True, False, None, id="worse"),
+        pytest.param(0.99, False, False, None, id="not-sure"),
+        pytest.param(0.99, True, True, None, id="under-way"),
+    ],
+)
+def test_what_the_data_ask_for_need_only_do_no_harm(loss, sure, begun, expected):
+    """Before the first step, where marks for none stand among the targets."""
+    made = race(1.2, 1.0, loss)
+    made.raced.append(of_data(samples=[1], sure=sure))
+
+    assert expected == winner(made, learnt=True, begun=begun)
