@@ -7,6 +7,7 @@ from typing import Any
 import torch
 
 from autofix_nb.data import GuardedLoader, IterableGuard
+from autofix_nb.detectors.aims import aims_of
 from autofix_nb.loop.pulse import Phase
 
 PROBLEMS_SAID = 3
@@ -69,7 +70,9 @@ class EpochEnd:
         row = {"epoch": self.epoch + 1, "step": self.step_count} | self.sums.row() | self._row
         row |= {"lr": self.stepper.rate(), "quarantined": len(self.quarantine)}
         if self.goal in row:
-            row |= {"goal": row[self.goal], "goal_name": self.goal, "higher_is_better": self.higher_is_better}
+            row |= self._goal_of(row) | {"higher_is_better": self.higher_is_better}
+            if self.history.epochs and self.history.epochs[-1].get("goal_name", self.goal) != row["goal_name"]:
+                self.keeper.best.forget()  # measured by something else than from here on
         if self.scheduler is not None and not self.each_step:
             self._step_scheduler(row)  # the user's code: if it raises, this epoch is not closed yet
         if "goal" in row:
@@ -85,6 +88,14 @@ class EpochEnd:
         self.looks.after_an_epoch()
         self.progress.epoch(row, self.epochs_planned)
         self.keeper.save_if_due(self)
+
+    def _goal_of(self, row: Mapping[str, Any]) -> dict[str, Any]:
+        """Return value and name of the goal: of a loss whose parts were weighed anew, what the training is for."""
+        aims = aims_of(self.history) if self.goal == "val/loss" and self.controls.part_weights else ()
+        parts = [f"val/loss/{part}" for part in aims]
+        if not parts or not all(part in row for part in parts):
+            return {"goal": row[self.goal], "goal_name": self.goal}
+        return {"goal": sum(row[part] for part in parts), "goal_name": f"val/loss/{'+'.join(aims)}"}
 
     def _step_scheduler(self, row: dict[str, Any]) -> None:
         if isinstance(self.scheduler, torch.optim.lr_scheduler.ReduceLROnPlateau):

@@ -47,6 +47,7 @@ from autofix_nb.loop.label_guard import leave_out_bad_labels
 from autofix_nb.loop.lease import refuse_if_held
 from autofix_nb.loop.looks import Looks
 from autofix_nb.loop.opening import begin_or_resume, meet_data, note_prepared, say_unprepared
+from autofix_nb.loop.part_knowledge import part_knowledge
 from autofix_nb.loop.pulse import Phase
 from autofix_nb.loop.purity import Purity
 from autofix_nb.loop.release import release_runtime
@@ -534,6 +535,11 @@ class Guard(Hearing, BeforeFirst, Samples, EpochEnd, Treatable):
         try:
             with self.stepper.autocast():
                 found = part_gradients.part_gradients(parameters, objective, data, self.controls.part_weights)
+                if found:
+                    gains, blind = part_knowledge(self.model, objective, data)
+                    found |= gains
+                    before_this = self.history.facts.get("blind_parts", blind)
+                    self.history.facts["blind_parts"] = [part for part in blind if part in before_this]
         except RuntimeError as error:  # a graph that cannot be gone through twice, or memory: the training goes on
             self.journal.append("note", step=self.step_count, text=f"the loss's parts could not be looked at: {error}")
             found = {}

@@ -9,6 +9,7 @@ import torch
 
 from autofix_nb.data import structure
 from autofix_nb.data.seeding import LoadingRandomness
+from autofix_nb.detectors.aims import aims_of
 from autofix_nb.errors import StoreError
 from autofix_nb.objective import evaluating, total_loss
 from autofix_nb.objective.treatment import Treatment, treated
@@ -52,11 +53,13 @@ class Judge:
         guard = self._guard
         objective = guard.objective
         losses, sizes, outputs, targets = [], [], [], []
+        named = guard.goal.removeprefix("val/loss/")  # before the first step it is not known yet what the parts are
+        aims = (named,) if named != guard.goal else aims_of(guard.history)
         try:
             with guard.stepper.autocast():
                 for data in self._batches:
                     guard.heed()
-                    losses.append(_wanted(*total_loss(objective(data)), guard.goal))
+                    losses.append(_wanted(*total_loss(objective(data)), aims))
                     sizes.append(_rows(data))
                     if isinstance(getattr(objective, "outputs", None), torch.Tensor):
                         outputs.append(objective.outputs.detach().float().cpu())
@@ -122,10 +125,11 @@ def _goal(metrics: Mapping[str, Any], goal: str, outputs: list[Any], targets: li
         return math.nan
 
 
-def _wanted(loss: torch.Tensor, parts: Mapping[str, torch.Tensor], goal: str) -> float:
-    """Return the part of the loss that is the goal, where one is: of the sum, another part may be nearly all."""
-    part = parts.get(goal.removeprefix("val/loss/")) if goal.startswith("val/loss/") else None
-    return float(loss if part is None or not bool(torch.isfinite(loss)) else part)
+def _wanted(loss: torch.Tensor, parts: Mapping[str, torch.Tensor], aims: Sequence[str]) -> float:
+    """Return what the training is for, where that is known: of the whole loss, another part may be nearly all."""
+    if not aims or not all(part in parts for part in aims) or not bool(torch.isfinite(loss)):
+        return float(loss)
+    return float(sum(parts[part] for part in aims))
 
 
 def _rows(data: Any) -> int:
