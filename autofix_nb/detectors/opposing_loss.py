@@ -43,8 +43,8 @@ class OpposingLoss(Detector):
     how: ClassVar = (
         "Cosine between the gradient of each part and that of all others together, at several steps; how long the "
         "part's gradient is beside theirs; whether the other parts and the goal became better since the beginning. "
-        "Where it is known what the training is for: whether another part falls without end, or pulls against it at least "
-        "half as hard while nothing is learnt, or while that part knows nothing of the targets."
+        "Where it is known what the training is for: whether another part falls without end, or pulls against it at "
+        "least half as hard while nothing is learnt, or while that part knows nothing of the targets."
     )
 
     looks: int = 3
