@@ -28,3 +28,20 @@ def test_a_penalty_that_counts_less_is_not_part_of_the_goal(goal, weights, blind
     found = EpochEnd._goal_of(guard, ROW)
 
     assert expected == (found["goal"], found["goal_name"])
+
+
+@pytest.mark.parametrize(
+    ("even", "row", "expected"),
+    [
+        pytest.param(False, {"val/mean_recall": 0.5}, "val/accuracy", id="as-it-was-chosen"),
+        pytest.param(True, {"val/mean_recall": 0.5}, "val/mean_recall", id="rare-classes-are-heard"),
+        pytest.param(True, {}, "val/accuracy", id="it-was-not-measured"),
+    ],
+)
+def test_a_goal_that_does_not_hear_of_rare_classes_is_replaced(even, row, expected):
+    """By the one that the race was judged by."""
+    told = history()
+    told.facts["even_goal"] = even
+    guard = SimpleNamespace(goal="val/accuracy", history=told, controls=SimpleNamespace(part_weights={}))
+
+    assert expected == EpochEnd._goal_of(guard, {"val/accuracy": 0.97} | row)["goal_name"]

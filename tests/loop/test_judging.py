@@ -243,3 +243,14 @@ def test_judged_is_what_the_training_is_for(goal, blind, expected):
     score = score_of(data, goal=goal, history=told, objective=lambda batch: parts)
 
     assert expected == score.loss
+
+
+def test_where_rare_classes_must_be_heard_they_count_as_much_as_others():
+    """So many rows speak for it as the rarest class has, for each class."""
+    told = History()
+    told.facts["even_goal"] = True
+    targets = torch.tensor([0] * 36 + [1] * 4)
+    outputs = functional.one_hot(torch.zeros_like(targets), 2).float()
+    score = score_of(batches(outputs, targets, 10), goal="val/accuracy", higher_is_better=True, history=told)
+
+    assert (0.5, 8) == (score.goal, score.rows)
