@@ -16,7 +16,13 @@ from torch.utils.data import RandomSampler, SequentialSampler
 from autofix_nb.checks.base import Answer, Check
 from autofix_nb.data import GuardedLoader
 from autofix_nb.evidence import Scan, Subject
-from autofix_nb.evidence.classes import Classes, classes_of, ranges, task_or_none
+from autofix_nb.evidence.classes import (
+    Classes,
+    are_turned_round,
+    classes_of,
+    ranges,
+    task_or_none,
+)
 from autofix_nb.finding import Finding, Severity
 
 MOST_WEIGHTS = 12
@@ -65,6 +71,9 @@ class ClassImbalance(Check):
             f"{1 / len(present):.1%}{how}"
         )
         weighted = _weighted(subject.original_loss)
+        given = _weights_of(subject.original_loss, drawn.counts)
+        if given is not None and are_turned_round(drawn.counts, given):
+            return self.bad(self._turned_round(drawn, given, weighted, task), evidence=table)
         if weighted:
             return self.fine(f"{says}; the loss weighs the classes (`{weighted}`)", evidence=table)
         few = [int(number) for number in classes.present if classes.counts[number] < self.fewest]
@@ -97,6 +106,20 @@ class ClassImbalance(Check):
         if findings:
             return self.bad(*findings, evidence=[*table, f"looked at {scan.share}"])
         return self.fine(f"{len(present)} classes, {says}", evidence=[*table, f"looked at {scan.share}"])
+
+    def _turned_round(self, drawn: Classes, given: np.ndarray, name: str, task: object) -> Finding:
+        weighed = drawn.counts * given / max(1e-300, float((drawn.counts * given).sum()))
+        least = drawn.present[weighed[drawn.present].argmin()]
+        return self.found(
+            f"class {least} has {drawn.counts[least] / drawn.counts.sum():.2%} of the samples, and with `{name}` of "
+            f"the loss it makes only {weighed[least]:.2%} of it, limit {self.uneven / len(drawn.present):.2%}: the "
+            "weights make the classes less even than they are",
+            severity=Severity.WARNING,
+            measured=float(weighed[least]),
+            limit=self.uneven / len(drawn.present),
+            where=[f"class {least}"],
+            to_type=_weights_to_type(drawn, task),
+        )
 
     def _one_class(self, subject: Subject, scan: Scan, number: int) -> Finding:
         severity = Severity.CRITICAL if scan.complete else Severity.WARNING
@@ -173,6 +196,16 @@ def _weighted(loss: object) -> str:
         if isinstance(weight, torch.Tensor | Sequence) and not isinstance(weight, str):
             return f"{name}="
     return ""
+
+
+def _weights_of(loss: object, counts: np.ndarray) -> np.ndarray | None:
+    """Return what each class counts in the loss, shape (K,); None where no weights fit the classes."""
+    weight, yes = getattr(loss, "weight", None), getattr(loss, "pos_weight", None)
+    if isinstance(yes, torch.Tensor) and yes.numel() == 1 and len(counts) == 2 and weight is None:
+        return np.array([1.0, float(yes)])
+    if isinstance(weight, torch.Tensor) and weight.dim() == 1 and len(counts) <= len(weight) and yes is None:
+        return weight.detach().double().cpu().numpy()[: len(counts)]
+    return None
 
 
 def _weights_to_type(classes: Classes, task: object) -> str:

@@ -53,10 +53,12 @@ class DecisionThreshold(Detector):
     def check(self, history: History) -> Finding | None:
         planned = history.facts.get("planned_epochs")
         early = self.planned_share * planned if isinstance(planned, int | float) and isfinite(planned) else 0
-        rows, least = history.rows(), max(self.newest, ceil(min(early, self.ripe)))
+        # Where F1 at the best threshold is the goal, that threshold belongs to it.
+        newest = 1 if history.facts.get("even_goal") else self.newest
+        rows, least = history.rows(), max(newest, ceil(min(early, self.ripe)))
         if len(rows) < least:
             raise NotApplicable(f"`threshold`: {len(rows)} of {least} epochs recorded")
-        rows = rows[-self.newest :]
+        rows = rows[-newest:]
         threshold, tuned, half = (column(rows, name) for name in self.reads)
         with np.errstate(all="ignore"):
             gain = float(np.min(tuned - half))
@@ -65,7 +67,7 @@ class DecisionThreshold(Detector):
         return self.found(
             history,
             f'"yes" from a probability of {threshold[-1]:.3g} on gives an F1 of {tuned[-1]:.3f} on validation data, '
-            f"from 0.5 on {half[-1]:.3f}; better by at least {gain:.3f} in {self.newest} epochs, limit {self.better:g}",
+            f"from 0.5 on {half[-1]:.3f}; better by at least {gain:.3f} in {newest} epochs, limit {self.better:g}",
             severity=Severity.NOTE,
             measured=gain,
             limit=self.better,

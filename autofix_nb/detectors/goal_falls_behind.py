@@ -52,6 +52,15 @@ class GoalFallsBehind(Detector):
     constant_share: float = 0.99
     """Share of the validation rows given the same answer from which answers are constant."""
 
+    heard: float = 0.1
+    """Share of the rows of all other classes below which they are never answered."""
+
+    late: float = 0.4
+    """Share of the planned epochs from which a loss still above that of a constant answer is no excuse."""
+
+    well: float = 0.5
+    """F1 at the best threshold from which a model that never says the rare class ranks its rows well."""
+
     high: float = 0.9
     """Goal of a constant answer from which it is only a note: a goal so high has little room to move."""
 
@@ -64,7 +73,8 @@ class GoalFallsBehind(Detector):
         goals = goals_of(history, max(self.epochs, early))
         if goals.is_loss:
             raise NotApplicable(f"`goal`: {goals.name} is the loss itself")
-        if is_above_chance(history):
+        share_done = len(goals.values) / planned if isinstance(planned, int | float) and planned > 0 else 0.0
+        if is_above_chance(history) and not share_done >= self.late:
             return None  # it comes down to what a constant answer loses: no goal can follow that yet
         middle = len(goals.values) // 2
         level = self._constant(goals, middle)
@@ -81,18 +91,32 @@ class GoalFallsBehind(Detector):
             f"{goals.name} is {shown:.4g} over the last {len(goals.values) - middle} epochs, not above {limit:.4g} "
             f"({why}), while the loss fell from {number(goals.rows[0], 'loss'):.3g} to "
             f"{number(goals.rows[-1], 'loss'):.3g} and the validation loss with it",
-            severity=Severity.NOTE if self._is_no_worry(goals, limit) else Severity.WARNING,
+            severity=Severity.NOTE if self._is_no_worry(goals, limit, history) else Severity.WARNING,
             measured=shown,
             limit=limit,
             judged="goal",
             step=goals.rows[-1]["step"],
         )
 
-    def _is_no_worry(self, goals: Goals, limit: float) -> bool:
-        """Tell whether the goal has little room to move, or would move with another threshold: then that is enough."""
+    def _is_no_worry(self, goals: Goals, limit: float, history: History) -> bool:
+        """Tell whether the goal has little room to move, or would move with another threshold: then that is enough.
+
+        Of an accuracy that nobody asked for little room is no excuse, where all other classes are never answered.
+        """
         row = goals.rows[-1]
-        ranks_well = number(row, "val/f1_at_threshold") - number(row, "val/f1_at_half") > self.threshold_gain
+        tuned = number(row, "val/f1_at_threshold")
+        ranks_well = tuned - number(row, "val/f1_at_half") > self.threshold_gain
+        unheard = number(row, "val/top_share") >= self._one_answer(number(row, "val/majority"))
+        if history.facts.get("usual_goal") and goals.name == "val/accuracy" and unheard:
+            return ranks_well and tuned >= self.well
         return ranks_well or (goals.higher_is_better and limit >= self.high)
+
+    def _one_answer(self, share: float) -> float:
+        """Return the share of the rows given one answer from which the others are never given.
+
+        Where one class has nearly all rows, few answers are left for the others in any training.
+        """
+        return max(self.constant_share, 1 - self.heard * (1 - share))
 
     def _constant(self, goals: Goals, middle: int) -> tuple[float, str] | None:
         """Return up to which value (larger is better) a goal is no better than a constant answer's, and why.
@@ -106,6 +130,6 @@ class GoalFallsBehind(Detector):
         if goals.name == "val/accuracy":
             return goals.constant, f"one answer for all rows is right in {share:.1%} of them"
         tops = column(goals.rows, "val/top_share")[middle:]
-        if share < self.constant_share and bool((tops >= self.constant_share).all()):
+        if share < 1 and bool((tops >= self._one_answer(share)).all()):
             return float(goals.values[middle:].max()), f"{tops[-1]:.0%} of the rows get the same answer"
         return None

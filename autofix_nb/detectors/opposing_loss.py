@@ -5,6 +5,11 @@ has come to rest their gradients cancel, so their cosine is near -1. So three th
 opposes and is not negligible, the others together have hardly fallen since the beginning, and the goal on validation
 data has not become better.
 
+Where it is known what the training is for (see `aims.py`), the other parts are asked about one by one. One that falls
+without end is surely wrong, whatever its gradient. One that pulls against the aim and nearly as hard is wrong where
+nothing is learnt; and one that knows nothing of the targets costs more than such a wish is worth, if the rest comes
+down by much on other data without it: that is for a race to tell.
+
 Reference: Yu et al. (2020), Gradient Surgery for Multi-Task Learning, https://arxiv.org/abs/2001.06782
 """
 
@@ -13,8 +18,10 @@ from typing import ClassVar
 
 import numpy as np
 
+from autofix_nb.detectors.aims import GOAL, aimed_gains, aims_of, parts_of, runaways
 from autofix_nb.detectors.base import Detector
 from autofix_nb.detectors.goals import goals_of
+from autofix_nb.detectors.learning import LEARNT
 from autofix_nb.finding import Finding, NotApplicable, Severity
 from autofix_nb.history import History
 
@@ -25,7 +32,7 @@ class OpposingLoss(Detector):
 
     code: ClassVar = "L11"
     title: ClassVar = "A loss term works against the goal"
-    when: ClassVar = "epoch"
+    when: ClassVar = "both"
     reads: ClassVar = ("goal", "loss")
     shows: ClassVar = (("part_cosine/{where}",), ("loss/{where}",), ("goal",))
     fixes: ClassVar = ("rebalance_losses",)
@@ -35,7 +42,9 @@ class OpposingLoss(Detector):
     )
     how: ClassVar = (
         "Cosine between the gradient of each part and that of all others together, at several steps; how long the "
-        "part's gradient is beside theirs; whether the other parts and the goal became better since the beginning."
+        "part's gradient is beside theirs; whether the other parts and the goal became better since the beginning. "
+        "Where it is known what the training is for: whether another part falls without end, or pulls against it at "
+        "least half as hard while nothing is learnt, or while that part knows nothing of the targets."
     )
 
     looks: int = 3
@@ -43,6 +52,12 @@ class OpposingLoss(Detector):
 
     cosine: float = -0.3
     """Cosine below which a part opposes the others."""
+
+    strong: float = 0.5
+    """Part of the gradient of what the training is for from which a mere means outweighs it."""
+
+    explained: float = 0.8
+    """Share of the targets from which what the training is for counts as learnt, whatever a wish about it costs."""
 
     negligible: float = 0.1
     """Part of the longest gradient below which a part's own is too short to matter."""
@@ -57,6 +72,10 @@ class OpposingLoss(Detector):
     """Steps that make the beginning, and the end, of the other parts."""
 
     def check(self, history: History) -> Finding | None:
+        aims, goal = aims_of(history), history.facts.get("goal")
+        found = self._means(history, aims) if aims else None
+        if found is not None or (aims and goal == GOAL):
+            return found
         parts = [name.removeprefix("part_cosine/") for name in history.names() if name.startswith("part_cosine/")]
         if not parts:
             raise NotApplicable("`part_cosine`: nothing recorded")
@@ -93,6 +112,46 @@ class OpposingLoss(Detector):
             where=(worst,),
             step=goals.rows[-1]["step"],
         )
+
+    def _means(self, history: History, aims: tuple[str, ...]) -> Finding | None:
+        """Return what speaks against the parts that are no aim, where the whole loss is the goal."""
+        said = " + ".join(aims)
+        for part in runaways(history, now=True):
+            lowest = float(np.nanmin(history.now(f"loss/{part}")))
+            return self.found(
+                history,
+                f"the loss part {part!r} falls without end, to {lowest:.3g} by now, and what is left to train for is "
+                f"{said}",
+                severity=Severity.CRITICAL,
+                measured=lowest,
+                judged=f"loss/{part}",
+                where=(part,),
+                step=history.step("loss"),
+            )
+        own = np.max([self.finite(history, f"part_norm/{part}", self.looks) for part in aims], axis=0)
+        gains = aimed_gains(history, aims)[-self.looks :]
+        explained = float(np.median(gains)) if len(gains) == self.looks else float("nan")
+        blind = history.facts.get("blind_parts") or () if history.facts.get("goal") == GOAL else ()
+        for part in (one for one in parts_of(history) if one not in aims):
+            # A wish may cost a little, and in a fit that is nearly perfect a little is the whole loss.
+            if not explained < (self.explained if part in blind else LEARNT):
+                continue
+            knows = "knows nothing of the targets" if part in blind else f"leaves {said} nothing learnt"
+            cosine = float(np.median(self.finite(history, f"part_cosine/{part}", self.looks)))
+            norms = self.finite(history, f"part_norm/{part}", self.looks)
+            if cosine < self.cosine and (norms > self.strong * own).all():
+                return self.found(
+                    history,
+                    f"the gradient of the loss part {part!r}, which {knows}, points against that of {said} "
+                    f"(cosine {cosine:.2f}, limit {self.cosine:g}) and is {np.median(norms / own):.2g} times as long",
+                    severity=Severity.WARNING,
+                    measured=cosine,
+                    limit=self.cosine,
+                    judged=f"part_cosine/{part}",
+                    where=(part,),
+                    step=history.step("loss"),
+                )
+        return None
 
     def _others_stay(self, history: History, part: str) -> bool:
         """Tell whether the other parts together have hardly fallen since the beginning of the chapter."""

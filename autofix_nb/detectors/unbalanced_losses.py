@@ -5,6 +5,9 @@ none. So a part counts as drowned only when its gradient is below 1 % of the lar
 nor rises, and it varies from batch to batch, as what depends on the data does and a penalty on the weights does
 not.
 
+Where it is known what the training is for (see `aims.py`), more can be said: that part is drowned also while it falls,
+and where it knows nothing of the targets in every look while the rest of the loss comes down, the rest has taken over.
+
 Reference: Chen et al. (2018), GradNorm, https://arxiv.org/abs/1711.02257; Yu et al. (2020), Gradient Surgery for
 Multi-Task Learning, https://arxiv.org/abs/2001.06782
 """
@@ -14,10 +17,15 @@ from typing import ClassVar
 
 import numpy as np
 
+from autofix_nb.detectors.aims import aimed_gains, aimed_losses, aims_of, parts_of
 from autofix_nb.detectors.base import Detector
-from autofix_nb.detectors.learning import loss_falls, median
+from autofix_nb.detectors.learning import FIRST_LOSSES, LEARNT, loss_falls, median
+from autofix_nb.detectors.opposing_loss import OpposingLoss
 from autofix_nb.finding import Finding, NotApplicable, Severity
 from autofix_nb.history import History
+
+AGAINST = OpposingLoss.cosine
+"""Cosine below which a part works against the others."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,7 +44,9 @@ class UnbalancedLosses(Detector):
     )
     how: ClassVar = (
         "In every look the gradient of one part is more than 100 times that of another part that depends on the data "
-        "and neither falls nor rises. Where gradients cannot be told apart, the sizes are compared, and it is a note."
+        "and neither falls nor rises. Where gradients cannot be told apart, the sizes are compared, and it is a note. "
+        "Of the part that the training is for it is enough that its gradient is so small, or that it explains nothing "
+        "of the targets at three looks while the rest of the loss pulls harder or has come down."
     )
 
     ratio: float = 100.0
@@ -47,6 +57,12 @@ class UnbalancedLosses(Detector):
 
     newest: int = 50
     """Losses of a part whose variation and size are judged."""
+
+    aimed_looks: int = 3
+    """Looks that must agree where it is known what the training is for."""
+
+    fall: float = 0.2
+    """Share of the whole loss by which the rest has come down where it has taken over."""
 
     varies: float = 0.003
     """Variation from batch to batch, as a share of its size, from which a part depends on the data."""
@@ -60,6 +76,9 @@ class UnbalancedLosses(Detector):
             sizes, looked = self._sizes(history, parts), False
         if len(sizes) < 2:
             raise NotApplicable(f"`part_norm`: not recorded, and fewer than {self.newest} steps are")
+        aims = aims_of(history)
+        if aims and looked:
+            return self._of_aims(history, aims, sizes)
         largest = max(sizes, key=lambda part: median(sizes[part]))
         drowned = [part for part in sizes if part != largest and self._is_drowned(history, part, sizes, largest)]
         if not drowned:
@@ -77,6 +96,54 @@ class UnbalancedLosses(Detector):
             where=(*drowned, largest),
             fixes=None if looked else (),
         )
+
+    def _of_aims(self, history: History, aims: tuple[str, ...], sizes: dict[str, np.ndarray]) -> Finding | None:
+        """Return what speaks for the aims being drowned, or left behind, by the other parts."""
+        own, others = ([sizes[part] for part in sizes if (part in aims) is mine] for mine in (True, False))
+        count = min((len(one) for one in (*own, *others)), default=0)
+        if not own or not others or count < self.aimed_looks:
+            return None
+        own_L, others_L = (np.max([one[-count:] for one in those], axis=0) for those in (own, others))
+        name, largest = (
+            " + ".join(aims),
+            max((part for part in sizes if part not in aims), key=lambda one: sizes[one][-1]),
+        )
+        times = median(others_L) / max(median(own_L), 1e-300)
+        gains = aimed_gains(history, aims)[-self.aimed_looks :]
+        if (others_L > self.ratio * own_L).all():
+            says = f"the gradient of `{largest}` is {times:.3g} times that of `{name}`, limit {self.ratio:.0f}, and "
+            says += f"`{name}` is what the training is for"
+        elif (
+            len(gains) == self.aimed_looks
+            and median(gains) < LEARNT
+            and self._takes_over(history, aims, own_L, others_L)
+        ):
+            if median(history.now(f"part_cosine/{largest}", self.aimed_looks)) < AGAINST:
+                return None  # that is more than being loud: L11
+            says = f"`{name}`, which the training is for, explains {max(0.0, median(gains)):.1%} of the targets after "
+            says += f"{history.step(self.reads[0])} steps (limit {LEARNT:.0%}), and the rest of the loss has taken over"
+        else:
+            return None
+        return self.found(
+            history,
+            says,
+            severity=Severity.WARNING,
+            measured=times,
+            limit=self.ratio,
+            where=(*aims, largest),
+        )
+
+    def _takes_over(self, history: History, aims: tuple[str, ...], own_L: np.ndarray, others_L: np.ndarray) -> bool:
+        """Tell whether the rest of the loss pulls harder than the aims at each look, or has come down by much."""
+        if (others_L > own_L).all():
+            return True
+        rest = aimed_losses(history, tuple(part for part in parts_of(history) if part not in aims))
+        whole = history.now("loss")
+        rest, whole = rest[np.isfinite(rest)], whole[np.isfinite(whole)]
+        if min(len(rest), len(whole)) < 2 * FIRST_LOSSES:
+            return False
+        fallen = median(rest[:FIRST_LOSSES]) - median(rest[-FIRST_LOSSES:])
+        return fallen > self.fall * abs(median(whole[:FIRST_LOSSES]))
 
     def _is_drowned(self, history: History, part: str, sizes: dict[str, np.ndarray], largest: str) -> bool:
         count = min(len(sizes[part]), len(sizes[largest]))

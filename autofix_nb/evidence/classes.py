@@ -19,6 +19,12 @@ MOST_CLASSES = 20
 FEWEST_OF_A_CLASS = 5
 """Classes with fewer rows are left out where a target is to be told from the features."""
 
+UNEVEN = 0.3
+"""Share of an equal share (1/K) below which a class is rare."""
+
+EVEN = 1.1
+"""Times an equal share (1/K) above which a class is frequent."""
+
 IGNORED = -100
 """The class number that torch's losses leave out (`ignore_index`)."""
 
@@ -79,6 +85,22 @@ def classes_of(scan: Scan, task: "Task | None" = None) -> Classes:
         yes = labels.astype(bool)
         return Classes(kind="multi-label", labels=yes, places=np.arange(len(yes)), counts=yes.sum(0))
     raise NotApplicable(f"the targets have {labels[0].size:,} numbers a sample, and are no classes")
+
+
+def are_turned_round(counts: np.ndarray, weights: np.ndarray) -> bool:
+    """Tell whether class weights make the classes less even than they are, and one of them hardly count.
+
+    `counts` and `weights` have shape (K,); classes without samples are left out.
+    """
+    there = counts > 0
+    if there.sum() < 2 or not np.isfinite(weights).all() or (weights[there] < 0).any():
+        return False
+    plain, weighed = counts[there] / counts[there].sum(), counts[there] * weights[there]
+    least = int(weighed.argmin())
+    share = float(weighed[least]) / max(float(weighed.sum()), 1e-300)
+    # A frequent class that counts too little was meant to, only by less: another threshold makes up for it.
+    frequent = plain[least] > EVEN / there.sum()
+    return bool(share < UNEVEN / there.sum() and share < plain.min() and not frequent)
 
 
 def class_of_rows(scan: Scan, task: "Task | None" = None) -> np.ndarray:

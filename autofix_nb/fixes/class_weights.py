@@ -1,7 +1,8 @@
 """Weigh the classes in the loss so that rare ones count as much as frequent ones (King and Zeng 2001: n / (K n_k)).
 
 While a training is under way the square roots of these weights are tried before them: full weights make a handful of
-rare rows as loud as all others together. Against one class that swallows all, the focal loss (Lin et al. 2017) follows.
+rare rows as loud as all others together. Weights that a loss has already stay, unless they make rare classes rarer.
+Against one class that swallows all, the focal loss (Lin et al. 2017) follows.
 """
 
 from typing import Any, ClassVar
@@ -10,6 +11,7 @@ import numpy as np
 import torch
 from torch import nn
 
+from autofix_nb.evidence.classes import are_turned_round
 from autofix_nb.finding import Finding, NotApplicable
 from autofix_nb.fixes.answers import answers, weighable_loss
 from autofix_nb.fixes.base import Change, Trainee
@@ -98,19 +100,53 @@ class ClassWeights(UnderWayFix):
 def _weighings(name: str, run: Trainee) -> list[tuple[str, dict[str, Any], str]]:
     """Return sentence, settings and line of the weights, halfway and in full; none where classes are even."""
     own = run.task.loss
-    if getattr(own, "weight", None) is not None or getattr(own, "pos_weight", None) is not None:
-        return []
     form = form_of(LOSSES[name](own) if name else own) or ""
     yes_or_no = form.startswith("yes-or-no")
     weights = _pos_weights(run) if yes_or_no else _full_weights(run)
-    if weights is None or np.allclose(weights, 1, rtol=0.05):
+    given = None if yes_or_no and getattr(own, "weight", None) is not None else _given(own, weights)
+    if weights is None or given is None:
+        return []
+    turned = given.size > 0
+    given = given if turned else np.ones(1)
+    if turned and not _are_turned_round(weights, given, yes_or_no=yes_or_no):
+        return []
+    if np.allclose(weights / given, 1, rtol=0.05):
         return []
     kind, setting = ("BCEWithLogitsLoss", "pos_weight") if yes_or_no else ("CrossEntropyLoss", "weight")
     found = []
     for power, says in ((0.5, "rare classes count more in the loss"), (1.0, "all classes count the same in the loss")):
-        listed = (np.minimum(weights, MOST) ** power).tolist()
-        found.append((f"{says} ({_said(listed)})", {"class_weights": listed}, _line(kind, setting, listed)))
-    return found
+        listed = np.minimum(weights, MOST) ** power
+        if turned:
+            says += f", in place of the weights {_said(given.tolist())}, which make them count even less"
+        if found and np.allclose(listed, found[-1][1]["class_weights"] * given):
+            continue  # of even classes the root is the whole
+        lines = _line(kind, setting, listed.tolist())
+        listed = (listed / given).tolist()
+        found.append((f"{says} ({_said(listed)})", {"class_weights": listed}, lines))
+    # Before anything is learnt there is nothing that full weights could throw about.
+    return found if run.step_count else found[::-1]
+
+
+def _given(loss: Any, weights: np.ndarray | None) -> np.ndarray | None:
+    """Return the weights that a loss has already, shape (K,), or (0,) without any; None where they do not fit ours."""
+    given = [getattr(loss, name, None) for name in ("weight", "pos_weight")]
+    there = [one for one in given if isinstance(one, torch.Tensor)]
+    if weights is None or len(there) > 1:
+        return None
+    if not there:
+        return np.zeros(0)
+    own = there[0].detach().double().cpu().numpy().reshape(-1)
+    fits = own.size in (1, weights.size) and np.isfinite(own).all() and (own > 0).all()
+    return own if fits else None
+
+
+def _are_turned_round(weights: np.ndarray, given: np.ndarray, *, yes_or_no: bool) -> bool:
+    """Tell whether the weights that a loss has make rare classes rarer; `weights` are those that make them even."""
+    if not yes_or_no:
+        return are_turned_round(1 / weights, np.broadcast_to(given, weights.shape))
+    if weights.size != 1:
+        return False
+    return are_turned_round(np.array([weights[0], 1.0]), np.array([1.0, given[0]]))
 
 
 def _full_weights(run: Trainee) -> np.ndarray | None:
@@ -133,8 +169,9 @@ def _full_weights(run: Trainee) -> np.ndarray | None:
 def _pos_weights(run: Trainee) -> np.ndarray | None:
     """Return how many no's there are for each yes, shape (1,) or (labels,)."""
     labels = labels_of(Owned.of(run))
-    if labels is not None and labels.ndim <= 2 and np.isin(labels, (0, 1)).all():
-        yes = np.atleast_1d(labels.mean(0))
+    if labels is not None and np.isin(labels, (0, 1)).all():
+        # Of pictures and the like all places count together.
+        yes = np.atleast_1d(labels.mean(0) if labels.ndim <= 2 else labels.mean())
     else:
         yes = np.array([_share(run, 1)])
     yes = np.where((yes > 0) & (yes < 1), yes, 0.5)  # of what was never seen nothing is known

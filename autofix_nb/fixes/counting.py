@@ -44,7 +44,7 @@ def class_counts(labels: np.ndarray, owned: Owned) -> np.ndarray | None:
     if labels.ndim == 2 and labels.shape[1] > 1:
         one_hot = np.isin(labels, (0, 1)).all() and (labels.sum(1) == 1).all()
         counts = labels.sum(0).astype(np.int64) if one_hot else None
-    elif labels.ndim <= 2:
+    elif labels.ndim <= 2 or labels.dtype.kind in "iu":
         flat = labels.reshape(-1)
         flat = flat[flat != getattr(owned.loss, "ignore_index", -100)]
         if not flat.size or not np.isfinite(flat).all() or (flat != flat.round()).any() or flat.min() < 0:

@@ -10,6 +10,7 @@ from typing import ClassVar
 
 import numpy as np
 
+from autofix_nb.detectors.aims import aims_of, runaways
 from autofix_nb.finding import Finding
 from autofix_nb.fixes.base import Change, SettingFix, Trainee
 from autofix_nb.fixes.surgery import WayBack, forget_moments
@@ -27,6 +28,9 @@ TURNED_DOWN = (0.1, 0.0)
 """What an opposing part counts, gentlest first."""
 
 OPPOSING = "L11"
+
+BALANCED = frozenset({"G05", "L07"})
+"""Illnesses against which the parts are weighed against each other."""
 
 
 class RebalanceLosses(SettingFix):
@@ -67,12 +71,21 @@ class RebalanceLosses(SettingFix):
         parts = sorted(name.removeprefix("loss/") for name in run.history.names() if name.startswith("loss/"))
         if len(parts) < 2 or not _is_their_sum(parts, run):
             return []
+        aims, now = aims_of(run.history), run.controls.part_weights
+        away = [part for part in runaways(run.history) if now.get(part, 1.0)]
+        if away and aims:
+            weights = now | dict.fromkeys(away, 0.0)
+            return [self._change(run, weights, f"what falls without end counts nothing: {', '.join(away)}")]
         if finding.code == OPPOSING:
             part = _opposing(parts, finding, run)
-            now = run.controls.part_weights
             wanted = [] if part is None else [now | {part: factor * now.get(part, 1.0)} for factor in TURNED_DOWN]
             says = [f"the part {part} counts a tenth of what it did", f"the part {part} counts nothing"]
-            return [self._change(run, weights, said) for weights, said in zip(wanted, says, strict=False)]
+            changes = [self._change(run, weights, said) for weights, said in zip(wanted, says, strict=False)]
+            return changes[::-1] if part in (run.history.facts.get("blind_parts") or ()) else changes
+        if finding.code not in BALANCED:
+            return []
+        if aims:
+            return self._for(aims, parts, run)
         balanced = _balanced(parts, run)
         if balanced is None:
             return []
@@ -81,6 +94,22 @@ class RebalanceLosses(SettingFix):
             self._change(run, halfway, "the parts of the loss are weighed, halfway to pulling equally hard"),
             self._change(run, balanced, "the parts of the loss are weighed so that they pull equally hard"),
         ]
+
+    def _for(self, aims: tuple[str, ...], parts: list[str], run: Trainee) -> list[Change]:
+        """Return the aims raised until they pull as hard as all else, and then alone; both where they count now."""
+        pulls = {part: _median(run.history.now(f"part_norm/{part}", RECENT_NORMS)) for part in parts}
+        now, said = run.controls.part_weights, ", ".join(aims)
+        others = {part: now.get(part, 1.0) for part in parts if part not in aims}
+        own, loudest = max(pulls[part] for part in aims), max(pulls[part] for part in others)
+        raised = min(MOST, loudest / own) if own > 0 and np.isfinite(loudest) else 1.0
+        changes = []
+        if raised > 1:
+            louder = others | {part: raised * now.get(part, 1.0) for part in aims}
+            changes.append(self._change(run, louder, f"what the training is for pulls as hard as all else: {said}"))
+        if any(others.values()):
+            alone = now | dict.fromkeys(others, 0.0)
+            changes.append(self._change(run, alone, f"only what the training is for counts: {said}"))
+        return changes
 
     def _change(self, run: Trainee, weights: dict[str, float], says: str) -> Change:
         said = ", ".join(f"{part} {weight:.3g}" for part, weight in weights.items())
@@ -98,12 +127,16 @@ class RebalanceLosses(SettingFix):
 def _is_their_sum(parts: list[str], run: Trainee) -> bool:
     """Tell whether the loss is the sum of its parts; where the user adds them up otherwise, weights change nothing."""
     weights = run.controls.part_weights
-    loss = run.history.now("loss", 1)
-    newest = [run.history.now(f"loss/{part}", 1) for part in parts]
-    if not len(loss) or not all(len(value) for value in newest):
+    # Where numbers went bad, by the newest that were not: of inf minus inf nothing is known.
+    series = [run.history.now(name, RECENT_LOSSES) for name in ("loss", *(f"loss/{part}" for part in parts))]
+    count = min(map(len, series))
+    rows = np.array([one[len(one) - count :] for one in series])
+    rows = rows[:, np.isfinite(rows).all(0)]
+    if not rows.size:
         return False
-    total = sum(float(value[-1]) * weights.get(part, 1.0) for part, value in zip(parts, newest, strict=True))
-    return bool(abs(total - loss[-1]) <= 0.01 * max(abs(total), abs(loss[-1])) + 1e-6)
+    loss, *newest = rows[:, -1].tolist()
+    total = sum(value * weights.get(part, 1.0) for part, value in zip(parts, newest, strict=True))
+    return abs(total - loss) <= 0.01 * max(abs(total), abs(loss)) + 1e-6
 
 
 def _opposing(parts: list[str], finding: Finding, run: Trainee) -> str | None:

@@ -7,7 +7,9 @@ from typing import Any
 import torch
 
 from autofix_nb.data import GuardedLoader, IterableGuard
+from autofix_nb.detectors.aims import aims_of
 from autofix_nb.loop.pulse import Phase
+from autofix_nb.loop.thresholds import even_goal
 
 PROBLEMS_SAID = 3
 """Sentences about validation samples said while it trains; the report has them all."""
@@ -69,12 +71,19 @@ class EpochEnd:
         row = {"epoch": self.epoch + 1, "step": self.step_count} | self.sums.row() | self._row
         row |= {"lr": self.stepper.rate(), "quarantined": len(self.quarantine)}
         if self.goal in row:
-            row |= {"goal": row[self.goal], "goal_name": self.goal, "higher_is_better": self.higher_is_better}
+            row |= self._goal_of(row) | {"higher_is_better": self.higher_is_better}
+            if self.history.epochs and self.history.epochs[-1].get("goal_name", self.goal) != row["goal_name"]:
+                self.keeper.best.forget()  # measured by something else than from here on
         if self.scheduler is not None and not self.each_step:
             self._step_scheduler(row)  # the user's code: if it raises, this epoch is not closed yet
         if "goal" in row:
             row["is_best"] = self.keeper.best.offer(
-                row["goal"], self.epoch + 1, self.higher_is_better, self.model, self.policy.in_force
+                row["goal"],
+                self.epoch + 1,
+                self.higher_is_better,
+                self.model,
+                self.policy.in_force,
+                loss=row.get("val/loss", float("nan")),
             )
         self.history.add_epoch(row)
         self.journal.append("epoch", **row)
@@ -85,6 +94,20 @@ class EpochEnd:
         self.looks.after_an_epoch()
         self.progress.epoch(row, self.epochs_planned)
         self.keeper.save_if_due(self)
+
+    def _goal_of(self, row: Mapping[str, Any]) -> dict[str, Any]:
+        """Return value and name of the goal: of a loss whose parts were weighed anew, what the training is for.
+
+        In place of an accuracy that was chosen for the user, and does not hear of rare classes, what does.
+        """
+        even = even_goal(row) if self.history.facts.get("even_goal") else None
+        if even is not None:
+            return {"goal": row[even], "goal_name": even}
+        aims = aims_of(self.history) if self.goal == "val/loss" and self.controls.part_weights else ()
+        parts = [f"val/loss/{part}" for part in aims]
+        if not parts or not all(part in row for part in parts):
+            return {"goal": row[self.goal], "goal_name": self.goal}
+        return {"goal": sum(row[part] for part in parts), "goal_name": f"val/loss/{'+'.join(aims)}"}
 
     def _step_scheduler(self, row: dict[str, Any]) -> None:
         if isinstance(self.scheduler, torch.optim.lr_scheduler.ReduceLROnPlateau):

@@ -21,7 +21,7 @@ def facts_of(guard: "Guard", planned_epochs: int, train: Any, **more: Any) -> di
     `more` are facts that only the caller knows, such as `has_val`, `has_step`, `loss`.
     """
     return (
-        {"planned_epochs": int(planned_epochs)}
+        {"planned_epochs": int(planned_epochs), "goal": guard.goal}
         | _of_data(guard, planned_epochs, train)
         | _of_task(guard)
         | _of_optimizer(guard)

@@ -120,6 +120,7 @@ def fit(
     if isinstance(loss, nn.Module):
         loss.to(chosen)  # its class weights must be where the outputs are
     sample = probe(model, train, loss, step, chosen, setup.choose_precision(precision, chosen)[0])
+    usual_goal = goal is None and metrics is None
     metrics = setup.choose_metrics(metrics, sample.task, step) if val is not None else {}
     setup.check_goal(goal, metrics, val, step)
     told = [sentence for sentence in (sample.says, told_optimizer) if sentence]
@@ -154,7 +155,7 @@ def fit(
     objective = Objective(model, sample.task, step)
     objective.treatment = guard.controls
     guard.objective, guard.metrics = objective, metrics
-    guard.known = {"has_val": val is not None, "has_step": step is not None}
+    guard.known = {"has_val": val is not None, "has_step": step is not None, "usual_goal": usual_goal}
 
     guard.rate_is_searched = searched
 

@@ -18,7 +18,7 @@ ROLLBACKS_IN_A_ROW = 8
 
 AGAINST_BAD_NUMBERS = (
     *("standardise", "scale_lr", "clip_gradients", "scale_targets", "swap_activations", "insert_norm"),
-    *("reinitialise", "mend_output", "mend_loss", "swap_optimizer"),
+    *("rebalance_losses", "reinitialise", "mend_output", "mend_loss", "swap_optimizer"),
 )
 """What is raced when numbers go bad again and again: scale of the data, rate, and where forward passes overflow."""
 

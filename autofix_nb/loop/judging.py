@@ -9,7 +9,9 @@ import torch
 
 from autofix_nb.data import structure
 from autofix_nb.data.seeding import LoadingRandomness
+from autofix_nb.detectors.aims import aims_of
 from autofix_nb.errors import StoreError
+from autofix_nb.loop.thresholds import answers, even_goal
 from autofix_nb.objective import evaluating, total_loss
 from autofix_nb.objective.treatment import Treatment, treated
 from autofix_nb.policy import Score
@@ -52,11 +54,13 @@ class Judge:
         guard = self._guard
         objective = guard.objective
         losses, sizes, outputs, targets = [], [], [], []
+        named = guard.goal.removeprefix("val/loss/")  # before the first step it is not known yet what the parts are
+        aims = (named,) if named != guard.goal else aims_of(guard.history)
         try:
             with guard.stepper.autocast():
                 for data in self._batches:
                     guard.heed()
-                    losses.append(_wanted(*total_loss(objective(data)), guard.goal))
+                    losses.append(_wanted(*total_loss(objective(data)), aims))
                     sizes.append(_rows(data))
                     if isinstance(getattr(objective, "outputs", None), torch.Tensor):
                         outputs.append(objective.outputs.detach().float().cpu())
@@ -67,14 +71,19 @@ class Judge:
             return Score(failed=f"{type(error).__name__}: {error}")
         loss = float(np.average(losses, weights=sizes)) if losses else math.nan
         gains, mispaired = _gains(objective, outputs, targets)
+        even = bool(guard.history.facts.get("even_goal"))
+        if even:
+            goal, rows = _even(getattr(objective, "task", None), outputs, targets)
+        else:
+            goal, rows = _goal(guard.metrics, guard.goal, outputs, targets), sum(sizes)
         return Score(
             loss=loss,
             losses=tuple(losses),
             gains=gains,
             mispaired=mispaired,
-            goal=_goal(guard.metrics, guard.goal, outputs, targets),
+            goal=goal,
             higher_is_better=guard.higher_is_better,
-            rows=sum(sizes),
+            rows=rows,
             failed="" if math.isfinite(loss) else f"the loss is {loss}",
         )
 
@@ -122,10 +131,25 @@ def _goal(metrics: Mapping[str, Any], goal: str, outputs: list[Any], targets: li
         return math.nan
 
 
-def _wanted(loss: torch.Tensor, parts: Mapping[str, torch.Tensor], goal: str) -> float:
-    """Return the part of the loss that is the goal, where one is: of the sum, another part may be nearly all."""
-    part = parts.get(goal.removeprefix("val/loss/")) if goal.startswith("val/loss/") else None
-    return float(loss if part is None or not bool(torch.isfinite(loss)) else part)
+def _even(task: Any, outputs: list[torch.Tensor], targets: list[Any]) -> tuple[float, int]:
+    """Return the goal in which a rare class counts as much as a frequent one, and how many rows speak for it."""
+    try:
+        row = answers(task, list(zip(outputs, targets, strict=True)))
+        every = torch.cat(targets)
+        if every.is_floating_point() and every.dim() > 1 and every.shape[1] > 1 and task.kind == "classification":
+            every = every.argmax(1)
+    except Exception:  # noqa: BLE001 - the loss judges alone then
+        return math.nan, 0
+    name = even_goal(row)
+    _, counts = every.flatten().unique(return_counts=True)
+    return (math.nan, 0) if name is None else (row[name], len(counts) * int(counts.min()))
+
+
+def _wanted(loss: torch.Tensor, parts: Mapping[str, torch.Tensor], aims: Sequence[str]) -> float:
+    """Return what the training is for, where that is known: of the whole loss, another part may be nearly all."""
+    if not aims or not all(part in parts for part in aims) or not bool(torch.isfinite(loss)):
+        return float(loss)
+    return float(sum(parts[part] for part in aims))
 
 
 def _rows(data: Any) -> int:

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import torch
 
-FIRST = frozenset({25, 50})
+FIRST = frozenset({10, 25, 50})
 EVERY = 100
 MOST_ELEMENTS = 65_536
 """Elements of a gradient that are compared."""

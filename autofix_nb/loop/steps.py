@@ -10,6 +10,7 @@ from autofix_nb.data import Batch, structure
 from autofix_nb.loop import part_gradients
 from autofix_nb.loop.aside import BrokenOff
 from autofix_nb.loop.label_guard import leave_out_bad_labels
+from autofix_nb.loop.part_knowledge import part_knowledge
 from autofix_nb.loop.pulse import Phase
 from autofix_nb.loop.stepper import Attempt, left_behind
 from autofix_nb.signals import EVERY, Measured
@@ -131,6 +132,11 @@ class Steps:
         try:
             with self.stepper.autocast():
                 found = part_gradients.part_gradients(parameters, objective, data, self.controls.part_weights)
+                if found:
+                    gains, blind = part_knowledge(self.model, objective, data)
+                    found |= gains
+                    before_this = self.history.facts.get("blind_parts", blind)
+                    self.history.facts["blind_parts"] = [part for part in blind if part in before_this]
         except RuntimeError as error:  # a graph that cannot be gone through twice, or memory: the training goes on
             self.journal.append("note", step=self.step_count, text=f"the loss's parts could not be looked at: {error}")
             found = {}

@@ -6,7 +6,7 @@ half of the rows and judged on the other one. Where it is not better on both hal
 Naryanaswamy 2014, https://arxiv.org/abs/1402.1892), and a threshold fitted to few rows is worth nothing on others.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
@@ -31,7 +31,8 @@ Gathered = Sequence[tuple[torch.Tensor, Any]]
 def answers(task: Task | None, gathered: Gathered) -> dict[str, float]:
     """Return columns for the epoch table; those that cannot be had are left out.
 
-    `val/top_share` and `val/majority` are the largest shares of one class among the predictions and the targets,
+    `val/top_share` and `val/majority` are the largest shares of one class among the predictions and the targets, and
+    `val/mean_recall` is the mean of the shares of the classes that are answered rightly;
     `val/threshold` is the best one for "yes", with its F1 (`val/f1_at_threshold`), and that of 0.5
     (`val/f1_at_half`).
     """
@@ -47,6 +48,15 @@ def answers(task: Task | None, gathered: Gathered) -> dict[str, float]:
     scores, wanted = yes
     row = _shares((scores > HALF).long(), wanted.long()) if task.kind == "binary" else {}
     return row | _threshold(scores, wanted)
+
+
+def even_goal(row: Mapping[str, float]) -> str | None:
+    """Return the column in which a rare class counts as much as a frequent one; None where there is none.
+
+    Of yes or no it is F1 at the best threshold, since that is found without training; else the mean recall.
+    """
+    names = ("val/f1_at_threshold", "val/mean_recall")
+    return next((name for name in names if name in row), None)
 
 
 def f1(scores: torch.Tensor, wanted: torch.Tensor, threshold: float) -> float:
@@ -133,6 +143,9 @@ def _shares(predicted: torch.Tensor, true: torch.Tensor) -> dict[str, float]:
     if not len(predicted):
         return {}
     names = ("val/top_share", "val/majority")
-    return {
+    shares = {
         name: float(torch.bincount(one).max()) / len(one) for name, one in zip(names, (predicted, true), strict=True)
     }
+    wanted = torch.bincount(true).double()
+    right = torch.bincount(true[predicted == true], minlength=len(wanted)).double()
+    return shares | {"val/mean_recall": float((right / wanted)[wanted > 0].mean())}

@@ -24,6 +24,7 @@ from autofix_nb.loop.side_batches import judging_batches, training_batches
 from autofix_nb.loop.side_deaths import is_left_out
 from autofix_nb.objective import split_batch
 from autofix_nb.policy import Candidate, Score
+from autofix_nb.policy.policy import REWEIGHS
 from autofix_nb.policy.races import Race
 
 LEAST_TIMES = 5
@@ -64,6 +65,7 @@ class Treatable:
         """
         steps = race.steps
         racing.take_over(self, candidate, race)
+        self._forget_threshold(candidate)
         self.history.since = self.step_count
         if candidate.loss is not None and self.goal == "val/loss":
             self.keeper.best.forget()  # by another loss than from here on
@@ -87,10 +89,16 @@ class Treatable:
     def adopt(self, candidate: Candidate) -> None:
         """Make the changes of a candidate that was not raced, and go on from here: a new chapter of the run."""
         racing.adopt(self, candidate)
+        self._forget_threshold(candidate)
         self._make_up_for_an_old_order()
         self.history.since = self.step_count
         self.trouble.calm_down()
         self.snapshot = Snapshot(self.step_count, self.model, self.optimizer)
+
+    def _forget_threshold(self, candidate: Candidate) -> None:
+        """Say "yes" from 0.5 on again where rows are weighed otherwise: a threshold was that of other probabilities."""
+        if any(change.fix in REWEIGHS for _, change in candidate.fixes):
+            self.controls.threshold = None
 
     @property
     def standing_changes(self) -> list[Change]:

@@ -12,6 +12,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from autofix_nb.detectors.aims import aimed_gains, aimed_losses, aims_of
 from autofix_nb.finding import Finding
 from autofix_nb.history import History
 from autofix_nb.policy.candidates import Candidate, named
@@ -24,7 +25,7 @@ RACED = frozenset(
 )
 """Findings that are answered by a race; others are answered at once, by the first fix that fits."""
 
-FROM_THE_FIRST = frozenset({"G01", "G02", "G03", "G07", "L01", "L05", "L06", "L10"})
+FROM_THE_FIRST = frozenset({"G01", "G02", "G03", "G05", "G07", "L01", "L05", "L06", "L10", "L11"})
 """Illnesses that spoil the weights: where nothing was learnt yet, what could help is tried from the first ones."""
 
 UNLEARNT = frozenset({"G01", "G03", "L10"})
@@ -190,8 +191,12 @@ def wasted(history: History, step: int) -> int:
 def has_learnt(history: History) -> bool:
     """Tell whether the run has learnt anything since its first weights, so that going back to them would lose it.
 
-    By the share of the loss that the outputs explain (`gain` over `mispaired`), else by the loss itself.
+    By the share of the loss that the outputs explain (`gain` over `mispaired`), else by the loss itself. Where it is
+    known what the training is for, by that alone: the rest of the loss may fall for another reason.
     """
+    aims = aims_of(history)
+    if aims:
+        return _has_learnt_aims(history, aims)
     gain, level = history.now("gain"), history.now("mispaired")
     count = min(len(gain), len(level))
     if count >= 5:
@@ -200,7 +205,17 @@ def has_learnt(history: History) -> bool:
         if len(share) < 5 or _stays_at_chance(history):
             return False
         return _best_stretch(share, 5) - max(0.0, float(share[0])) > NEVER_LEARNT
-    losses = history.now("loss")
+    return _has_fallen(history.now("loss"))
+
+
+def _has_learnt_aims(history: History, aims: tuple[str, ...]) -> bool:
+    gains = aimed_gains(history, aims)
+    if len(gains):
+        return bool(gains.max() > NEVER_LEARNT)
+    return _has_fallen(aimed_losses(history, aims))
+
+
+def _has_fallen(losses: np.ndarray) -> bool:
     losses = losses[np.isfinite(losses)]
     if len(losses) < 20:
         return False

@@ -22,6 +22,7 @@ from autofix_nb.policy.races import (
     score_of,
     wasted,
 )
+from autofix_nb.policy.rare import hearing_the_rare
 from autofix_nb.policy.winning import winner_of
 
 if TYPE_CHECKING:
@@ -89,9 +90,11 @@ def treat(policy: "Policy", finding: Finding, run: Any) -> bool:
     affordable = policy.may("restart") and _is_affordable(policy, run)
     fresh = not learnt and finding.code in FROM_THE_FIRST and affordable
     run.starts_fresh = fresh
-    tried = set(policy.races.tried)
-    offers = Offers(run=run, may=policy.may, seen=tried, fresh=fresh, fresh_is_affordable=affordable)
-    return _race(policy, finding, run, offers.against(finding, learnt=learnt), learnt=learnt)
+    with hearing_the_rare(finding, run) as hearing:
+        tried = set() if hearing.begins else set(policy.races.tried)
+        offers = Offers(run=run, may=policy.may, seen=tried, fresh=fresh, fresh_is_affordable=affordable)
+        hearing.won = _race(policy, finding, run, offers.against(finding, learnt=learnt), learnt=learnt)
+    return hearing.won
 
 
 def _is_lost(finding: Finding, run: Any) -> bool:

@@ -151,7 +151,10 @@ def _goal(history: History, ending: Mapping[str, Any]) -> Plain | None:
     rows = [row for row in history.epochs if "goal" in row and math.isfinite(float(row["goal"]))]
     if not rows:
         return None
-    best = max(rows, key=lambda row: row["goal"] if row["higher_is_better"] else -row["goal"])
+    # What was measured by another goal, before that was replaced, cannot be compared.
+    rows = [row for row in rows if row["goal_name"] == rows[-1]["goal_name"]]
+    marked = [row for row in rows if row.get("is_best")]
+    best = max(marked or rows, key=lambda row: row["epoch"] if marked else _goal_upwards(row))
     return {
         "name": rows[-1]["goal_name"],
         "best": best["goal"],
@@ -159,6 +162,10 @@ def _goal(history: History, ending: Mapping[str, Any]) -> Plain | None:
         "last": rows[-1]["goal"],
         "restored": bool(ending.get("restored")),
     }
+
+
+def _goal_upwards(row: Mapping[str, Any]) -> float:
+    return float(row["goal"] if row["higher_is_better"] else -row["goal"])
 
 
 def _threshold(report: Plain) -> Plain | None:

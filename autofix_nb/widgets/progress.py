@@ -19,7 +19,10 @@ BAR_AFTER_SECONDS = 1.0
 MOST_WORDS = 44
 """Letters of what is done beside the training; the bar beside it must fit in the line, too."""
 
-NOT_SHOWN = {f"val/{name}" for name in ("rows", "top_share", "majority", "threshold", "f1_at_half", "f1_at_threshold")}
+NOT_SHOWN = {
+    f"val/{name}"
+    for name in ("rows", "top_share", "majority", "mean_recall", "threshold", "f1_at_half", "f1_at_threshold")
+}
 """Columns of validation that detectors read; the report says what comes of them."""
 
 

@@ -159,3 +159,17 @@ def test_one_class_so_far_is_no_proof():
     part = scan(np.zeros((40, 2)), np.zeros(40, dtype=int), samples=1000)
 
     assert [Severity.WARNING] == severities(answer_of(CHECK, subject_of(part)))
+
+
+@pytest.mark.parametrize(
+    ("weight", "expected"),
+    [
+        pytest.param([20.0, 1.0], [Severity.WARNING], id="turned-round"),
+        pytest.param([1.0, 20.0], [], id="as-they-should-be"),
+    ],
+)
+def test_weights_of_the_loss_may_not_make_rare_classes_rarer(weight, expected):
+    """Else what was meant to help does harm."""
+    answer = answer_of(CHECK, labelled(90, 10, loss=nn.CrossEntropyLoss(weight=torch.tensor(weight))))
+
+    assert expected == severities(answer)

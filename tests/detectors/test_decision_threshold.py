@@ -33,6 +33,14 @@ def test_the_newest_epochs_must_agree(f1s, gain):
     assert finding is None or finding.severity == Severity.NOTE
 
 
+def test_where_f1_at_the_best_threshold_is_the_goal_one_epoch_is_enough():
+    """The threshold belongs to it."""
+    made = run((0.4, 0.42), (0.4, 0.42), (0.4, 0.6))
+    made.facts["even_goal"] = True
+
+    assert 0.2 == pytest.approx(DecisionThreshold().check(made).measured)
+
+
 @pytest.mark.parametrize(
     ("history", "why"),
     [

@@ -1,5 +1,6 @@
 """The losses fall and the goal stays where a constant answer would be."""
 
+import numpy as np
 import pytest
 
 from autofix_nb.detectors import NotApplicable
@@ -51,6 +52,49 @@ def test_the_goal_is_compared_with_that_of_a_constant_answer(history, severity):
     finding = GoalFallsBehind().check(history)
 
     assert severity == (finding and finding.severity)
+
+
+def usual(share=0.97, top=1.0, tuned=0.2, half=0.0, *, asked=False, goal_name="val/accuracy"):
+    """A run that was given no goal, where one class has nearly all rows."""
+    f1s = {"val/f1_at_half": half, "val/f1_at_threshold": tuned}
+    made = run([share] * 6, majority=share, top=top, goal_name=goal_name, **f1s)
+    made.facts["usual_goal"] = not asked
+    return made
+
+
+@pytest.mark.parametrize(
+    ("history", "severity"),
+    [
+        pytest.param(usual(), Severity.WARNING, id="never-answered"),
+        pytest.param(usual(asked=True), Severity.NOTE, id="the-goal-was-asked-for"),
+        pytest.param(usual(top=0.99), Severity.NOTE, id="answered-now-and-then"),
+        pytest.param(usual(tuned=0.8), Severity.NOTE, id="another-threshold-finds-them"),
+        pytest.param(
+            usual(share=0.99, goal_name="val/f1"), Severity.WARNING, id="another-goal-though-nearly-all-is-one"
+        ),
+        pytest.param(usual(share=0.99, top=0.995, goal_name="val/f1"), None, id="another-goal-and-answered"),
+    ],
+)
+def test_an_accuracy_nobody_asked_for_is_no_excuse_for_a_class_never_answered(history, severity):
+    """It has little room to move, and none of that is the reason why the loss is there."""
+    if history.epochs[-1]["goal_name"] == "val/f1":
+        for row in history.epochs:
+            row["goal"] = 0.5
+            row["val/f1_at_threshold"] = row["val/f1_at_half"]
+    finding = GoalFallsBehind().check(history)
+
+    assert severity == (finding and finding.severity)
+
+
+@pytest.mark.parametrize(("planned", "found"), [(100, False), (12, True)])
+def test_a_loss_above_that_of_a_constant_answer_excuses_a_young_run(planned, found):
+    """Later it is too slow to get there."""
+    made = run([0.5] * 6)
+    made.facts["planned_epochs"] = planned if found else 24
+    made.extend("loss", np.arange(50), np.full(50, 0.6))
+    made.record(50, chance=0.1)
+
+    assert found == (GoalFallsBehind().check(made) is not None)
 
 
 @pytest.mark.parametrize(

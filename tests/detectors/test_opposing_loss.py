@@ -5,6 +5,7 @@ import pytest
 
 from autofix_nb.detectors import NotApplicable
 from autofix_nb.detectors.opposing_loss import OpposingLoss
+from autofix_nb.finding import Severity
 from tests.runs import epochs
 
 
@@ -88,3 +89,32 @@ def test_says_what_it_measured():
         "that of the others (cosine -0.80, limit -0.3), and neither they nor val/accuracy became better in 6 epochs. "
         "Where: against. Try rebalance_losses."
     )
+
+
+def whole(*, cosine=-0.8, norms=(1.0, 1.0), blind=("against",), against=(1.0, 0.2), explained=0.3, goal="val/loss"):
+    """A run whose goal is the whole loss; `against` can be no aim where it is among `blind`."""
+    made = run(cosine=cosine, norms=norms, goal_name=goal, main=(1.0, 0.6), against=against)
+    made.extend("loss", np.arange(1, 301), np.full(300, 1.0))
+    made.extend("part_gain/main", np.array([25, 50, 100]), np.full(3, explained))
+    made.facts |= {"goal": goal, "blind_parts": list(blind)}
+    return made
+
+
+@pytest.mark.parametrize(
+    ("history", "severity"),
+    [
+        pytest.param(whole(), Severity.WARNING, id="a-wish-against-the-aim"),
+        pytest.param(whole(cosine=-0.2), None, id="hardly-opposing"),
+        pytest.param(whole(explained=0.9), None, id="a-wish-that-costs-little"),
+        pytest.param(whole(goal="val/loss/main", explained=0.01), Severity.WARNING, id="against-a-goal-not-learnt"),
+        pytest.param(whole(goal="val/loss/main"), None, id="against-a-goal-that-is-learnt"),
+        pytest.param(whole(norms=(1.0, 0.4)), None, id="weaker-than-the-aim"),
+        pytest.param(whole(blind=(), against=(-1.0, -5e3)), Severity.CRITICAL, id="falls-without-end"),
+    ],
+)
+def test_a_mere_means_may_not_work_against_what_the_whole_loss_is_for(history, severity):
+    """It is told by the goal, by knowing nothing of the targets, or by falling without end."""
+    finding = OpposingLoss().check(history)
+
+    assert severity == (finding and finding.severity)
+    assert finding is None or finding.where == ("against",)

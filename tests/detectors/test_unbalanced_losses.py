@@ -74,3 +74,34 @@ def test_too_little_to_judge(series, reason):
     """Two parts, and looks or steps enough."""
     with pytest.raises(NotApplicable, match=reason):
         DETECTOR.check(history(**series))
+
+
+def aimed(*, goal="val/loss/class", kind=1.0, box=900.0, gains=(0.3, 0.3, 0.3), boxes=(80.0, 80.0), looks=3):
+    """A run that is for the part `class`, whose loss falls as it should, beside a part `box`."""
+    made = history(
+        loss=[90.0] * 30 + [50.0] * 30,
+        **{"loss/box": [boxes[0]] * 30 + [boxes[1]] * 30, "loss/class": [2.3] * 30 + [1.0] * 30},
+        **{"part_norm/box": [box] * looks, "part_norm/class": [kind] * looks},
+        **{"part_gain/class": list(gains)},
+    )
+    made.facts["goal"] = goal
+    return made
+
+
+@pytest.mark.parametrize(
+    ("sick", "found"),
+    [
+        pytest.param(aimed(), True, id="drowned-though-it-falls"),
+        pytest.param(aimed(goal="val/loss"), False, id="nobody-said-what-it-is-for"),
+        pytest.param(aimed(goal="val/loss/box"), False, id="the-loud-part-is-the-goal"),
+        pytest.param(aimed(looks=2), False, id="too-few-looks"),
+        pytest.param(aimed(box=50.0), False, id="heard"),
+        pytest.param(aimed(box=2.0, gains=(0.0, 0.01, 0.0)), True, id="knows-nothing-and-pulls-less"),
+        pytest.param(aimed(box=0.0, gains=(0.0, 0.01, 0.0)), False, id="knows-nothing-and-the-rest-is-still"),
+        pytest.param(aimed(box=0.0, gains=(0.0, 0.01, 0.0), boxes=(80.0, 10.0)), True, id="the-rest-came-down"),
+        pytest.param(aimed(box=2.0, gains=(0.0, 0.03, 0.1)), False, id="it-begins-to-know"),
+    ],
+)
+def test_what_the_training_is_for_must_be_heard(sick, found):
+    """It may fall and be drowned; and it must come to know the targets, where the rest of the loss gets its way."""
+    assert found == (DETECTOR.check(sick) is not None)

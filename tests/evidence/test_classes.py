@@ -4,7 +4,13 @@ import numpy as np
 import pytest
 from torch import nn
 
-from autofix_nb.evidence.classes import class_of_rows, classes_of, ranges, with_targets
+from autofix_nb.evidence.classes import (
+    are_turned_round,
+    class_of_rows,
+    classes_of,
+    ranges,
+    with_targets,
+)
 from autofix_nb.finding import NotApplicable
 from autofix_nb.objective import Task
 from tests.checks.subjects import scan
@@ -139,3 +145,23 @@ def test_rows_without_targets_are_not_applicable(labels, why):
 
     with pytest.raises(NotApplicable, match=why):
         with_targets(told, None, np.arange(len(labels)), fewest=10)
+
+
+@pytest.mark.parametrize(
+    ("counts", "weights", "expected"),
+    [
+        pytest.param([970, 30], [20.0, 1.0], True, id="the-wrong-way-round"),
+        pytest.param([97, 3], [0.97, 0.03], True, id="shares-and-not-their-inverse"),
+        pytest.param([50, 50], [1.0, 0.1], True, id="one-of-even-classes-hardly-counts"),
+        pytest.param([970, 30], [1.0, 20.0], False, id="the-right-way-round"),
+        pytest.param([970, 30], [1.0, 3.0], False, id="too-little-and-the-right-way"),
+        pytest.param([60, 40], [1.0, 0.8], False, id="a-little"),
+        pytest.param([88, 12], [1.0, 100.0], False, id="the-right-way-and-far-too-much"),
+        pytest.param([97, 0, 3], [1.0, 0.0, 30.0], False, id="a-class-without-samples"),
+        pytest.param([97], [0.1], False, id="one-class"),
+        pytest.param([97, 3], [float("nan"), 1.0], False, id="no-numbers"),
+    ],
+)
+def test_weights_are_turned_round_where_they_make_a_class_rarer(counts, weights, expected):
+    """And leave it less than a third of an equal share."""
+    assert expected == are_turned_round(np.array(counts), np.array(weights))

@@ -161,6 +161,7 @@ def test_says_what_it_does():
 def under_way(loss, labels=None, shares=None, code="D01", classes=3):
     """Return what is planned for a training under way, whose labels or shares are known."""
     run = trainee(history(**{f"target_share/{number}": [share] for number, share in (shares or {}).items()}))
+    run.step_count = 100
     run.task = Task(kind="classification", loss=loss, says="", classes=classes)
     run.train = None if labels is None else DataLoader(TensorDataset(torch.zeros(len(labels), 2), torch.tensor(labels)))
     return run, ClassWeights().plans(finding(step=100, code=code), run)
@@ -210,6 +211,59 @@ def test_under_way_the_roots_come_first(loss, known, expected):
         fix.undo(change, run)
 
         assert None is run.controls.class_weights
+
+
+TURNED = torch.tensor([20.0, 1.0])
+
+
+@pytest.mark.parametrize(
+    ("loss", "labels", "counted"),
+    [
+        pytest.param(
+            nn.CrossEntropyLoss(weight=TURNED), [0] * 9 + [1], [5 / 9, 5.0], id="the-frequent-class-counts-more"
+        ),
+        pytest.param(
+            nn.BCEWithLogitsLoss(pos_weight=TURNED[1:] / 10), [0.0, 1.0] * 6, [1.0], id="a-yes-counts-a-tenth"
+        ),
+        pytest.param(nn.BCEWithLogitsLoss(pos_weight=TURNED[1:] / 9), [0.0] * 9 + [1.0], [9.0], id="and-is-rare"),
+        pytest.param(nn.CrossEntropyLoss(weight=TURNED.flip(0)), [0] * 9 + [1], None, id="the-rare-class-counts-more"),
+        pytest.param(nn.BCEWithLogitsLoss(weight=TURNED[1:]), [0.0] * 9 + [1.0], None, id="weights-of-rows"),
+    ],
+)
+def test_weights_that_make_rare_classes_rarer_are_replaced(loss, labels, counted):
+    """Ours are multiplied by those of the loss, and undo them; even classes have no halfway."""
+    _, changes = under_way(loss, labels=labels, classes=2)
+
+    if counted is None:
+        assert [] == changes
+        return
+    own = (loss.pos_weight if loss.weight is None else loss.weight).numpy()
+
+    assert counted == pytest.approx(np.array(changes[-1].after["class_weights"]) * own)
+    assert (1 if counted == [1.0] else 2) == len(changes)
+    assert "which make them count even less" in changes[0].says
+
+
+def test_before_the_first_step_full_weights_come_first():
+    """There is nothing that they could throw about."""
+    run, _ = under_way(cross_entropy, labels=[0, 0, 0, 1, 1, 2])
+    run.step_count = 0
+    changes = ClassWeights().plans(finding(step=1, code="D01"), run)
+
+    assert [pytest.approx(BALANCED), pytest.approx(np.sqrt(BALANCED).tolist())] == [
+        change.after["class_weights"] for change in changes
+    ]
+
+
+def test_all_places_of_a_mask_are_counted_together():
+    """Whatever their shape, for classes and for yes or no."""
+    masks = np.zeros((4, 2, 2), dtype=int)
+    masks[0, 0, 0] = 1
+    _, classes = under_way(cross_entropy, labels=masks.tolist(), classes=2)
+    _, marked = under_way(nn.BCEWithLogitsLoss(), labels=masks.astype(float).tolist())
+
+    assert pytest.approx([8 / 15, 8.0]) == classes[-1].after["class_weights"]
+    assert pytest.approx([15.0]) == marked[-1].after["class_weights"]
 
 
 @pytest.mark.parametrize(("code", "count"), [("L06", 3), ("L07", 3), ("D01", 2)])

@@ -103,3 +103,50 @@ def test_the_optimizer_forgets_the_old_gradients():
     fix.undo(change, run)
 
     assert moments is run.optimizer.state[weight]
+
+
+def aimed(norms, blind=(), goal="val/loss/a", parts=("a", "b"), **values):
+    run = run_of(dict.fromkeys(parts, 1.0) | values, norms)
+    run.history.facts |= {"goal": goal, "blind_parts": list(blind)}
+    return run
+
+
+@pytest.mark.parametrize(
+    ("run", "expected"),
+    [
+        pytest.param(aimed({"a": 1.0, "b": 50.0}), [{"a": 50.0, "b": 1.0}, {"b": 0.0}], id="drowned"),
+        pytest.param(aimed({"a": 2.0, "b": 1.0}), [{"b": 0.0}], id="loud-already"),
+        pytest.param(aimed({"a": 0.0, "b": 0.0}), [{"b": 0.0}], id="all-gradients-gone"),
+        pytest.param(
+            aimed({"a": 1.0, "b": 1.0, "c": 9.0}, ["c"], "val/loss", "abc"),
+            [{"a": 9.0, "b": 9.0, "c": 1.0}, {"c": 0.0}],
+            id="several-aims",
+        ),
+    ],
+)
+def test_what_the_training_is_for_is_raised_and_then_alone(run, expected):
+    """It pulls as hard as all else then, at the rate that fitted the loudest."""
+    assert expected == weights("G05", run)
+
+
+def test_a_wish_that_knows_nothing_of_the_targets_is_turned_off_first():
+    """Its pull bends what is left to learn, so that the first steps without it show more than those with a tenth."""
+    run = aimed({"a": 1.0, "b": 1.0}, ["b"], "val/loss")
+
+    assert [{"b": 0.0}, {"b": 0.1}] == weights("L11", run, where=("b",))
+
+
+@pytest.mark.parametrize("code", ["L11", "G05", "G03"])
+def test_what_falls_without_end_counts_nothing(code):
+    """Whatever it was found by; once it is off, it is off."""
+    run = trainee(history(**{"loss": [0.0, -1e5], "loss/a": [2.0, 4.0], "loss/b": [-2.0, -1e5 - 4.0]}))
+    run.history.facts["goal"] = "val/loss"
+
+    assert [{"b": 0.0}] == weights(code, run)
+
+
+def test_numbers_that_went_bad_do_not_hide_that_parts_are_added_up():
+    """The newest that were finite tell."""
+    run = trainee(history(**{"loss": [5.0, float("inf")], "loss/a": [1.0, 1.0], "loss/b": [4.0, float("inf")]}))
+
+    assert 2 == len(weights("G05", run))

@@ -116,6 +116,6 @@ def test_answers_are_counted_beside_the_metrics():
 
     row, _ = measure(ConvNet(), TensorDataset(inputs, targets), {"majority": lambda outputs, targets: 7.0})
 
-    assert {"val/loss", "val/rows", "val/majority", "val/top_share"} == row.keys()
+    assert {"val/loss", "val/rows", "val/majority", "val/top_share", "val/mean_recall"} == row.keys()
     assert (170.0, 7.0) == (row["val/rows"], row["val/majority"])
     assert 0.1 <= row["val/top_share"] <= 1.0

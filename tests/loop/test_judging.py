@@ -9,6 +9,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
+from autofix_nb.history import History
 from autofix_nb.loop.judging import PIECES, Judge
 from autofix_nb.objective import Objective, task_of
 from autofix_nb.objective.treatment import Treatment
@@ -45,7 +46,7 @@ def guard_of(data, *, loss=functional.cross_entropy, factor=1.0, treatment=None,
     if objective is None:
         objective = Objective(model, task_of(loss, *data[0]))
         objective.treatment = treatment
-    usual = {"goal": "val/loss", "metrics": {}, "higher_is_better": False}
+    usual = {"goal": "val/loss", "metrics": {}, "higher_is_better": False, "history": History()}
     stepper = SimpleNamespace(autocast=nullcontext)
 
     def heed(done=None):
@@ -221,3 +222,35 @@ def test_random_numbers_and_modes_are_left_as_they_were():
     assert guard.model.training
     assert guard.model.factor.grad is None
     assert scores[0] == scores[1]
+
+
+@pytest.mark.parametrize(
+    ("goal", "blind", "expected"),
+    [
+        pytest.param("val/loss", [], 104.0, id="the-whole-loss"),
+        pytest.param("val/loss", ["size"], 4.0, id="without-what-is-no-aim"),
+        pytest.param("val/loss/size", [], 100.0, id="the-part-that-is-the-goal"),
+    ],
+)
+def test_judged_is_what_the_training_is_for(goal, blind, expected):
+    """A penalty that is turned off must not look like a loss that was won."""
+    told = History()
+    told.record(0, **{"loss/task": 4.0, "loss/size": 100.0})
+    told.facts |= {"goal": goal, "blind_parts": blind}
+    data = [(torch.zeros(8, 1), torch.zeros(8, 1))]
+    parts = {"task": torch.tensor(4.0), "size": torch.tensor(100.0)}
+
+    score = score_of(data, goal=goal, history=told, objective=lambda batch: parts)
+
+    assert expected == score.loss
+
+
+def test_where_rare_classes_must_be_heard_they_count_as_much_as_others():
+    """So many rows speak for it as the rarest class has, for each class."""
+    told = History()
+    told.facts["even_goal"] = True
+    targets = torch.tensor([0] * 36 + [1] * 4)
+    outputs = functional.one_hot(torch.zeros_like(targets), 2).float()
+    score = score_of(batches(outputs, targets, 10), goal="val/accuracy", higher_is_better=True, history=told)
+
+    assert (0.5, 8) == (score.goal, score.rows)

@@ -59,6 +59,6 @@ def test_without_several_parts_nothing_is_told(objective):
     assert {} == part_gradients(list(model.parameters()), lambda data: objective(model(data).mean()), rows)
 
 
-def test_due_are_two_early_steps_and_then_every_hundredth():
-    """25, 50, 100, 200, ..."""
-    assert [25, 50, 100, 200] == [step for step in range(1, 300) if is_due(step)]
+def test_due_are_three_early_steps_and_then_every_hundredth():
+    """10, 25, 50, 100, 200, ..."""
+    assert [10, 25, 50, 100, 200] == [step for step in range(1, 300) if is_due(step)]

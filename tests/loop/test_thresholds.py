@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from torch import nn
 from torch.nn import functional
 
-from autofix_nb.loop.thresholds import FLAT, answers, best_threshold, f1
+from autofix_nb.loop.thresholds import FLAT, answers, best_threshold, even_goal, f1
 from autofix_nb.objective import Task, task_of
 
 CLASSES = task_of(nn.CrossEntropyLoss(), torch.zeros(2, 3), torch.zeros(2, dtype=torch.long))
@@ -76,6 +76,27 @@ def test_where_nothing_can_be_said(task, gathered):
     assert {} == answers(task, gathered)
 
 
+@pytest.mark.parametrize(
+    ("predicted", "true", "expected"),
+    [
+        pytest.param((0, 0, 0, 0), (0, 0, 0, 1), 0.5, id="one-answer-for-all"),
+        pytest.param((0, 0, 1, 1), (0, 0, 0, 1), (2 / 3 + 1) / 2, id="the-rare-one-is-heard"),
+        pytest.param((2, 2), (0, 0), 0.0, id="classes-without-rows-do-not-count"),
+    ],
+)
+def test_mean_recall_counts_a_rare_class_as_much_as_a_frequent_one(predicted, true, expected):
+    """The mean of the shares of each class that are right."""
+    row = answers(CLASSES, [(functional.one_hot(torch.tensor(predicted), 3).float(), torch.tensor(true))])
+
+    assert expected == pytest.approx(row["val/mean_recall"])
+    assert "val/mean_recall" == even_goal(row)
+
+
+def test_of_yes_or_no_the_even_goal_is_f1_at_the_best_threshold():
+    """A threshold is found without training; where nothing is known there is none."""
+    assert ("val/f1_at_threshold", None) == (even_goal(answers(YES, [ranked()])), even_goal({}))
+
+
 def test_another_threshold_where_a_class_is_rare():
     """Found on validation data, judged on rows it was not fitted to."""
     outputs, targets = ranked()
@@ -113,7 +134,7 @@ def test_few_rows_of_a_class_give_no_threshold():
     outputs, targets = ranked(rows=300, rare=0.05)
 
     assert 0 < targets.sum() < 30
-    assert {"val/top_share", "val/majority"} == answers(YES, [(outputs, targets)]).keys()
+    assert {"val/top_share", "val/majority", "val/mean_recall"} == answers(YES, [(outputs, targets)]).keys()
 
 
 @given(

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from autofix_nb.policy.races import BUDGET, FULL_TRIES, LEAST_STEPS, MOST_STEPS, NEARLY, Races, wasted
+from autofix_nb.policy.races import BUDGET, FULL_TRIES, LEAST_STEPS, MOST_STEPS, NEARLY, Races, has_learnt, wasted
 from tests.runs import history
 
 PLANS = st.integers(0, 20_000)
@@ -68,3 +68,25 @@ def test_what_may_end_earlier_is_never_given_less(plan, candidates, fresh, step)
 def test_only_the_steps_of_this_chapter_are_lost(step, lineage_from, expected):
     """Those before were lost already."""
     assert expected == wasted(planned(1000, lineage_from=lineage_from), step)
+
+
+@pytest.mark.parametrize(
+    ("aim", "gains", "learnt"),
+    [
+        pytest.param([2.3] * 60, [], False, id="it-stays-while-the-rest-falls"),
+        pytest.param([2.3] * 30 + [1.0] * 30, [], True, id="it-falls"),
+        pytest.param([2.3] * 30 + [1.0] * 30, [0.0, 0.02], False, id="it-falls-and-knows-nothing"),
+        pytest.param([2.3] * 60, [0.0, 0.3], True, id="it-knows-the-targets"),
+    ],
+)
+def test_learnt_is_what_the_training_is_for(aim, gains, learnt):
+    """Whatever else falls in the loss."""
+    made = history(**{"loss": [99.0] * 30 + [9.0] * 30, "loss/aim": aim, "loss/rest": [90.0] * 30 + [6.0] * 30})
+    for look, gain in enumerate(gains):
+        made.record(look, **{"part_gain/aim": gain})
+
+    assert has_learnt(made)
+
+    made.facts["goal"] = "val/loss/aim"
+
+    assert learnt == has_learnt(made)

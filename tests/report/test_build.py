@@ -171,6 +171,25 @@ def test_the_best_epoch(goals, higher, best):
     assert best == (goal and (goal["best"], goal["best_epoch"]))
 
 
+def test_the_best_epoch_is_one_of_the_present_goal():
+    """Where the goal was replaced on the way, what was measured before cannot be compared."""
+    made = epochs([0.97, 0.98, 0.6, 0.8, 0.7])
+    for row in made.epochs[2:]:
+        row["goal_name"] = "val/mean_recall"
+    goal = report(history=made)["goal"]
+
+    assert ("val/mean_recall", 0.8, 4) == (goal["name"], goal["best"], goal["best_epoch"])
+
+
+def test_the_best_epoch_is_the_newest_that_was_marked():
+    """Of epochs with the same goal the loss decided which weights were kept."""
+    made = epochs([0.9, 0.9, 0.9])
+    for row, marked in zip(made.epochs, (True, True, False), strict=True):
+        row["is_best"] = marked
+
+    assert 2 == report(history=made)["goal"]["best_epoch"]
+
+
 def test_findings_that_say_the_same_are_one():
     """Of samples: all of one code. Of others: those with the same words."""
     findings = [

@@ -1,0 +1,94 @@
+"""What each part of a loss knows: penalties, wishes about answers, and what outputs explain of the targets."""
+
+import pytest
+import torch
+from torch import nn
+from torch.nn import functional
+
+from autofix_nb.loop.part_knowledge import part_knowledge
+from autofix_nb.objective import Objective, task_of
+
+SIZE = 32
+
+
+def batch(seed=0):
+    generator = torch.Generator().manual_seed(seed)
+    inputs = torch.randn(SIZE, 3, generator=generator)
+    return inputs, inputs.sum(1, keepdim=True)
+
+
+def knowing():
+    """A model that answers rightly but for a little."""
+    model = nn.Linear(3, 1)
+    with torch.no_grad():
+        model.weight.fill_(0.9)
+        model.bias.fill_(0.0)
+    return model
+
+
+def step(model, data):
+    inputs, targets = data
+    return {
+        "error": functional.mse_loss(model(inputs), targets),
+        "weights": model.weight.abs().sum(),
+        "answers": model(inputs).square().mean(),
+        "drawn": model(torch.randn(8, 3)).square().mean(),
+        "nothing": inputs.mean() * 0,
+    }
+
+
+def of_answers(outputs, targets):
+    return {"error": functional.mse_loss(outputs, targets), "small": outputs.square().mean()}
+
+
+def test_a_part_that_is_the_same_for_any_rows_is_blind():
+    """A penalty on the weights is; what depends on the rows, or is drawn anew each time, is not; 0 tells nothing."""
+    model = knowing()
+    _, blind = part_knowledge(model, lambda data: step(model, data), batch())
+
+    assert ["weights"] == blind
+
+
+def test_a_wish_about_the_answers_is_blind_too():
+    """It is the same for any targets, and works on the very answers that the others compare with them."""
+    model, data = knowing(), batch()
+    objective = Objective(model, task_of(of_answers, model(data[0]), data[1]))
+    _, blind = part_knowledge(model, objective, data)
+
+    assert ["small"] == blind
+
+
+def test_the_gain_is_what_a_part_explains_of_the_targets():
+    """Of a step of the user's own too, where the targets come last."""
+    model, data = knowing(), batch()
+    gains, _ = part_knowledge(model, lambda batch: step(model, batch), data)
+    inputs, targets = data
+    outputs = model(inputs).detach()
+    right, wrong = (float(functional.mse_loss(outputs, those)) for those in (targets, targets.roll(16, 0)))
+
+    assert (wrong - right) / wrong == pytest.approx(gains["part_gain/error"])
+    assert 0.0 == gains["part_gain/weights"]
+
+
+def test_nothing_is_changed_by_asking():
+    """Neither the mode of the model nor the random stream."""
+    model = nn.Sequential(knowing(), nn.Dropout(0.5)).train()
+    before = torch.get_rng_state()
+    part_knowledge(model, lambda data: {"a": model(data[0]).mean(), "b": torch.randn(())}, batch())
+
+    assert model[1].training
+    assert torch.equal(before, torch.get_rng_state())
+
+
+def test_a_step_that_takes_no_other_rows_is_asked_for_its_gain_alone():
+    """What cannot be known is left out."""
+    model = knowing()
+
+    def whole(data):
+        if len(data[0]) != SIZE:
+            raise ValueError("wanted a whole batch")
+        return step(model, data)
+
+    gains, blind = part_knowledge(model, whole, batch())
+
+    assert ("part_gain/error" in gains, []) == (True, blind)
