@@ -84,6 +84,20 @@ class Treatable:
         self.snapshot = Snapshot(self.step_count, self.model, self.optimizer)
         return steps
 
+    def go_on(self, race: Race) -> int:
+        """Go on from where the control of a race came to, that nobody won: its steps are the run's own.
+
+        Returns how many of the planned steps are not to be taken any more.
+        """
+        if race.ahead is None:
+            return 0
+        race.ahead.restore(self, taken_over=True)
+        facts = self.history.facts
+        facts["lineage_from"] = int(facts.get("lineage_from", 0)) - race.steps
+        self._end_at(int(facts.get("ends_at") or facts.get("planned_steps") or 0) - race.steps)
+        self.snapshot = Snapshot(self.step_count, self.model, self.optimizer)
+        return race.steps
+
     def adopt(self, candidate: Candidate) -> None:
         """Make the changes of a candidate that was not raced, and go on from here: a new chapter of the run."""
         racing.adopt(self, candidate)

@@ -45,6 +45,9 @@ FEW_TRIES = 2
 HIGHER = 4.0
 """What the rate of a mended run is multiplied by, to see whether it could learn faster."""
 
+LOWER = 0.2
+"""And where its loss swings, or it is about to end: a noisy loss falls when the steps become smaller."""
+
 MOST_TOGETHER = 2
 """Ways to compute otherwise that are tried beside a usual rate."""
 
@@ -157,13 +160,19 @@ class Offers:
         singles = [*firsts[:1], *together[:1], *firsts[1:], *together[1:], *others]
         return [*singles, *([] if again else self._at_a_usual_rate([[*firsts, *others]]))]
 
-    def of_the_rate(self) -> list[Candidate]:
-        """Return a usual optimizer, or else a rate that is higher by a little: for a run whose fault is mended."""
+    def of_the_rate(self, *, lower: bool = False) -> list[Candidate]:
+        """Return other rates for a run whose fault is mended: a usual optimizer, or else a rate that is higher.
+
+        The usual optimizer comes once. `lower` says that smaller steps may be what is wanted, too: they come last.
+        """
         usual = FIXES["swap_optimizer"]().usual(self.run) if self.may("swap_optimizer") else None
-        if usual is not None:
-            return [Candidate(fixes=[(FIXES["swap_optimizer"](), usual)])]
+        found = [] if usual is None else [Candidate(fixes=[(FIXES["swap_optimizer"](), usual)])]
+        found = [one for one in found if named(one) not in self.seen]
         fix = FIXES["scale_lr"]()
-        return [Candidate(fixes=[(fix, fix.by(HIGHER, self.run))])] if self.may("scale_lr") else []
+        factors = ([] if found else [HIGHER]) + ([LOWER] if lower else [])
+        if self.may("scale_lr"):
+            found += [Candidate(fixes=[(fix, fix.by(factor, self.run))]) for factor in factors]
+        return found
 
     def _all_that_was_blamed(self, finding: Finding) -> list[Candidate]:
         """Return all that the look before training blamed, mended at once beside a usual optimizer, tried or not.
@@ -198,8 +207,10 @@ class Offers:
         ways = [one for own in by_fix for one in own if one.fixes[0][1].fix not in OF_THE_RATE]
         if finding is not None and not ways:
             ways = [one for name in UNASKED for one in self._of_fix(name, finding)]
-        # New weights come first: those that led nowhere are no better at another rate.
+        # New weights come first: those that led nowhere are no better at another rate. Then what is done otherwise.
         ways.sort(key=lambda one: not any(made.after.get("fresh") for _, made in one.fixes))
+        if finding is None:
+            ways = list({one.fixes[0][1].fix: one for one in reversed(ways)}.values())[::-1]
         return [
             Candidate(
                 fixes=[*one.fixes, (FIXES["swap_optimizer"](), change)], fresh=one.fresh, code=one.code, resort=True

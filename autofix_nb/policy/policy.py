@@ -22,8 +22,9 @@ from autofix_nb.journal import Journal, plain
 from autofix_nb.policy.broken_off import whole_or_not
 from autofix_nb.policy.candidates import Candidate
 from autofix_nb.policy.daring import dare, is_at_a_dead_end
+from autofix_nb.policy.mended import ask_again, ask_later
 from autofix_nb.policy.races import FROM_THE_FIRST, RACED, Race, Races
-from autofix_nb.policy.treating import ask_again, outcome_of, treat, wants_race
+from autofix_nb.policy.treating import outcome_of, treat, wants_race
 from autofix_nb.policy.verdict import Score, has_gained, is_worse
 
 Mode = Literal["auto", "suggest", "off"]
@@ -220,6 +221,9 @@ class Policy:
         if self.trials:
             with whole_or_not(self, step, {"when": when, "number": len(self.detectors), "alarmed": alarmed}):
                 self._judge(run, step)
+        elif self.races.asked and self.mode == "auto":
+            with whole_or_not(self, step, {"when": when, "number": len(self.detectors), "alarmed": alarmed}):
+                ask_later(self, run)
 
     def goes_on_from(self, when: str) -> dict[str, Any]:
         """Return where a look of this kind was broken off, once; empty where none was."""

@@ -29,6 +29,12 @@ ERRORS_KNOWN = 4.0
 KNOWN = 0.005
 """Share of the loss that outputs must explain to count as beginning to learn."""
 
+LITTLE = 0.05
+"""Share of the loss below which little is known of the targets."""
+
+FAR_MORE = 3.0
+"""How many times as much another must know, and that little on top, to be ahead whatever the goal says."""
+
 ALL_OF = 8
 """Pieces from which it is no accident when all of them are lower: 1 in 256."""
 
@@ -157,13 +163,24 @@ def best_of(scores: Sequence[Score]) -> int:
         one, other = scores[place], scores[best]
         gain = _gain(one, other)
         error = _error(one, other) if _is_bounded(one, other) else 0.0
-        if isfinite(gain) and abs(gain) > max(error, 1e-9) and _is_bounded(one, other):
+        if _tells_apart(one, other) or _tells_apart(other, one):
+            better = _tells_apart(one, other)
+        elif isfinite(gain) and abs(gain) > max(error, 1e-9) and _is_bounded(one, other):
             better = gain > 0
         else:
             better = other.loss - one.loss > 0.03 * abs(other.loss)
         if better:
             best = place
     return best
+
+
+def _tells_apart(one: Score, other: Score) -> bool:
+    """Tell whether `one` knows far more of the targets than `other`, which hardly does, at a loss that is no higher.
+
+    Where little is learnt yet the goal jumps: most answers may be right by luck while all outputs are nearly alike.
+    """
+    far_more = other.known < LITTLE and one.known > FAR_MORE * other.known + LITTLE
+    return far_more and one.loss <= other.loss
 
 
 def _gain(one: Score, other: Score) -> float:

@@ -14,6 +14,7 @@ from autofix_nb.policy.candidates import (
     FEW_TRIES,
     HELD_BACK,
     HIGHER,
+    LOWER,
     MOST_CANDIDATES,
     MOST_TOGETHER,
     NO_CANDIDATES,
@@ -324,25 +325,36 @@ def test_the_turn_leaves_nobody_out(offered, tries, only_the_rate):
 
 
 @pytest.mark.parametrize(
-    ("allowed", "rate", "expected"),
+    ("allowed", "rate", "lower", "expected"),
     [
-        pytest.param({"swap_optimizer", "scale_lr"}, 1.0, [("swap_optimizer",)], id="another-optimizer"),
-        pytest.param({"swap_optimizer", "scale_lr"}, 0.003, [("scale_lr",)], id="the-usual-one-is-in-use"),
-        pytest.param({"scale_lr"}, 0.003, [("scale_lr",)], id="the-optimizer-is-the-users"),
-        pytest.param({"clip_gradients"}, 0.003, [], id="neither-is-allowed"),
+        pytest.param({"swap_optimizer", "scale_lr"}, 1.0, False, ["swap_optimizer"], id="another-optimizer"),
+        pytest.param({"swap_optimizer", "scale_lr"}, 1.0, True, ["swap_optimizer", LOWER], id="or-a-lower-rate"),
+        pytest.param({"swap_optimizer", "scale_lr"}, 0.003, False, [HIGHER], id="the-usual-one-is-in-use"),
+        pytest.param({"swap_optimizer", "scale_lr"}, 0.003, True, [HIGHER, LOWER], id="both-ways"),
+        pytest.param({"scale_lr"}, 0.003, False, [HIGHER], id="the-optimizer-is-the-users"),
+        pytest.param({"clip_gradients"}, 0.003, True, [], id="neither-is-allowed"),
     ],
 )
-def test_a_mended_run_may_have_another_rate(allowed, rate, expected):
-    """One candidate at most: a usual optimizer, else a rate that is higher by a little."""
+def test_a_mended_run_may_have_another_rate(allowed, rate, lower, expected):
+    """A usual optimizer, else a rate that is higher by a little; last a lower one, where that may be what is wanted."""
     run = RealRun()
     run.optimizer.param_groups[0]["lr"] = rate
     before = run.bits()
-    made = offers(run, may=lambda name: name in allowed).of_the_rate()
+    made = offers(run, may=lambda name: name in allowed).of_the_rate(lower=lower)
 
-    assert expected == fixes_of(made)
     changes = [change for one in made for _, change in one.fixes]
-    assert all({"lr_scale": HIGHER} == change.after for change in changes if change.fix == "scale_lr")
+    assert expected == [change.after.get("lr_scale", change.fix) for change in changes]
     assert before == run.bits()
+
+
+def test_a_usual_optimizer_that_was_tried_is_not_offered_to_a_mended_run_again():
+    """A higher rate of the one that it has comes in its place."""
+    run = RealRun()
+    run.optimizer.param_groups[0]["lr"] = 1.0
+    (first,) = offers(run).of_the_rate()
+    made = offers(run, seen=[named(first)]).of_the_rate()
+
+    assert [{"lr_scale": HIGHER}] == [change.after for one in made for _, change in one.fixes]
 
 
 # --- all that was blamed ----------------------------------------------------------------------------------------------

@@ -9,7 +9,6 @@ from autofix_nb.journal import Journal
 from autofix_nb.policy import Policy
 from autofix_nb.policy.races import FROM_THE_FIRST, LEAST_STEPS, Race
 from autofix_nb.policy.treating import (
-    ASKED_WITH,
     EXPLODING,
     MOST_GONE,
     TIMES_AS_LARGE,
@@ -17,7 +16,6 @@ from autofix_nb.policy.treating import (
     _is_lost,
     _name_by_its_gradients,
     _name_by_what_the_control_did,
-    ask_again,
     treat,
 )
 from autofix_nb.policy.verdict import Score
@@ -166,85 +164,6 @@ def policy():
     made = Policy(Journal(), say=said.append)
     made.said = said
     return made
-
-
-MENDED = finding(code="B08", fixes=("mend_loss",))
-
-
-def test_the_rate_of_a_mended_run_is_raced_once(policy):
-    """And what wins is taken over, for a share of the steps that are left; also after a resume, no second time."""
-    run = Runner(loss=1.0)
-    ask_again(policy, MENDED, run)
-    again = Policy(Journal())
-    again.restore(policy.state())
-    ask_again(policy, MENDED, run)
-    ask_again(again, MENDED, run)
-
-    ((steps, most, fixes, fresh),) = run.asked
-    assert (["swap_optimizer"], False) == (fixes, fresh)
-    assert LEAST_STEPS <= steps <= 500 // ASKED_WITH
-    assert most <= 500
-    assert 1 == len(run.taken) == policy.races.won
-    assert steps == policy.races.spent
-    assert [100] == [entry["step"] for entry in policy.journal.entries("race")]
-    assert [] == [said for said in policy.findings if said.code in ("L01", "L02")]
-
-
-@pytest.mark.parametrize("loss", [1.0, 2.0], ids=["won", "nobody-won"])
-def test_an_illness_that_comes_back_still_has_its_second_race(policy, loss):
-    """What was asked of a mended run is none of them."""
-    ill, run = finding(code="L01", severity=Severity.CRITICAL, fixes=("clip_gradients",)), Runner(loss=loss)
-    treat(policy, ill, run)
-    ask_again(policy, ill, run)
-
-    assert 2 == len(run.asked)
-    assert 1 == policy.races.of_code["L01"]
-
-
-def test_where_no_rate_is_better_nothing_is_said(policy):
-    """No illness asked for it; the race itself is written down."""
-    run = Runner(loss=2.0)
-    ask_again(policy, MENDED, run)
-
-    assert 1 == len(run.asked) == len(policy.journal.entries("race"))
-    assert [] == run.taken == policy.said == policy.findings == policy.journal.entries("note")
-    assert {} == policy.races.not_before
-    assert policy.races.asked_again
-
-
-@pytest.mark.parametrize(
-    ("spent", "run", "asked"),
-    [
-        pytest.param(500 - ASKED_WITH * LEAST_STEPS, Runner(), True, id="just-enough-steps-left"),
-        pytest.param(501 - ASKED_WITH * LEAST_STEPS, Runner(), False, id="too-few-steps-left"),
-        pytest.param(0, Runner(at=1000 - 2 * LEAST_STEPS), True, id="just-before-the-end"),
-        pytest.param(0, Runner(at=1001 - 2 * LEAST_STEPS), False, id="at-the-end"),
-    ],
-)
-def test_it_is_asked_only_where_there_are_steps_for_it(policy, spent, run, asked):
-    """A share of them remains for a longer training, and what wins must have time to show."""
-    policy.races.spent = spent
-    ask_again(policy, MENDED, run)
-
-    assert asked == bool(run.asked) == policy.races.asked_again
-
-
-def test_where_the_run_was_to_end_earlier_that_is_its_end(policy):
-    """Of the planned steps the races took some."""
-    run = Runner(at=450)
-    run.history.facts["ends_at"] = 480
-    ask_again(policy, MENDED, run)
-
-    assert [] == run.asked
-
-
-def test_without_permission_nothing_is_asked():
-    """The optimizer and its rate are the user's."""
-    policy, run = Policy(Journal(), fixes=["mend_loss"]), Runner(loss=1.0)
-    ask_again(policy, MENDED, run)
-
-    assert [] == run.asked
-    assert not policy.races.asked_again
 
 
 @pytest.mark.parametrize(("signals", "fresh"), [(LOST, True), (KEPT, False)], ids=["lost", "kept"])
