@@ -157,8 +157,10 @@ def take_over(guard: "Guard", candidate: Candidate, race: Race) -> None:
 
 
 def adopt(guard: "Guard", candidate: Candidate) -> None:
-    """Make the changes of a candidate at the present weights, save those that it draws anew."""
+    """Make the changes of a candidate at the present weights or the best, save those that it draws anew."""
     _remember(guard, candidate)
+    if candidate.best:
+        guard.to_best_weights()
     candidate.apply(guard)
     _reshuffle_from_here(guard)
     guard.follow_controls()
@@ -225,6 +227,8 @@ class _Heat:
         guard = self._guard
         if candidate.fresh:
             guard.to_first_weights()
+        if candidate.best:
+            guard.to_best_weights()
         try:
             candidate.apply(guard)
             guard.follow_controls()

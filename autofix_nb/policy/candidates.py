@@ -64,10 +64,15 @@ class Candidate:
     resort: bool = False
     """Whether it is tried only where nothing simpler has won."""
 
+    best: bool = False
+    """Whether it begins at the best weights so far: what came after them was thrown away."""
+
     @property
     def says(self) -> str:
         """The changes in one sentence."""
         what = ", and ".join(change.says for _, change in self.fixes)
+        if self.best:
+            return f"from the best weights so far, {what}"
         return f"from the first weights, {what}" if self.fresh else what
 
     @property
@@ -114,6 +119,9 @@ class Offers:
 
     fresh_is_affordable: bool = False
     """Whether there are steps enough to begin again at all."""
+
+    best: bool = False
+    """Whether other rates begin at the best weights so far."""
 
     def against(self, finding: Finding, *, learnt: bool) -> list[Candidate]:
         """Return what could be done against a finding, gentlest first; first what the look before training blamed.
@@ -227,7 +235,8 @@ class Offers:
         for change in FIXES[name]().plans(replace(finding, step=max(1, run.step_count)), run):
             # Before the first step there is nothing to go back from: the present weights are the first ones.
             new = bool(change.after.get("fresh")) and run.step_count > 0
-            one = Candidate(fixes=[(FIXES[name](), change)], fresh=self.fresh or new, code=code)
+            best = self.best and name in OF_THE_RATE and not self.fresh
+            one = Candidate(fixes=[(FIXES[name](), change)], fresh=self.fresh or new, best=best, code=code)
             if named(one) not in self.seen and (self.fresh_is_affordable or not one.fresh):
                 self.seen.add(named(one))
                 found.append(one)
@@ -252,7 +261,7 @@ def in_turn(candidates: Sequence[Candidate], tries: int, *, only_the_rate: bool 
 def named(candidate: Candidate) -> str:
     """Return a text by which the same candidate is known again."""
     changes = [[change.fix, plain(change.after)] for _, change in candidate.fixes]
-    return json.dumps([candidate.fresh, changes], sort_keys=True, default=str)
+    return json.dumps(["best" if candidate.best else candidate.fresh, changes], sort_keys=True, default=str)
 
 
 def _interleaved(by_fix: Iterable[list[Candidate]]) -> list[Candidate]:

@@ -443,6 +443,8 @@ class Policy:
         if together[0].must_gain:
             # What could not be trained at all before is no place to go back to.
             kept = now is not None and now.is_sound and (has_gained(now, before) or not before.is_sound)
+            # Nor is one that throws the weights about: it would do so again.
+            kept |= together[0].finding.judged == "update_ratio" and now is not None and not is_worse(now, before)
         for trial in together:
             self.trials.remove(trial)
             self.journal.append(

@@ -31,6 +31,9 @@ if TYPE_CHECKING:
 RACES_BEFORE = 3
 """Races before the first step: what two faults did to a training may show only when the first is mended."""
 
+CIRCLES = frozenset({"L03"})
+"""Findings of steps too large to stay where it was good."""
+
 OF_THE_RATE = frozenset({"L02"})
 """Findings that blame the rate alone."""
 
@@ -78,15 +81,25 @@ def wants_race(policy: "Policy", finding: Finding, run: Any) -> bool:
     return raced and not watching and policy.races.may_race(finding, run.history)
 
 
-def treat(policy: "Policy", finding: Finding, run: Any) -> bool:
-    """Race what could help against a finding that was noted, and take over the winner. Returns whether one was."""
-    learnt = has_learnt(run.history) and not _is_lost(finding, run)
-    affordable = policy.may("restart") and _is_affordable(policy, run)
+def treat(policy: "Policy", finding: Finding, run: Any, *, anew: bool = True) -> bool:
+    """Race what could help against a finding that was noted, and take over the winner. Returns whether one was.
+
+    `anew` says that beginning again may be thought of. Where what was learnt was thrown away, or never came far and
+    there are no steps to begin again with, other rates begin at the best weights so far.
+    """
+    affordable = anew and policy.may("restart") and _is_affordable(policy, run)
+    has = has_learnt(run.history)
+    spoils = finding.code in FROM_THE_FIRST | CIRCLES and policy.may("rollback")
+    best = spoils and (has or not affordable) and getattr(run, "has_lost_its_best", False)
+    learnt = has and (best or not _is_lost(finding, run))
     fresh = not learnt and finding.code in FROM_THE_FIRST and affordable
     run.starts_fresh = fresh
     tried = set(policy.races.tried)
-    offers = Offers(run=run, may=policy.may, seen=tried, fresh=fresh, fresh_is_affordable=affordable)
-    return _race(policy, finding, run, offers.against(finding, learnt=learnt), learnt=learnt)
+    offers = Offers(run=run, may=policy.may, seen=tried, fresh=fresh, fresh_is_affordable=affordable, best=best)
+    candidates = offers.against(finding, learnt=learnt)
+    if any(one.fresh for one in candidates) and not _is_affordable(policy, run):  # a range test took the steps for it
+        return treat(policy, finding, run, anew=False)
+    return _race(policy, finding, run, candidates, learnt=learnt)
 
 
 def _is_lost(finding: Finding, run: Any) -> bool:

@@ -38,6 +38,9 @@ FAR_MORE = 3.0
 ALL_OF = 8
 """Pieces from which it is no accident when all of them are lower: 1 in 256."""
 
+NEARLY_ALL = 0.87
+"""Share of the pieces that must be lower where little is asked: 7 of 8."""
+
 FEW_BATCHES = 4
 """With fewer batches to compare in pairs, the difference must be twice as large instead."""
 
@@ -147,6 +150,19 @@ def is_worse(one: Score, other: Score) -> bool:
         # Right by one class alone is easily lost on the way to a loss that is lower by much.
         return behind and not _loss_is_lower(one, other, SHARE_OF_LOSS)
     return _loss_is_lower(other, one, SHARE_OF_LOSS)
+
+
+def is_surely_lower(one: Score, other: Score, share: float) -> bool:
+    """Tell whether the loss of `one` is lower by this share of that of `other`, beyond chance, its goal being no worse.
+
+    Of a loss that jumps it is when nearly all of many pieces are lower: 1 in 28 by accident, which does for what costs
+    little.
+    """
+    if not (one.is_sound and other.is_sound) or is_worse(one, other):
+        return False
+    pairs = np.array(other.losses) - np.array(one.losses) if len(one.losses) == len(other.losses) else np.zeros(0)
+    nearly_all = len(pairs) >= ALL_OF and np.mean(pairs > 0) >= NEARLY_ALL
+    return _loss_is_lower(one, other, share) or (nearly_all and other.loss - one.loss >= share * abs(other.loss))
 
 
 def best_of(scores: Sequence[Score]) -> int:

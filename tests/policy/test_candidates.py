@@ -113,6 +113,27 @@ def test_new_weights_come_first_among_the_last_resorts():
     assert "reinitialise" == fixes_of([one for one in made if one.resort])[0][0]
 
 
+@pytest.mark.parametrize(("fresh", "best"), [(False, True), (True, False)], ids=["goes-on", "begins-again"])
+def test_other_rates_may_begin_at_the_best_weights(fresh, best):
+    """What computes something else begins where the run is: the best weights fit the model as it was."""
+    made = offers(best=True, fresh=fresh).against(finding(fixes=("scale_lr", "swap_activations")), learnt=True)
+
+    assert {"scale_lr", "swap_activations"} == {together[0] for together in fixes_of(made)}
+    assert all(one.best == (best and one.fixes[0][1].fix in OF_THE_RATE) for one in made)
+    assert best == any(one.says.startswith("from the best weights so far, ") for one in made)
+
+
+def test_last_resorts_before_the_first_step_are_of_several_kinds():
+    """All that was found may be to blame, and there are turns for two."""
+    run = RealRun()
+    before = (found("B08", "reinitialise"), found("D01", "class_weights"))
+    made = offers(run, steps=0).against_found(before)
+    kinds = [together[0] for together in fixes_of(one for one in made if one.resort)]
+
+    assert MOST_TOGETHER == len(kinds) == len(set(kinds))
+    assert "reinitialise" == kinds[0]
+
+
 def test_weights_that_began_alike_are_drawn_anew_first():
     """Units that begin alike stay alike."""
     run = RealRun()
@@ -222,6 +243,7 @@ def test_the_name_tells_what_is_done_and_nothing_else():
 
     assert named(one) == named(asked)
     assert named(one) != named(Candidate(fixes=one.fixes, fresh=True))
+    assert named(one) != named(Candidate(fixes=one.fixes, best=True))
     assert named(one) != named(one_of("shuffle", 1))
 
 

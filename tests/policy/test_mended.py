@@ -12,6 +12,8 @@ from autofix_nb.policy.mended import (
     NO_WORSE,
     OF_THE_REST,
     SHARE,
+    SURELY,
+    _surely_lower,
     _usual_one,
     ask_again,
     ask_later,
@@ -23,6 +25,7 @@ from tests.runs import RealRun, finding
 
 MENDED = finding(code="B08", fixes=("mend_loss",))
 SWINGS = {"loss": [1.0, 2.0, 1.5, 0.5] * 20}
+FALLS = {"loss": [2.0 - 0.01 * step for step in range(80)]}
 HALF, LAST = (int(1000 * share) for share in LATER)
 
 
@@ -97,13 +100,19 @@ def test_it_is_raced_again_later(policy, at, expected):
     ("signals", "expected"),
     [
         pytest.param(SWINGS, ["swap_optimizer", "scale_lr"], id="swings"),
-        pytest.param({"loss": [2.0 - 0.01 * step for step in range(80)]}, ["swap_optimizer"], id="falls"),
+        pytest.param(FALLS | {"best": (1, 0, 0)}, ["swap_optimizer", "scale_lr"], id="falls-and-gets-no-better"),
+        pytest.param(SWINGS | {"best": (0, 1, 0)}, ["swap_optimizer"], id="swings-and-got-better"),
+        pytest.param(FALLS, ["swap_optimizer"], id="falls"),
         pytest.param({}, ["swap_optimizer"], id="unknown"),
     ],
 )
 def test_a_lower_rate_is_tried_where_the_loss_does_not_fall(policy, signals, expected):
     """It always looks better after a few steps, so that one that still falls is not slowed down."""
+    signals = dict(signals)
+    best = signals.pop("best", ())
     run = Mended(signals=signals)
+    for is_best in best:
+        run.history.add_epoch({"epoch": len(run.history.rows()) + 1, "goal": 0.5, "is_best": bool(is_best)})
     ask_again(policy, MENDED, run)
 
     assert expected == run.asked[0][2]
@@ -123,14 +132,11 @@ def test_where_nobody_wins_the_steps_of_the_control_are_the_runs_own(policy, sch
     assert ({}, {}) == (policy.races.not_before, {code: n for code, n in policy.races.of_code.items() if n})
 
 
-ENOUGH = int(LEAST_STEPS / SHARE) + 1
-
-
 @pytest.mark.parametrize(
     ("spent", "run", "asked"),
     [
-        pytest.param(500 - ENOUGH, Mended(), True, id="just-enough-steps-left"),
-        pytest.param(501 - ENOUGH, Mended(), False, id="too-few-steps-left"),
+        pytest.param(500 - LEAST_STEPS, Mended(), True, id="just-enough-steps-left"),
+        pytest.param(501 - LEAST_STEPS, Mended(), False, id="too-few-steps-left"),
         pytest.param(0, Mended(at=1000 - int(LEAST_STEPS / OF_THE_REST)), True, id="just-before-the-end"),
         pytest.param(0, Mended(at=1001 - int(LEAST_STEPS / OF_THE_REST)), False, id="at-the-end"),
     ],
@@ -145,7 +151,7 @@ def test_it_is_asked_only_where_there_are_steps_for_it(policy, spent, run, asked
 
 def test_where_few_steps_are_left_the_last_candidate_is_left_out(policy):
     """One that is watched for long enough says more than two that are not."""
-    policy.races.spent = 500 - ENOUGH
+    policy.races.spent = 501 - 2 * LEAST_STEPS
     run = Mended(signals=SWINGS)
     ask_again(policy, MENDED, run)
 
@@ -161,24 +167,68 @@ def test_where_the_run_was_to_end_earlier_that_is_its_end(policy):
     assert [] == run.asked
 
 
-def test_without_permission_nothing_is_asked():
-    """The optimizer and its rate are the user's."""
-    policy, run = Policy(Journal(), fixes=["mend_loss"]), Mended(loss=1.0)
+@pytest.mark.parametrize(("fixes", "asked"), [(["mend_loss"], 0), (["swap_optimizer"], 1)])
+def test_without_permission_nothing_is_asked(fixes, asked):
+    """The optimizer and its rate are the user's; near the end another optimizer is too late."""
+    policy, run = Policy(Journal(), fixes=fixes), Mended(signals=SWINGS)
     ask_again(policy, MENDED, run)
+    run.step_count = LAST
+    ask_later(policy, run)
+
+    assert asked == len(run.asked)
+    assert [] == policy.journal.entries("change")
+
+
+@pytest.mark.parametrize(
+    ("at", "signals", "lowered"),
+    [
+        pytest.param(LAST, SWINGS, True, id="swings"),
+        pytest.param(LAST, {}, False, id="may-still-fall"),
+        pytest.param(HALF, SWINGS, False, id="half"),
+    ],
+)
+def test_without_steps_for_a_race_the_rate_comes_down_for_the_last_quarter(policy, at, signals, lowered):
+    """Where the loss stands; it is said, and watched like any change."""
+    policy.races.spent = 500
+    run = Mended(signals=signals)
+    ask_again(policy, MENDED, run)
+    run.step_count = at
+    ask_later(policy, run)
+    ask_later(policy, run)
 
     assert [] == run.asked
+    assert (LOWER if lowered else 1.0) == run.controls.lr_scale
+    assert [at] * lowered == [entry["step"] for entry in policy.journal.entries("change")]
+    assert lowered == any("no better of late" in said for said in policy.said) == bool(policy.trials)
+
+
+def test_in_the_last_quarter_the_loss_may_come_to_a_stand_later_on(policy):
+    """Then the rate comes down, once."""
+    policy.races.spent = 500
+    run = Mended(signals=FALLS)
+    ask_again(policy, MENDED, run)
+    scales = []
+    for at in (LAST, LAST + 50, LAST + 100):
+        run.step_count = at
+        ask_later(policy, run)
+        scales.append(run.controls.lr_scale)
+        run.history.add_epoch({"epoch": at, "goal": 0.5, "is_best": False})
+
+    assert [1.0, 1.0, LOWER] == scales
+    assert 1 == len(policy.journal.entries("change"))
 
 
 KNOWS, IGNORANT = (1.0,) * 8, (0.0,) * 8
 
 
-def raced(*, loss=2.0, control=2.0, gains=IGNORANT, fix="swap_optimizer"):
+def raced(*, loss=2.0, control=2.0, gains=IGNORANT, fix="swap_optimizer", factor=None):
     """Return a race of one candidate, with the gains of the run as it is."""
     run = RealRun()
-    change = FIXES[fix]().plan(finding(code="L01"), run)
-    start, as_it_is = (Score(loss=one, gains=gains, mispaired=2.0) for one in (2.0, control))
-    candidate = Candidate(fixes=[(FIXES[fix](), change)])
-    race = Race(start=start, control=as_it_is, steps=20, raced=[candidate], scores=[Score(loss=loss)])
+    change = FIXES[fix]().plan(finding(code="L01"), run) if factor is None else FIXES["scale_lr"]().by(factor, run)
+    start, as_it_is = (Score(loss=one, losses=(one,) * 8, gains=gains, mispaired=2.0) for one in (2.0, control))
+    candidate = Candidate(fixes=[(FIXES[change.fix](), change)])
+    one = Score(loss=loss, losses=(loss,) * 8)
+    race = Race(start=start, control=as_it_is, steps=20, raced=[candidate], scores=[one])
     race.trained = {0: None}
     return race
 
@@ -197,3 +247,17 @@ def raced(*, loss=2.0, control=2.0, gains=IGNORANT, fix="swap_optimizer"):
 def test_a_mended_run_that_knows_nothing_goes_on_with_a_usual_optimizer(race, place):
     """Its rate was chosen for what it is no more, and has nothing to show for itself."""
     assert place == _usual_one(race)
+
+
+@pytest.mark.parametrize(
+    ("race", "place"),
+    [
+        pytest.param(raced(loss=2.0 * (1 - SURELY) - 0.01), 0, id="the-usual-optimizer"),
+        pytest.param(raced(loss=2.0 * (1 - SURELY) + 0.01), None, id="by-less"),
+        pytest.param(raced(loss=1.9, fix="scale_lr"), 0, id="a-lower-rate"),
+        pytest.param(raced(loss=1.9, factor=HIGHER), None, id="a-higher-rate"),
+    ],
+)
+def test_little_is_asked_of_what_does_little_harm(race, place):
+    """A higher rate may be worse later on: it must be decisively better."""
+    assert place == _surely_lower(race)

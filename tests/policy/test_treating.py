@@ -174,3 +174,53 @@ def test_what_was_learnt_and_lost_is_no_reason_to_stay(policy, signals, fresh):
 
     assert [fresh] == [began for *_, began in run.asked]
     assert fresh == run.starts_fresh
+
+
+@pytest.mark.parametrize(
+    ("signals", "lost", "code", "allowed", "expected"),
+    [
+        pytest.param(KEPT, True, "L01", True, (True, False), id="learnt-and-thrown-away"),
+        pytest.param(LOST, True, "L01", True, (True, False), id="at-chance-now"),
+        pytest.param(KEPT, False, "L01", True, (False, False), id="the-best-is-now"),
+        pytest.param({}, True, "L01", True, (False, True), id="never-learnt"),
+        pytest.param(KEPT, True, "L02", True, (False, False), id="an-illness-that-spoils-no-weights"),
+        pytest.param(KEPT, True, "L01", False, (False, False), id="not-allowed"),
+    ],
+)
+def test_where_the_best_was_thrown_away_other_rates_begin_there(policy, signals, lost, code, allowed, expected):
+    """They are better than the first weights, where something was learnt."""
+    run = Runner(signals=signals)
+    run.has_lost_its_best, begun = lost, []
+    if not allowed:
+        policy.refused.add("rollback")
+    asked, run.race = run.race, lambda candidates, *a, **k: begun.extend(candidates) or asked(candidates, *a, **k)
+    treat(policy, finding(code=code, severity=Severity.CRITICAL, fixes=("scale_lr",)), run)
+
+    assert expected == (any(one.best for one in begun), begun[0].fresh)
+
+
+def test_without_steps_to_begin_again_the_best_weights_are_better_than_what_was_spoilt(policy):
+    """Also where they know next to nothing: what came later is worse."""
+    run = Runner(at=900)
+    run.has_lost_its_best, begun = True, []
+    asked, run.race = run.race, lambda candidates, *a, **k: begun.extend(candidates) or asked(candidates, *a, **k)
+    treat(policy, finding(code="L01", severity=Severity.CRITICAL, fixes=("scale_lr",)), run)
+
+    assert (True, False) == (begun[0].best, begun[0].fresh)
+
+
+@pytest.mark.parametrize("signals", [{}, KEPT], ids=["all-begin-again", "new-weights-do"])
+def test_steps_for_a_new_beginning_that_a_range_test_took_are_no_more(policy, signals):
+    """The candidates begin where the run is, then."""
+    run = Runner(at=500 - 2 * LEAST_STEPS, signals=signals)
+    run.scheduler = object()
+
+    def find_rate():
+        policy.races.spent += 30 * (not policy.races.spent)
+        return 1e-4
+
+    run.find_rate = find_rate
+    treat(policy, finding(code="L01", severity=Severity.CRITICAL, fixes=("scale_lr", "reinitialise")), run)
+
+    assert [False] == [fresh for *_, fresh in run.asked]
+    assert not run.starts_fresh
