@@ -67,7 +67,8 @@ def _is_in_use(wanted: dict[str, Any], run: Trainee) -> bool:
     family = "Adam" if wanted["kind"] == "AdamW" else wanted["kind"]
     kinds = {kind.__name__ for kind in type(run.optimizer).__mro__}
     momentum = run.optimizer.param_groups[0].get("momentum", 0.0)
-    rate = _rate(run)
+    # A group whose rate lies far above the first one's is what throws the weights about.
+    rate = max(float(group.get("lr", float("nan"))) for group in run.optimizer.param_groups) * run.controls.lr_scale
     near = max(rate, wanted["lr"]) <= SAME_WITHIN * min(rate, wanted["lr"])
     # A new optimizer begins with its usual weight decay, which a strong one is not.
     decay = run.optimizer.param_groups[0].get("weight_decay", 0.0)

@@ -86,8 +86,8 @@ def _race(
         start = judge()
         now.restore(guard)
         had = guard.step_count - int(guard.history.facts.get("lineage_from", 0)) if fresh else 0
-        ahead = _Heat(guard, judge, max(0, steps - had)).run(None)
-        found = Race(start=start, control=ahead.score, steps=steps, taken=ahead.taken)
+        ahead = _Heat(guard, judge, max(0, steps - had), keeps=_may_go_on(guard, fresh=fresh)).run(None)
+        found = Race(start=start, control=ahead.score, steps=steps, taken=ahead.taken, ahead=ahead.after)
         by_loss = _by_loss(guard, judge, candidates)
         for number, candidate in enumerate(candidates, start=1):
             # The winner's steps are no extra ones where they are steps of the run.
@@ -122,6 +122,15 @@ def counts_for_the_run(guard: "Guard") -> bool:
     return guard.scheduler is None and bool(guard.history.facts.get("steps_per_epoch"))
 
 
+def _may_go_on(guard: "Guard", *, fresh: bool) -> bool:
+    """Tell whether a run may go on from where the control came to: one that was changed already, with steps to count.
+
+    A run that is as its user made it takes every step itself.
+    """
+    small = sum(part.numel() for part in guard.model.parameters()) <= MOST_NUMBERS
+    return bool(guard.policy.races.won) and small and not fresh and counts_for_the_run(guard)
+
+
 def take_over(guard: "Guard", candidate: Candidate, race: Race) -> None:
     """Make the winner's changes and go on from where its training came to.
 
@@ -148,8 +157,10 @@ def take_over(guard: "Guard", candidate: Candidate, race: Race) -> None:
 
 
 def adopt(guard: "Guard", candidate: Candidate) -> None:
-    """Make the changes of a candidate at the present weights, save those that it draws anew."""
+    """Make the changes of a candidate at the present weights or the best, save those that it draws anew."""
     _remember(guard, candidate)
+    if candidate.best:
+        guard.to_best_weights()
     candidate.apply(guard)
     _reshuffle_from_here(guard)
     guard.follow_controls()
@@ -184,15 +195,16 @@ class _Heat:
         candidate: Candidate | None = None,
         *,
         says: str = "going on as it is, to compare",
+        keeps: bool = False,
     ) -> None:
         self._guard, self._judge, self._steps, self._candidate = guard, judge, steps, candidate
-        self._says = says
+        self._says, self._keeps = says, keeps
         self.score = Score(failed="not tried")
         self.early: Score | None = None
         """What it came to after a third of its steps."""
 
         self.after: TrainingState | None = None
-        """Where it came to, of a candidate."""
+        """Where it came to, of a candidate; of the control where that is to be kept."""
 
         self.taken = 0
         self._norms: list[float] = []
@@ -206,6 +218,7 @@ class _Heat:
                 with guard.at_once():
                     score = self._train(None)
                 self.score = replace(score, first_norm=self._first_norm())
+                self.after = TrainingState(guard) if self._keeps and self.score.is_sound else None
             else:
                 self._run(candidate, pace)
         return self
@@ -214,6 +227,8 @@ class _Heat:
         guard = self._guard
         if candidate.fresh:
             guard.to_first_weights()
+        if candidate.best:
+            guard.to_best_weights()
         try:
             candidate.apply(guard)
             guard.follow_controls()

@@ -19,6 +19,9 @@ from autofix_nb.signals import SAMPLED, Answers, GradientNorms, Measured
 CLIPPED_BELOW = 0.999
 """Share of the gradients' norm below which somebody has clipped them."""
 
+FARTHEST_APART = 1e-3
+"""Share of the fastest parameter group's rate below which that of another is no choice, but may be the fault itself."""
+
 
 @dataclass(slots=True)
 class Attempt:
@@ -245,12 +248,20 @@ class Stepper:
 
 
 def take_the_place_of(users: torch.optim.Optimizer, wanted: dict[str, Any]) -> torch.optim.Optimizer:
-    """Return an optimizer of another kind over the same groups of parameters; per-group rates keep their ratios."""
+    """Return an optimizer of another kind over the same groups of parameters; the wanted rate is that of the fastest.
+
+    The others keep their ratio to it, as in fine-tuning, where that is one anybody would choose; a group whose rate is
+    0 learns like the fastest.
+    """
     settings = {name: value for name, value in wanted.items() if name != "kind"}
-    first = float(users.param_groups[0]["lr"]) or 1.0
+    rates = [float(group["lr"]) for group in users.param_groups]
+    fastest = max(rates) or 1.0
+    shares = [rate / fastest or 1.0 for rate in rates]
+    if min(shares) < FARTHEST_APART:
+        shares = [1.0] * len(shares)
     groups = [
-        {"params": list(group["params"]), "lr": settings["lr"] * (float(group["lr"]) / first or 1.0)}
-        for group in users.param_groups
+        {"params": list(group["params"]), "lr": settings["lr"] * share}
+        for group, share in zip(users.param_groups, shares, strict=True)
     ]
     made = getattr(torch.optim, wanted["kind"])(groups, **settings)
     made._asked_for = dict(wanted)

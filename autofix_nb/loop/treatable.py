@@ -4,6 +4,7 @@ The guard is one; the loop's own words stand in guard.py.
 """
 
 from collections.abc import Callable, Sequence
+from math import nan
 from typing import Any
 
 import torch
@@ -29,6 +30,13 @@ from autofix_nb.policy.races import Race
 
 LEAST_TIMES = 5
 """How many times its own steps must be left for a range test: with fewer, they are better spent on candidates."""
+
+
+LOST_POINTS = 0.1
+"""How far a metric between 0 and 1 must have fallen behind its best for the best weights to be worth going back to."""
+
+LOST_SHARE = 0.3
+"""The same for any other goal, as a share of its best."""
 
 
 class Treatable:
@@ -85,6 +93,20 @@ class Treatable:
         self.trouble.calm_down()
         self.snapshot = Snapshot(self.step_count, self.model, self.optimizer)
         return steps
+
+    def go_on(self, race: Race) -> int:
+        """Go on from where the control of a race came to, that nobody won: its steps are the run's own.
+
+        Returns how many of the planned steps are not to be taken any more.
+        """
+        if race.ahead is None:
+            return 0
+        race.ahead.restore(self, taken_over=True)
+        facts = self.history.facts
+        facts["lineage_from"] = int(facts.get("lineage_from", 0)) - race.steps
+        self._end_at(int(facts.get("ends_at") or facts.get("planned_steps") or 0) - race.steps)
+        self.snapshot = Snapshot(self.step_count, self.model, self.optimizer)
+        return race.steps
 
     def adopt(self, candidate: Candidate) -> None:
         """Make the changes of a candidate that was not raced, and go on from here: a new chapter of the run."""
@@ -163,6 +185,28 @@ class Treatable:
         """Put weights, optimizer and scheduler back to where the run began."""
         if self.first is not None:
             self.first.restore(self)
+
+    @property
+    def has_lost_its_best(self) -> bool:
+        """Whether the goal of the newest epoch lies far behind that of the best one, whose weights still fit."""
+        best, rows = self.keeper.best, self.history.rows()
+        if best.weights is None or not rows or rows[-1]["epoch"] == best.epoch:
+            return False
+        now, higher = float(rows[-1].get("goal", nan)), bool(rows[-1].get("higher_is_better"))
+        behind = best.value - now if higher else now - best.value
+        bounded = higher and all(0 <= one <= 1 for one in (now, best.value))
+        changes = self.policy.changes
+        built = [[one for one in of if changes[one].touches == "model"] for of in (best.standing, self.policy.in_force)]
+        return built[0] == built[1] and behind > (LOST_POINTS if bounded else LOST_SHARE * abs(best.value))
+
+    @torch.no_grad()
+    def to_best_weights(self) -> None:
+        """Put the weights back to those of the best epoch; moments that were spoilt since begin anew."""
+        self.model.load_state_dict(self.keeper.best.weights)
+        for optimizer in {id(one): one for one in (self.stepper.users_optimizer, self.optimizer)}.values():
+            optimizer.zero_grad(set_to_none=True)
+            optimizer.state.clear()
+        self.stepper.before.take()
 
     def follow_controls(self) -> None:
         """The controls were changed: let the loop follow where they name parts of it."""

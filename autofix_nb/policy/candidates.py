@@ -50,6 +50,9 @@ FEW_TRIES = 2
 HIGHER = 4.0
 """What the rate of a mended run is multiplied by, to see whether it could learn faster."""
 
+LOWER = 0.2
+"""And where its loss swings, or it is about to end: a noisy loss falls when the steps become smaller."""
+
 MOST_TOGETHER = 2
 """Ways to compute otherwise that are tried beside a usual rate."""
 
@@ -66,10 +69,15 @@ class Candidate:
     resort: bool = False
     """Whether it is tried only where nothing simpler has won."""
 
+    best: bool = False
+    """Whether it begins at the best weights so far: what came after them was thrown away."""
+
     @property
     def says(self) -> str:
         """The changes in one sentence."""
         what = ", and ".join(change.says for _, change in self.fixes)
+        if self.best:
+            return f"from the best weights so far, {what}"
         return f"from the first weights, {what}" if self.fresh else what
 
     @property
@@ -122,6 +130,9 @@ class Offers:
     fresh_is_affordable: bool = False
     """Whether there are steps enough to begin again at all."""
 
+    best: bool = False
+    """Whether other rates begin at the best weights so far."""
+
     def against(self, finding: Finding, *, learnt: bool) -> list[Candidate]:
         """Return what could be done against a finding, gentlest first; first what the look before training blamed.
 
@@ -169,13 +180,19 @@ class Offers:
         singles = [*firsts[:1], *together[:1], *firsts[1:], *together[1:], *others]
         return [*singles, *([] if again else self._at_a_usual_rate([[*firsts, *others]]))]
 
-    def of_the_rate(self) -> list[Candidate]:
-        """Return a usual optimizer, or else a rate that is higher by a little: for a run whose fault is mended."""
+    def of_the_rate(self, *, lower: bool = False) -> list[Candidate]:
+        """Return other rates for a run whose fault is mended: a usual optimizer, or else a rate that is higher.
+
+        The usual optimizer comes once. `lower` says that smaller steps may be what is wanted, too: they come last.
+        """
         usual = FIXES["swap_optimizer"]().usual(self.run) if self.may("swap_optimizer") else None
-        if usual is not None:
-            return [Candidate(fixes=[(FIXES["swap_optimizer"](), usual)])]
+        found = [] if usual is None else [Candidate(fixes=[(FIXES["swap_optimizer"](), usual)])]
+        found = [one for one in found if named(one) not in self.seen]
         fix = FIXES["scale_lr"]()
-        return [Candidate(fixes=[(fix, fix.by(HIGHER, self.run))])] if self.may("scale_lr") else []
+        factors = ([] if found else [HIGHER]) + ([LOWER] if lower else [])
+        if self.may("scale_lr"):
+            found += [Candidate(fixes=[(fix, fix.by(factor, self.run))]) for factor in factors]
+        return found
 
     def _all_that_was_blamed(self, finding: Finding) -> list[Candidate]:
         """Return all that the look before training blamed, mended at once beside a usual optimizer, tried or not.
@@ -210,10 +227,12 @@ class Offers:
         ways = [one for own in by_fix for one in own if one.fixes[0][1].fix not in OF_THE_RATE]
         if finding is not None and not ways:
             ways = [one for name in UNASKED for one in self._of_fix(name, finding)]
-        # New weights come first: those that led nowhere are no better at another rate.
+        # New weights come first: those that led nowhere are no better at another rate. Then what is done otherwise.
         ways.sort(key=lambda one: not any(made.after.get("fresh") for _, made in one.fixes))
         if held_back(self.run.history):  # what holds a model back does so at any rate
             ways.sort(key=lambda one: one.fixes[0][1].fix not in HELD_BACK)
+        if finding is None:
+            ways = list({one.fixes[0][1].fix: one for one in reversed(ways)}.values())[::-1]
         return [
             Candidate(
                 fixes=[*one.fixes, (FIXES["swap_optimizer"](), change)], fresh=one.fresh, code=one.code, resort=True
@@ -230,7 +249,8 @@ class Offers:
         for change in FIXES[name]().plans(replace(finding, step=max(1, run.step_count)), run):
             # Before the first step there is nothing to go back from: the present weights are the first ones.
             new = bool(change.after.get("fresh")) and run.step_count > 0
-            one = Candidate(fixes=[(FIXES[name](), change)], fresh=self.fresh or new, code=code)
+            best = self.best and name in OF_THE_RATE and not self.fresh
+            one = Candidate(fixes=[(FIXES[name](), change)], fresh=self.fresh or new, best=best, code=code)
             if named(one) not in self.seen and (self.fresh_is_affordable or not one.fresh):
                 self.seen.add(named(one))
                 found.append(one)
@@ -257,7 +277,7 @@ def in_turn(candidates: Sequence[Candidate], tries: int, *, only_the_rate: bool 
 def named(candidate: Candidate) -> str:
     """Return a text by which the same candidate is known again."""
     changes = [[change.fix, plain(change.after)] for _, change in candidate.fixes]
-    return json.dumps([candidate.fresh, changes], sort_keys=True, default=str)
+    return json.dumps(["best" if candidate.best else candidate.fresh, changes], sort_keys=True, default=str)
 
 
 def _interleaved(by_fix: Iterable[list[Candidate]]) -> list[Candidate]:

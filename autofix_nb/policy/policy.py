@@ -16,6 +16,7 @@ from autofix_nb.fixes import FIXES, Change, Fix, Trainee
 from autofix_nb.journal import Journal, plain
 from autofix_nb.policy.broken_off import whole_or_not
 from autofix_nb.policy.daring import dare, is_at_a_dead_end
+from autofix_nb.policy.mended import ask_later
 from autofix_nb.policy.races import FROM_THE_FIRST, RACED, Races
 from autofix_nb.policy.standing import Standing
 from autofix_nb.policy.treating import treat, wants_race
@@ -163,6 +164,9 @@ class Policy(Trials, Standing):
         if self.trials:
             with whole_or_not(self, step, {"when": when, "number": len(self.detectors), "alarmed": alarmed}):
                 self.judge(run, step)
+        elif self.races.asked and self.mode == "auto":
+            with whole_or_not(self, step, {"when": when, "number": len(self.detectors), "alarmed": alarmed}):
+                ask_later(self, run)
 
     def goes_on_from(self, when: str) -> dict[str, Any]:
         """Return where a look of this kind was broken off, once; empty where none was."""

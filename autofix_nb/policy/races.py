@@ -83,6 +83,9 @@ class Race:
     trained: dict[int, Any] = field(default_factory=dict)
     """By the place of a candidate: what the runner needs to go on from its last step. Of the best one at least."""
 
+    ahead: Any = None
+    """The state that the control trained to, where its steps may be the run's own."""
+
     best: int = -1
 
 
@@ -129,8 +132,11 @@ class Races:
     dared: bool = False
     """Whether the best guess was put to work without a race that it won."""
 
-    asked_again: bool = False
-    """Whether the rate of a mended run was raced."""
+    asked: int = 0
+    """How far a mended run is in being asked for its rate: at its verdict, and later."""
+
+    mended: dict[str, Any] = field(default_factory=dict)
+    """The finding that it was mended for, as plain values; empty before."""
 
     of_code: dict[str, int] = field(default_factory=dict)
     not_before: dict[str, int] = field(default_factory=dict)

@@ -32,6 +32,9 @@ if TYPE_CHECKING:
 RACES_BEFORE = 3
 """Races before the first step: what two faults did to a training may show only when the first is mended."""
 
+CIRCLES = frozenset({"L03"})
+"""Findings of steps too large to stay where it was good."""
+
 OF_THE_RATE = frozenset({"L02"})
 """Findings that blame the rate alone."""
 
@@ -51,10 +54,6 @@ CURES = {
     "mend_output": ("B08", "The loss does not fit the outputs"),
 }
 """What a fix that won against others and against going on says of the illness; `scale_lr` says it by its direction."""
-
-ASKED_WITH = 3
-"""How many times the least steps of a candidate must be left to ask for a mended run's rate; a share of them remains
-for a longer training."""
 
 EXPLODING = ExplodingGradients.severe
 """Gradient norm that counts as severe, here as there."""
@@ -84,17 +83,28 @@ def wants_race(policy: "Policy", finding: Finding, run: Any) -> bool:
     return raced and not watching and policy.races.may_race(finding, run.history)
 
 
-def treat(policy: "Policy", finding: Finding, run: Any) -> bool:
-    """Race what could help against a finding that was noted, and take over the winner. Returns whether one was."""
-    learnt = has_learnt(run.history) and not _is_lost(finding, run)
-    affordable = policy.may("restart") and _is_affordable(policy, run)
+def treat(policy: "Policy", finding: Finding, run: Any, *, anew: bool = True) -> bool:
+    """Race what could help against a finding that was noted, and take over the winner. Returns whether one was.
+
+    `anew` says that beginning again may be thought of. Where what was learnt was thrown away, or never came far and
+    there are no steps to begin again with, other rates begin at the best weights so far.
+    """
+    affordable = anew and policy.may("restart") and _is_affordable(policy, run)
+    has = has_learnt(run.history)
+    spoils = finding.code in FROM_THE_FIRST | CIRCLES and policy.may("rollback")
+    best = spoils and (has or not affordable) and getattr(run, "has_lost_its_best", False)
+    learnt = has and (best or not _is_lost(finding, run))
     fresh = not learnt and finding.code in FROM_THE_FIRST and affordable
     run.starts_fresh = fresh
     with hearing_the_rare(finding, run) as hearing:
         tried = set() if hearing.begins else set(policy.races.tried)
-        offers = Offers(run=run, may=policy.may, seen=tried, fresh=fresh, fresh_is_affordable=affordable)
-        hearing.won = _race(policy, finding, run, offers.against(finding, learnt=learnt), learnt=learnt)
-    return hearing.won
+        offers = Offers(run=run, may=policy.may, seen=tried, fresh=fresh, fresh_is_affordable=affordable, best=best)
+        candidates = offers.against(finding, learnt=learnt)
+        # A range test may have taken the steps for beginning again.
+        if not any(one.fresh for one in candidates) or _is_affordable(policy, run):
+            hearing.won = _race(policy, finding, run, candidates, learnt=learnt)
+            return hearing.won
+    return treat(policy, finding, run, anew=False)
 
 
 def _is_lost(finding: Finding, run: Any) -> bool:
@@ -128,23 +138,6 @@ def treat_before(policy: "Policy", run: Any) -> None:
         found = [finding for finding in found if finding.code not in MENDED_AT_ONCE]
 
 
-def ask_again(policy: "Policy", finding: Finding, run: Any) -> None:
-    """Race the rate of a run whose fault was mended, once: it was chosen for the run as it was before.
-
-    A loss without its sum, features of usual size, units that are alive: each wants another rate than what ailed.
-    """
-    left = policy.races.left(run.history)
-    planned = run.history.facts.get("ends_at") or run.history.facts.get("planned_steps") or 0
-    if policy.races.asked_again or left < ASKED_WITH * LEAST_STEPS or planned - run.step_count < 2 * LEAST_STEPS:
-        return
-    offers = Offers(run=run, may=policy.may, seen=set())
-    candidates = offers.of_the_rate()
-    if candidates:
-        policy.races.asked_again = True
-        found = replace(finding, step=run.step_count)
-        _race(policy, found, run, candidates, learnt=False, longest=left // ASKED_WITH, is_due=False)
-
-
 def _race(
     policy: "Policy",
     finding: Finding,
@@ -153,9 +146,8 @@ def _race(
     *,
     learnt: bool,
     longest: int = MOST_STEPS,
-    is_due: bool = True,
 ) -> bool:
-    """Race candidates and take over the winner; `is_due` tells whether an illness asks for it, so that silence lies."""
+    """Race candidates and take over the winner."""
     any_fresh = any(one.fresh for one in candidates)
     whole = getattr(run, "scheduler", None) is not None
     steps, most = policy.races.steps_each(
@@ -179,10 +171,8 @@ def _race(
         return False
     won = winner(race)
     race.best = -1 if won is None else won
-    policy.races.note(finding, race, won=won is not None, is_due=is_due)
-    _write_down(policy, finding, race)
-    if won is None and not is_due:
-        return False
+    policy.races.note(finding, race, won=won is not None)
+    write_down(policy, finding, race)
     if won is None:
         if is_at_a_dead_end(policy, finding, run) and dare_after(policy, finding, run, race):
             return True
@@ -195,8 +185,7 @@ def _race(
     policy.races.spent -= run.take_over(chosen, race)
     cause = next((one for one in run.found_before if one.code == chosen.code), finding)
     policy.take_note(chosen, replace(cause, step=run.step_count), race)
-    if is_due:
-        _name_by_what_helped(policy, chosen, race, run)
+    _name_by_what_helped(policy, chosen, race, run)
     _name_by_what_the_control_did(policy, race, run)
     _name_by_its_gradients(policy, race, run)
     return True
@@ -275,7 +264,8 @@ def _is_affordable(policy: "Policy", run: Any) -> bool:
     return left // 2 >= LEAST_STEPS and gone <= MOST_GONE * planned
 
 
-def _write_down(policy: "Policy", finding: Finding, race: Race) -> None:
+def write_down(policy: "Policy", finding: Finding, race: Race) -> None:
+    """Write down what a race came to."""
     policy.journal.append(
         "race",
         code=finding.code,

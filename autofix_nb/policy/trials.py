@@ -16,8 +16,9 @@ from autofix_nb.fixes import FIXES, Change, Fix, Trainee
 from autofix_nb.history import History
 from autofix_nb.journal import plain
 from autofix_nb.policy.candidates import Candidate
+from autofix_nb.policy.mended import ask_again
 from autofix_nb.policy.races import Race
-from autofix_nb.policy.treating import ask_again, outcome_of
+from autofix_nb.policy.treating import outcome_of
 from autofix_nb.policy.verdict import Score, has_gained, is_worse
 
 HORIZON_STEPS = 50
@@ -153,6 +154,8 @@ class Trials:
         if together[0].must_gain:
             # What could not be trained at all before is no place to go back to.
             kept = now is not None and now.is_sound and (has_gained(now, before) or not before.is_sound)
+            # Nor is one that throws the weights about: it would do so again.
+            kept |= together[0].finding.judged == "update_ratio" and now is not None and not is_worse(now, before)
         for trial in together:
             self.trials.remove(trial)
             self.journal.append(

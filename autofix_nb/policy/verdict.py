@@ -29,8 +29,17 @@ ERRORS_KNOWN = 4.0
 KNOWN = 0.005
 """Share of the loss that outputs must explain to count as beginning to learn."""
 
+LITTLE = 0.05
+"""Share of the loss below which little is known of the targets."""
+
+FAR_MORE = 3.0
+"""How many times as much another must know, and that little on top, to be ahead whatever the goal says."""
+
 ALL_OF = 8
 """Pieces from which it is no accident when all of them are lower: 1 in 256."""
+
+NEARLY_ALL = 0.87
+"""Share of the pieces that must be lower where little is asked: 7 of 8."""
 
 FEW_BATCHES = 4
 """With fewer batches to compare in pairs, the difference must be twice as large instead."""
@@ -143,6 +152,19 @@ def is_worse(one: Score, other: Score) -> bool:
     return _loss_is_lower(other, one, SHARE_OF_LOSS)
 
 
+def is_surely_lower(one: Score, other: Score, share: float) -> bool:
+    """Tell whether the loss of `one` is lower by this share of that of `other`, beyond chance, its goal being no worse.
+
+    Of a loss that jumps it is when nearly all of many pieces are lower: 1 in 28 by accident, which does for what costs
+    little.
+    """
+    if not (one.is_sound and other.is_sound) or is_worse(one, other):
+        return False
+    pairs = np.array(other.losses) - np.array(one.losses) if len(one.losses) == len(other.losses) else np.zeros(0)
+    nearly_all = len(pairs) >= ALL_OF and np.mean(pairs > 0) >= NEARLY_ALL
+    return _loss_is_lower(one, other, share) or (nearly_all and other.loss - one.loss >= share * abs(other.loss))
+
+
 def best_of(scores: Sequence[Score]) -> int:
     """Return the place of the best score; of those that are as good within their noise the first one.
 
@@ -157,13 +179,24 @@ def best_of(scores: Sequence[Score]) -> int:
         one, other = scores[place], scores[best]
         gain = _gain(one, other)
         error = _error(one, other) if _is_bounded(one, other) else 0.0
-        if isfinite(gain) and abs(gain) > max(error, 1e-9) and _is_bounded(one, other):
+        if _tells_apart(one, other) or _tells_apart(other, one):
+            better = _tells_apart(one, other)
+        elif isfinite(gain) and abs(gain) > max(error, 1e-9) and _is_bounded(one, other):
             better = gain > 0
         else:
             better = other.loss - one.loss > 0.03 * abs(other.loss)
         if better:
             best = place
     return best
+
+
+def _tells_apart(one: Score, other: Score) -> bool:
+    """Tell whether `one` knows far more of the targets than `other`, which hardly does, at a loss that is no higher.
+
+    Where little is learnt yet the goal jumps: most answers may be right by luck while all outputs are nearly alike.
+    """
+    far_more = other.known < LITTLE and one.known > FAR_MORE * other.known + LITTLE
+    return far_more and one.loss <= other.loss
 
 
 def _gain(one: Score, other: Score) -> float:

@@ -38,6 +38,14 @@ def test_what_is_in_use_already_is_not_tried(run, expected):
     assert expected == [(change.after["optimizer"]["kind"], change.after["optimizer"]["lr"]) for change in changes]
 
 
+def test_a_group_at_a_rate_of_its_own_is_not_the_usual_one():
+    """The fastest tells: it may be what throws the weights about."""
+    run = run_with(Adam, 0.003)
+    run.optimizer.add_param_group({"params": [torch.nn.Parameter(torch.zeros(2))], "lr": 30.0})
+
+    assert {"kind": "AdamW", "lr": 0.003} == SwapOptimizer().usual(run).after["optimizer"]
+
+
 def test_the_rate_found_for_the_old_one_goes_with_it():
     """A tenth of SGD's rate says nothing of AdamW's."""
     run = run_with(SGD, 0.01)

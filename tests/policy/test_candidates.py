@@ -14,6 +14,7 @@ from autofix_nb.policy.candidates import (
     FEW_TRIES,
     HELD_BACK,
     HIGHER,
+    LOWER,
     MOST_CANDIDATES,
     MOST_TOGETHER,
     NO_CANDIDATES,
@@ -110,6 +111,27 @@ def test_new_weights_come_first_among_the_last_resorts():
     made = offers().against(finding(fixes=("regularise", "reinitialise")), learnt=False)
 
     assert "reinitialise" == fixes_of([one for one in made if one.resort])[0][0]
+
+
+@pytest.mark.parametrize(("fresh", "best"), [(False, True), (True, False)], ids=["goes-on", "begins-again"])
+def test_other_rates_may_begin_at_the_best_weights(fresh, best):
+    """What computes something else begins where the run is: the best weights fit the model as it was."""
+    made = offers(best=True, fresh=fresh).against(finding(fixes=("scale_lr", "swap_activations")), learnt=True)
+
+    assert {"scale_lr", "swap_activations"} == {together[0] for together in fixes_of(made)}
+    assert all(one.best == (best and one.fixes[0][1].fix in OF_THE_RATE) for one in made)
+    assert best == any(one.says.startswith("from the best weights so far, ") for one in made)
+
+
+def test_last_resorts_before_the_first_step_are_of_several_kinds():
+    """All that was found may be to blame, and there are turns for two."""
+    run = RealRun()
+    before = (found("B08", "reinitialise"), found("D01", "class_weights"))
+    made = offers(run, steps=0).against_found(before)
+    kinds = [together[0] for together in fixes_of(one for one in made if one.resort)]
+
+    assert MOST_TOGETHER == len(kinds) == len(set(kinds))
+    assert "reinitialise" == kinds[0]
 
 
 def test_weights_that_began_alike_are_drawn_anew_first():
@@ -221,6 +243,7 @@ def test_the_name_tells_what_is_done_and_nothing_else():
 
     assert named(one) == named(asked)
     assert named(one) != named(Candidate(fixes=one.fixes, fresh=True))
+    assert named(one) != named(Candidate(fixes=one.fixes, best=True))
     assert named(one) != named(one_of("shuffle", 1))
 
 
@@ -327,25 +350,36 @@ def test_the_turn_leaves_nobody_out(offered, tries, only_the_rate):
 
 
 @pytest.mark.parametrize(
-    ("allowed", "rate", "expected"),
+    ("allowed", "rate", "lower", "expected"),
     [
-        pytest.param({"swap_optimizer", "scale_lr"}, 1.0, [("swap_optimizer",)], id="another-optimizer"),
-        pytest.param({"swap_optimizer", "scale_lr"}, 0.003, [("scale_lr",)], id="the-usual-one-is-in-use"),
-        pytest.param({"scale_lr"}, 0.003, [("scale_lr",)], id="the-optimizer-is-the-users"),
-        pytest.param({"clip_gradients"}, 0.003, [], id="neither-is-allowed"),
+        pytest.param({"swap_optimizer", "scale_lr"}, 1.0, False, ["swap_optimizer"], id="another-optimizer"),
+        pytest.param({"swap_optimizer", "scale_lr"}, 1.0, True, ["swap_optimizer", LOWER], id="or-a-lower-rate"),
+        pytest.param({"swap_optimizer", "scale_lr"}, 0.003, False, [HIGHER], id="the-usual-one-is-in-use"),
+        pytest.param({"swap_optimizer", "scale_lr"}, 0.003, True, [HIGHER, LOWER], id="both-ways"),
+        pytest.param({"scale_lr"}, 0.003, False, [HIGHER], id="the-optimizer-is-the-users"),
+        pytest.param({"clip_gradients"}, 0.003, True, [], id="neither-is-allowed"),
     ],
 )
-def test_a_mended_run_may_have_another_rate(allowed, rate, expected):
-    """One candidate at most: a usual optimizer, else a rate that is higher by a little."""
+def test_a_mended_run_may_have_another_rate(allowed, rate, lower, expected):
+    """A usual optimizer, else a rate that is higher by a little; last a lower one, where that may be what is wanted."""
     run = RealRun()
     run.optimizer.param_groups[0]["lr"] = rate
     before = run.bits()
-    made = offers(run, may=lambda name: name in allowed).of_the_rate()
+    made = offers(run, may=lambda name: name in allowed).of_the_rate(lower=lower)
 
-    assert expected == fixes_of(made)
     changes = [change for one in made for _, change in one.fixes]
-    assert all({"lr_scale": HIGHER} == change.after for change in changes if change.fix == "scale_lr")
+    assert expected == [change.after.get("lr_scale", change.fix) for change in changes]
     assert before == run.bits()
+
+
+def test_a_usual_optimizer_that_was_tried_is_not_offered_to_a_mended_run_again():
+    """A higher rate of the one that it has comes in its place."""
+    run = RealRun()
+    run.optimizer.param_groups[0]["lr"] = 1.0
+    (first,) = offers(run).of_the_rate()
+    made = offers(run, seen=[named(first)]).of_the_rate()
+
+    assert [{"lr_scale": HIGHER}] == [change.after for one in made for _, change in one.fixes]
 
 
 # --- all that was blamed ----------------------------------------------------------------------------------------------

@@ -1,5 +1,6 @@
 """The best guess on trial: only where a run is surely dead, once, and undone unless something is learnt."""
 
+from dataclasses import replace
 from types import SimpleNamespace
 
 import pytest
@@ -132,6 +133,16 @@ def test_what_was_measured_is_the_best_guess(policy):
     assert 1 == made.best
 
 
+def test_what_came_lower_in_nearly_all_pieces_is_a_better_guess_than_a_thorough_one(policy):
+    """It was no proof, or it would have won."""
+    made = race(2.3, replace(score(1.5), losses=(1.5,) * 7 + (2.4,)), 2.29, resorts=(1,))
+    made.controls = [replace(score(2.3), losses=(2.3,) * 8)] * 2
+    run = Live()
+
+    assert dare_after(policy, DEAD, run, made)
+    assert 0 == made.best
+
+
 def test_without_a_thorough_one_a_usual_optimizer_is_the_best_guess(policy):
     """What changes how far a step goes by itself comes after it, also where it came lower; beside something, too."""
     made = race(2.3, 2.1, 2.25, 2.2)
@@ -218,6 +229,24 @@ def test_what_could_not_be_trained_before_is_no_place_to_go_back_to(policy, now,
     run = Live()
     run.score = score(float("nan"), failed="the numbers went bad after 3 steps")
     assert dare(policy, DEAD, run)
+    run.score = now
+    policy.look(run, "step", 60 + LEAST_STEPS + 100)
+
+    assert {verdict} == {entry["verdict"] for entry in policy.journal.entries("outcome")}
+
+
+@pytest.mark.parametrize(
+    ("judged", "now", "verdict"),
+    [
+        pytest.param("update_ratio", score(2.3), "kept", id="thrown-and-no-worse"),
+        pytest.param("update_ratio", score(2.9), "undone", id="thrown-and-worse"),
+        pytest.param("loss", score(2.3), "undone", id="idle"),
+    ],
+)
+def test_what_threw_the_weights_about_is_no_place_to_go_back_to(policy, judged, now, verdict):
+    """It would do so again."""
+    run = Live()
+    assert dare(policy, replace(DEAD, judged=judged), run)
     run.score = now
     policy.look(run, "step", 60 + LEAST_STEPS + 100)
 

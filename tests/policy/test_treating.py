@@ -9,7 +9,6 @@ from autofix_nb.journal import Journal
 from autofix_nb.policy import Policy
 from autofix_nb.policy.races import FROM_THE_FIRST, LEAST_STEPS, Race
 from autofix_nb.policy.treating import (
-    ASKED_WITH,
     EXPLODING,
     MOST_GONE,
     TIMES_AS_LARGE,
@@ -17,7 +16,6 @@ from autofix_nb.policy.treating import (
     _is_lost,
     _name_by_its_gradients,
     _name_by_what_the_control_did,
-    ask_again,
     treat,
 )
 from autofix_nb.policy.verdict import Score
@@ -168,85 +166,6 @@ def policy():
     return made
 
 
-MENDED = finding(code="B08", fixes=("mend_loss",))
-
-
-def test_the_rate_of_a_mended_run_is_raced_once(policy):
-    """And what wins is taken over, for a share of the steps that are left; also after a resume, no second time."""
-    run = Runner(loss=1.0)
-    ask_again(policy, MENDED, run)
-    again = Policy(Journal())
-    again.restore(policy.state())
-    ask_again(policy, MENDED, run)
-    ask_again(again, MENDED, run)
-
-    ((steps, most, fixes, fresh),) = run.asked
-    assert (["swap_optimizer"], False) == (fixes, fresh)
-    assert LEAST_STEPS <= steps <= 500 // ASKED_WITH
-    assert most <= 500
-    assert 1 == len(run.taken) == policy.races.won
-    assert steps == policy.races.spent
-    assert [100] == [entry["step"] for entry in policy.journal.entries("race")]
-    assert [] == [said for said in policy.findings if said.code in ("L01", "L02")]
-
-
-@pytest.mark.parametrize("loss", [1.0, 2.0], ids=["won", "nobody-won"])
-def test_an_illness_that_comes_back_still_has_its_second_race(policy, loss):
-    """What was asked of a mended run is none of them."""
-    ill, run = finding(code="L01", severity=Severity.CRITICAL, fixes=("clip_gradients",)), Runner(loss=loss)
-    treat(policy, ill, run)
-    ask_again(policy, ill, run)
-
-    assert 2 == len(run.asked)
-    assert 1 == policy.races.of_code["L01"]
-
-
-def test_where_no_rate_is_better_nothing_is_said(policy):
-    """No illness asked for it; the race itself is written down."""
-    run = Runner(loss=2.0)
-    ask_again(policy, MENDED, run)
-
-    assert 1 == len(run.asked) == len(policy.journal.entries("race"))
-    assert [] == run.taken == policy.said == policy.findings == policy.journal.entries("note")
-    assert {} == policy.races.not_before
-    assert policy.races.asked_again
-
-
-@pytest.mark.parametrize(
-    ("spent", "run", "asked"),
-    [
-        pytest.param(500 - ASKED_WITH * LEAST_STEPS, Runner(), True, id="just-enough-steps-left"),
-        pytest.param(501 - ASKED_WITH * LEAST_STEPS, Runner(), False, id="too-few-steps-left"),
-        pytest.param(0, Runner(at=1000 - 2 * LEAST_STEPS), True, id="just-before-the-end"),
-        pytest.param(0, Runner(at=1001 - 2 * LEAST_STEPS), False, id="at-the-end"),
-    ],
-)
-def test_it_is_asked_only_where_there_are_steps_for_it(policy, spent, run, asked):
-    """A share of them remains for a longer training, and what wins must have time to show."""
-    policy.races.spent = spent
-    ask_again(policy, MENDED, run)
-
-    assert asked == bool(run.asked) == policy.races.asked_again
-
-
-def test_where_the_run_was_to_end_earlier_that_is_its_end(policy):
-    """Of the planned steps the races took some."""
-    run = Runner(at=450)
-    run.history.facts["ends_at"] = 480
-    ask_again(policy, MENDED, run)
-
-    assert [] == run.asked
-
-
-def test_without_permission_nothing_is_asked():
-    """The optimizer and its rate are the user's."""
-    policy, run = Policy(Journal(), fixes=["mend_loss"]), Runner(loss=1.0)
-    ask_again(policy, MENDED, run)
-
-    assert [] == run.asked
-    assert not policy.races.asked_again
-
-
 @pytest.mark.parametrize(("signals", "fresh"), [(LOST, True), (KEPT, False)], ids=["lost", "kept"])
 def test_what_was_learnt_and_lost_is_no_reason_to_stay(policy, signals, fresh):
     """Candidates begin at the first weights then, as in a run that never learnt anything."""
@@ -255,3 +174,53 @@ def test_what_was_learnt_and_lost_is_no_reason_to_stay(policy, signals, fresh):
 
     assert [fresh] == [began for *_, began in run.asked]
     assert fresh == run.starts_fresh
+
+
+@pytest.mark.parametrize(
+    ("signals", "lost", "code", "allowed", "expected"),
+    [
+        pytest.param(KEPT, True, "L01", True, (True, False), id="learnt-and-thrown-away"),
+        pytest.param(LOST, True, "L01", True, (True, False), id="at-chance-now"),
+        pytest.param(KEPT, False, "L01", True, (False, False), id="the-best-is-now"),
+        pytest.param({}, True, "L01", True, (False, True), id="never-learnt"),
+        pytest.param(KEPT, True, "L02", True, (False, False), id="an-illness-that-spoils-no-weights"),
+        pytest.param(KEPT, True, "L01", False, (False, False), id="not-allowed"),
+    ],
+)
+def test_where_the_best_was_thrown_away_other_rates_begin_there(policy, signals, lost, code, allowed, expected):
+    """They are better than the first weights, where something was learnt."""
+    run = Runner(signals=signals)
+    run.has_lost_its_best, begun = lost, []
+    if not allowed:
+        policy.refused.add("rollback")
+    asked, run.race = run.race, lambda candidates, *a, **k: begun.extend(candidates) or asked(candidates, *a, **k)
+    treat(policy, finding(code=code, severity=Severity.CRITICAL, fixes=("scale_lr",)), run)
+
+    assert expected == (any(one.best for one in begun), begun[0].fresh)
+
+
+def test_without_steps_to_begin_again_the_best_weights_are_better_than_what_was_spoilt(policy):
+    """Also where they know next to nothing: what came later is worse."""
+    run = Runner(at=900)
+    run.has_lost_its_best, begun = True, []
+    asked, run.race = run.race, lambda candidates, *a, **k: begun.extend(candidates) or asked(candidates, *a, **k)
+    treat(policy, finding(code="L01", severity=Severity.CRITICAL, fixes=("scale_lr",)), run)
+
+    assert (True, False) == (begun[0].best, begun[0].fresh)
+
+
+@pytest.mark.parametrize("signals", [{}, KEPT], ids=["all-begin-again", "new-weights-do"])
+def test_steps_for_a_new_beginning_that_a_range_test_took_are_no_more(policy, signals):
+    """The candidates begin where the run is, then."""
+    run = Runner(at=500 - 2 * LEAST_STEPS, signals=signals)
+    run.scheduler = object()
+
+    def find_rate():
+        policy.races.spent += 30 * (not policy.races.spent)
+        return 1e-4
+
+    run.find_rate = find_rate
+    treat(policy, finding(code="L01", severity=Severity.CRITICAL, fixes=("scale_lr", "reinitialise")), run)
+
+    assert [False] == [fresh for *_, fresh in run.asked]
+    assert not run.starts_fresh

@@ -11,8 +11,10 @@ from autofix_nb.policy.verdict import (
     ALL_OF,
     ERRORS,
     ERRORS_KNOWN,
+    FAR_MORE,
     FEW_BATCHES,
     KNOWN,
+    LITTLE,
     POINTS,
     SHARE_OF_LOSS,
     SHARE_OF_LOSS_LEARNT,
@@ -21,6 +23,7 @@ from autofix_nb.policy.verdict import (
     has_gained,
     in_units_of,
     is_decisively_better,
+    is_surely_lower,
     is_worse,
     knows_more,
 )
@@ -289,3 +292,47 @@ def test_each_piece_must_be_lower_by_the_same_share_as_the_whole(both, learnt):
         assert is_decisively_better(one, other, learnt=learnt)
     if not lower.any():
         assert not is_decisively_better(one, other, learnt=learnt)
+
+
+def told(share, *, goal, loss=1.0):
+    """Return a score that surely knows this share of its loss."""
+    return Score(loss=loss, losses=(loss,) * 8, goal=goal, rows=300, gains=(share,) * 8, mispaired=1.0)
+
+
+ENOUGH = FAR_MORE * LITTLE / 2 + LITTLE + 0.01
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "best"),
+    [
+        pytest.param(told(LITTLE / 2, goal=0.7), told(ENOUGH, goal=0.6), 1, id="far-more"),
+        pytest.param(told(ENOUGH, goal=0.6), told(LITTLE / 2, goal=0.7), 0, id="whoever-comes-first"),
+        pytest.param(told(LITTLE / 2, goal=0.7), told(ENOUGH - 0.02, goal=0.6), 0, id="a-little-more"),
+        pytest.param(told(LITTLE / 2, goal=0.7), told(ENOUGH, goal=0.6, loss=1.1), 0, id="at-a-higher-loss"),
+        pytest.param(told(LITTLE, goal=0.7), told(0.9, goal=0.6), 0, id="both-know"),
+    ],
+)
+def test_who_knows_far_more_is_ahead_where_little_is_learnt_yet(first, second, best):
+    """The goal of outputs that are nearly alike jumps."""
+    assert best == best_of([first, second])
+
+
+@pytest.mark.parametrize(("lower", "sure"), [(8, True), (7, True), (6, False)])
+def test_of_a_loss_that_jumps_nearly_all_pieces_must_be_lower(lower, sure):
+    """The mean of a few large ones says little."""
+    jumps = tuple(2.0 + 40 * (place == 0) for place in range(8))
+    one = tuple(loss - (0.5 if place else 20) if place < lower else loss + 0.1 for place, loss in enumerate(jumps))
+    other, one = (Score(loss=float(np.mean(of)), losses=of) for of in (jumps, one))
+
+    assert sure == is_surely_lower(one, other, 0.01)
+
+
+@given(pairs(), st.floats(0.001, 0.5))
+def test_what_is_surely_lower_is_so_by_its_share_and_the_other_is_not(both, share):
+    """And never what came out worse by its goal."""
+    one, other = both
+    lower = is_surely_lower(one, other, share)
+
+    assert not lower or other.loss - one.loss >= share * abs(other.loss) * (1 - 1e-9)
+    assert not (lower and is_surely_lower(other, one, share))
+    assert not (lower and is_worse(one, other))
