@@ -21,7 +21,7 @@ from autofix_nb.history import History
 from autofix_nb.journal import Journal, plain
 from autofix_nb.policy.broken_off import whole_or_not
 from autofix_nb.policy.candidates import Candidate
-from autofix_nb.policy.daring import dare, is_at_a_dead_end
+from autofix_nb.policy.daring import OF_THE_RATE, dare, dare_more, is_at_a_dead_end
 from autofix_nb.policy.races import FROM_THE_FIRST, RACED, Race, Races
 from autofix_nb.policy.treating import ask_again, outcome_of, treat, wants_race
 from autofix_nb.policy.verdict import Score, has_gained, is_worse
@@ -241,7 +241,7 @@ class Policy:
         if wants_race(self, finding, run):
             self.note(finding)
             return treat(self, finding, run)
-        if finding.code in FROM_THE_FIRST & RACED and is_at_a_dead_end(self, finding, run):
+        if finding.code in (FROM_THE_FIRST | OF_THE_RATE) & RACED and is_at_a_dead_end(self, finding, run):
             self.note(finding)
             return dare(self, finding, run)
         raced = finding.code in RACED and self.mode == "auto" and hasattr(run, "race")
@@ -439,6 +439,8 @@ class Policy:
         if together[0].must_gain:
             # What could not be trained at all before is no place to go back to.
             kept = now is not None and now.is_sound and (has_gained(now, before) or not before.is_sound)
+            if not kept and dare_more(self, together, now, run, step):
+                return
         for trial in together:
             self.trials.remove(trial)
             self.journal.append(

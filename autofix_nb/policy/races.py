@@ -128,6 +128,9 @@ class Races:
     dared: bool = False
     """Whether the best guess was put to work without a race that it won."""
 
+    raised: bool = False
+    """Whether the rate of that guess was raised, as it had taught nothing."""
+
     asked_again: bool = False
     """Whether the rate of a mended run was raced."""
 
