@@ -4,6 +4,10 @@ Two things together: the steps planned can move the weights by a small share of 
 carried on at its present pace, covers a small part of its way by the end. A saddle (large steps, no progress) and
 fine-tuning (small steps, but the loss is low or falls well) each fail one of the two.
 
+Or the loss falls and the weights move, and yet it will end where it began, close to the loss of a constant answer,
+thought on with what is left of the schedule. That is said late, when healthy slow starts have
+begun.
+
 Or a schedule that has brought a good rate to next to nothing far before the end: one made for epochs and stepped every
 step, or one too steep. A rate that is low for a moment, between two cycles or at the end of the run, is none, nor is
 one that fell when the loss was down already.
@@ -20,6 +24,7 @@ import numpy as np
 from autofix_nb.detectors.base import Detector
 from autofix_nb.detectors.learning import FIRST_LOSSES, gain_of
 from autofix_nb.detectors.life import TOO_LITTLE, median_of, movement, rate_rises, steps_at_rate
+from autofix_nb.detectors.pace import ERRORS, error_of_median, pace_of
 from autofix_nb.detectors.schedule import fall_of
 from autofix_nb.finding import Finding, NotApplicable, Severity
 from autofix_nb.history import History
@@ -38,7 +43,8 @@ class LearningRateTooLow(Detector):
     why: ClassVar = "The run ends close to where it began: the time it took is lost."
     how: ClassVar = (
         "The share of the weights that a step changes, times the steps planned; and the fall of the loss so far, "
-        "carried on to the end of the run, as a share of its way to 0. Or the rate beside its height, with the steps "
+        "carried on to the end of the run, as a share of its way to 0. Or where the loss will be at the end, beside that "
+        "of a constant answer, with what the schedule leaves of the rate. Or the rate beside its height, with the steps "
         "that are left, where the loss is not low and was still falling when the rate fell."
     )
 
@@ -66,6 +72,22 @@ class LearningRateTooLow(Detector):
     knows: float = 0.3
     """Share of the loss of wrongly paired targets from which the model has learnt already, as in fine-tuning."""
 
+    ends_high: float = 0.3
+    """Share of the loss of a constant answer above which weights that hardly move are to end, for a fall that is fast
+    enough to count as slow nevertheless."""
+
+    late: float = 0.25
+    """Share of the planned steps from which a training whose weights do move is judged by where it will end."""
+
+    ends_at_chance: float = 0.8
+    """Share of the loss of a constant answer at which it is to end then, above which it is too slow."""
+
+    above: float = 1.1
+    """How many times that loss it must be at then to be above it still."""
+
+    ends_above: float = 0.6
+    """The share at which it is to end, thought on by shares, above which it is too slow where it is above it still."""
+
     gone: float = 1e-3
     """Share of its height below which a schedule has brought the rate to next to nothing."""
 
@@ -86,7 +108,30 @@ class LearningRateTooLow(Detector):
 
     def check(self, history: History) -> Finding | None:
         with np.errstate(all="ignore"):
-            return self._gone(history) or self._judge(history)
+            return self._gone(history) or self._ends_high(history) or self._judge(history)
+
+    def _ends_high(self, history: History) -> Finding | None:
+        """Return that the run will end at the level of a constant answer although its loss falls."""
+        planned, chance = history.facts.get("planned_steps"), history.last("chance")
+        taken = history.step("loss") - max(0, history.since)
+        if not planned or planned < self.shortest or not chance > 0 or taken < self.late * planned:
+            return None
+        pace, gain = pace_of(history), gain_of(history)
+        if pace is None or (gain is not None and gain.is_sure and gain.share > self.knows):
+            return None
+        above = pace.now > self.above * chance
+        end, limit = (pace.share, self.ends_above) if above else (pace.end, self.ends_at_chance)
+        if not limit * chance < end < pace.now or history.last("output_spread") < 1e-6:
+            return None
+        return self.found(
+            history,
+            f"at its present pace the loss of {pace.now:.4g} will be at {end:.4g} or more after all {planned} steps, "
+            f"{end / chance:.0%} of that of a constant answer (limit {limit:.0%})",
+            severity=Severity.WARNING,
+            measured=end,
+            limit=limit * chance,
+            judged="loss",
+        )
 
     def _gone(self, history: History) -> Finding | None:
         """Return that a schedule has ended the training before its time."""
@@ -147,9 +192,15 @@ class LearningRateTooLow(Detector):
         fall = (first - last) * planned / (2 * third)
         level = abs(first)
         covered = max(0.0, fall) / level if level else 0.0
-        if not covered < self.way:
+        pace, chance = pace_of(history), history.last("chance")
+        high = pace is not None and chance > 0 and pace.share > self.ends_high * chance
+        if not covered < self.way and not high:
             return None
-        dead = moves < self.dead * self.movement and covered < self.way / 2
+        unknown = gain is not None and not gain.is_sure
+        # A fall within the noise of a few losses is none.
+        noise = ERRORS * float(np.hypot(error_of_median(losses[:third]), error_of_median(losses[-third:])))
+        covered = covered if first - last > noise else 0.0
+        dead = (moves < self.dead * self.movement or unknown) and covered < self.way / 2
         return self.found(
             history,
             f"a step changes {moves / planned:.2g} of the weights, all {planned} steps together at most "

@@ -3,7 +3,8 @@
 Fresh weights have the very distribution that their layer's size asks for: uniform up to 1/√fan_in (`nn.Linear`,
 `nn.Conv2d`; the default is He et al. 2015 with a = √5), uniform or normal after Glorot and Bengio (2010), normal after
 He et al., normal with a deviation of 1 (`nn.Embedding`) or of 0.02 (transformers). Training moves spread and shape: the
-fourth moment of trained weights is that of a peaked distribution with long tails.
+fourth moment of trained weights is that of a peaked distribution with long tails. Tables (`nn.Embedding`) are drawn
+with any deviation; what is learnt shows there in columns that differ in spread or go together, as drawn ones do not.
 """
 
 from math import sqrt
@@ -17,6 +18,9 @@ LEAST = 256
 
 MOST = 65_536
 """Elements that are looked at."""
+
+FEWEST_ROWS = 30
+"""Rows of a table below which columns say nothing of each other."""
 
 LEAST_BOUNDED = 40
 """Numbers of a weight from which it can be told by the bounds of its initialisation."""
@@ -54,7 +58,26 @@ def looks_initial(module: nn.Module, weight: torch.Tensor) -> bool:
         wanted, error = normal, sqrt(2.0) / 2 / sqrt(count)
     else:
         return False
+    if isinstance(module, nn.Embedding) and _is_drawn_number_by_number(weight):
+        return True
     return any(abs(spread / one - 1) < ERRORS * error + SLACK for one in wanted if one > 0)
+
+
+def _is_drawn_number_by_number(table: torch.Tensor) -> bool:
+    """Tell whether the columns of a table have one spread, and none goes with another: nothing was learnt in it."""
+    rows, width = table.shape
+    if rows < FEWEST_ROWS or not 2 <= width <= rows:
+        return False
+    values = table.detach()[: MOST // width].double().cpu().numpy()
+    rows = len(values)
+    spreads = values.std(axis=0)
+    if not (spreads > 0).all():
+        return False
+    # Over all columns, and all pairs of them, with the number of tests taken into account.
+    highest = sqrt(2 * np.log(width * width)) + 1
+    even = np.abs(np.log(spreads / np.sqrt((spreads**2).mean()))).max() < highest / sqrt(2 * rows)
+    together = np.abs(np.corrcoef(values.T) - np.eye(width)).max()
+    return bool(even) and float(together) < highest / sqrt(rows)
 
 
 def _fills_its_bounds(weight: torch.Tensor) -> bool:

@@ -9,6 +9,8 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any
 
+from numpy import isfinite
+
 from autofix_nb.detectors.life import held_back
 from autofix_nb.finding import Finding
 from autofix_nb.fixes import FIXES, Change, Fix
@@ -52,6 +54,11 @@ HIGHER = 4.0
 
 LOWER = 0.2
 """And where its loss swings, or it is about to end: a noisy loss falls when the steps become smaller."""
+TENFOLD = 10.0
+"""What a rate is multiplied by that is held besides: the height of a schedule may be too low, too."""
+
+COME_DOWN = 0.5
+"""Share of its height below which a schedule is held as well where a rate is raised: else that is soon gone again."""
 
 MOST_TOGETHER = 2
 """Ways to compute otherwise that are tried beside a usual rate."""
@@ -149,11 +156,16 @@ class Offers:
         by_fix += [self._of_fix(name, finding) for name in dict.fromkeys(finding.fixes)]
         if not learnt:
             by_fix.sort(key=lambda found: not (found and found[0].fixes[0][1].fix in MEASURED))
+        held_up = self._held_and_raised(finding) if {"hold_lr", "scale_lr"} <= set(finding.fixes) else []
+        by_fix.insert(0, held_up)
         if self.run.history.facts.get("equal_weights"):
             # Units that begin alike stay alike: whatever else ails the run, nothing helps before they differ.
             by_fix.sort(key=lambda found: not (found and found[0].fixes[0][1].fix == "reinitialise"))
         others = (
-            [] if learnt else [*self._all_that_was_blamed(finding), *self._at_a_usual_rate(by_fix or [[]], finding)]
+            # A schedule that has come down is illness enough, and cannot begin again.
+            []
+            if learnt or held_up
+            else [*self._all_that_was_blamed(finding), *self._at_a_usual_rate(by_fix or [[]], finding)]
         )
         return [*_interleaved(by_fix)[: MOST_CANDIDATES - len(others)], *others]
 
@@ -192,6 +204,24 @@ class Offers:
         factors = ([] if found else [HIGHER]) + ([LOWER] if lower else [])
         if self.may("scale_lr"):
             found += [Candidate(fixes=[(fix, fix.by(factor, self.run))]) for factor in factors]
+        return found
+
+    def _held_and_raised(self, finding: Finding) -> list[Candidate]:
+        """Return a higher rate, and a usual optimizer, each beside holding a schedule that has come far down."""
+        rates = self.run.history.now("lr")
+        rates = rates[isfinite(rates)]
+        low = len(rates) > 0 and rates[-1] < COME_DOWN * rates.max()
+        if not low or not all(map(self.may, ("hold_lr", "scale_lr", "swap_optimizer"))):
+            return []
+        hold = FIXES["hold_lr"]().plan(finding, self.run)
+        raises = [FIXES["scale_lr"]().by(TENFOLD, self.run), FIXES["swap_optimizer"]().usual(self.run)]
+        found = [
+            Candidate(fixes=[(FIXES["hold_lr"](), hold), (FIXES[change.fix](), change)], fresh=self.fresh)
+            for change in raises
+            if hold is not None and change is not None
+        ]
+        found = [one for one in found if named(one) not in self.seen]
+        self.seen |= {named(one) for one in found}
         return found
 
     def _all_that_was_blamed(self, finding: Finding) -> list[Candidate]:

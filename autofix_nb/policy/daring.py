@@ -2,25 +2,35 @@
 
 A few steps on the side do not show what learns slowly at first. Where a run is at the level of chance, for so long or
 in such a way that a critical finding says so, and no candidate was decisively better, the most thorough remedy is put
-to work once, and must show within a stated number of steps that something is learnt; else it is undone.
+to work once, and must show within a stated number of steps that something is learnt; else its rate is raised, once, and
+it is watched for as long again; else it is undone. What must remember over many steps, or grow out of tiny tables, sits
+still at the usual rate for longer than a run lasts, and starts at ten times that rate (GRUs and embeddings, measured).
 """
 
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from autofix_nb.finding import Finding, Severity
+from autofix_nb.fixes import FIXES
 from autofix_nb.policy.candidates import HELD_BACK, MEASURED, Candidate, Offers
 from autofix_nb.policy.races import Race, has_learnt, wasted
-from autofix_nb.policy.verdict import SHARE_OF_LOSS, best_of, is_surely_lower
+from autofix_nb.policy.verdict import SHARE_OF_LOSS, Score, best_of, is_surely_lower, is_worse
 
 if TYPE_CHECKING:
     from autofix_nb.policy.policy import Policy
+    from autofix_nb.policy.trials import Trial
+
+OF_THE_RATE = frozenset({"L02"})
+"""Findings that blame the rate alone."""
 
 LEAST_STEPS = 100
 """Steps after which it must have learnt something, at least."""
 
 SHARE = 0.2
 """The same as a share of the planned steps, where that is more."""
+
+HIGHER = 10.0
+"""What the rate of a guess is multiplied by that was sound and taught nothing."""
 
 WORSE = 1.02
 """How many times the loss of the control a guess may come to in its race: its first steps move the weights about."""
@@ -59,7 +69,10 @@ def dare_after(policy: "Policy", finding: Finding, run: Any, race: Race) -> bool
 def dare(policy: "Policy", finding: Finding, run: Any) -> bool:
     """Make the most thorough changes where no steps are left to race them. Returns whether there were any."""
     offers = Offers(run=run, may=policy.may, seen=set(), fresh_is_affordable=policy.may("restart"))
-    guesses = [one for one in offers.against(finding, learnt=False) if one.resort]
+    of_the_rate = finding.code in OF_THE_RATE
+    offered = offers.against(finding, learnt=of_the_rate)
+    # Where the rate alone is blamed, a usual one is the guess; else what mends most at once.
+    guesses = [one for one in offered if (_is_usual(one) if of_the_rate else one.resort)]
     if not guesses:
         return False
     before = run.judge()
@@ -68,10 +81,43 @@ def dare(policy: "Policy", finding: Finding, run: Any) -> bool:
     return True
 
 
+def _is_usual(one: Candidate) -> bool:
+    return [change.fix for _, change in one.fixes] == ["swap_optimizer"]
+
+
+def dare_more(policy: "Policy", together: "list[Trial]", now: Score | None, run: Any, step: int) -> bool:
+    """Raise the rate of a guess that taught nothing within its steps, once. Returns whether that was done.
+
+    Not where it made things worse, and not where too few steps would be left to see what comes of it.
+    """
+    before, finding = together[0].beside, together[0].finding
+    planned = float(run.history.facts.get("ends_at") or run.history.facts.get("planned_steps") or 0)
+    horizon = horizon_of(run)
+    at_work = any(trial.change.fix in ("swap_optimizer", "scale_lr") for trial in together)
+    sound = now is not None and now.is_sound and not (before is not None and is_worse(now, before))
+    if policy.races.raised or not at_work or not sound or planned - step < horizon:
+        return False
+    if not policy.may("scale_lr"):
+        return False
+    policy.races.raised = True
+    fix = FIXES["scale_lr"]()
+    chosen = Candidate(fixes=[(fix, fix.by(HIGHER, run))])
+    run.adopt(chosen)
+    until = step + horizon
+    for trial in together:
+        trial.until = until
+    says = "nothing is learnt yet, and there is nothing to lose"
+    policy.watch(chosen, replace(finding, step=step), until, before, says, must_gain=True)
+    return True
+
+
+def horizon_of(run: Any) -> int:
+    """Return the steps after which a guess must have shown that something is learnt."""
+    return max(LEAST_STEPS, int(SHARE * float(run.history.facts.get("planned_steps") or 0)))
+
+
 def _watch(policy: "Policy", finding: Finding, run: Any, chosen: Candidate, before: Any) -> None:
-    planned = float(run.history.facts.get("planned_steps") or 0)
     policy.races.dared = True
     says = "nothing was surely better, and there is nothing to lose"
     finding = replace(finding, step=run.step_count)
-    horizon = max(LEAST_STEPS, int(SHARE * planned))
-    policy.watch(chosen, finding, finding.step + horizon, before, says, must_gain=True)
+    policy.watch(chosen, finding, finding.step + horizon_of(run), before, says, must_gain=True)

@@ -15,7 +15,7 @@ from autofix_nb.finding import Finding, Severity
 from autofix_nb.fixes import FIXES, Change, Fix, Trainee
 from autofix_nb.journal import Journal, plain
 from autofix_nb.policy.broken_off import whole_or_not
-from autofix_nb.policy.daring import dare, is_at_a_dead_end
+from autofix_nb.policy.daring import OF_THE_RATE, dare, is_at_a_dead_end
 from autofix_nb.policy.mended import ask_later
 from autofix_nb.policy.races import FROM_THE_FIRST, RACED, Races
 from autofix_nb.policy.standing import Standing
@@ -188,7 +188,7 @@ class Policy(Trials, Standing):
         if wants_race(self, finding, run):
             self.note(finding)
             return treat(self, finding, run)
-        if finding.code in FROM_THE_FIRST & RACED and is_at_a_dead_end(self, finding, run):
+        if finding.code in (FROM_THE_FIRST | OF_THE_RATE) & RACED and is_at_a_dead_end(self, finding, run):
             self.note(finding)
             return dare(self, finding, run)
         raced = finding.code in RACED and self.mode == "auto" and hasattr(run, "race")

@@ -132,6 +132,9 @@ class Races:
     dared: bool = False
     """Whether the best guess was put to work without a race that it won."""
 
+    raised: bool = False
+    """Whether the rate of that guess was raised, as it had taught nothing."""
+
     asked: int = 0
     """How far a mended run is in being asked for its rate: at its verdict, and later."""
 

@@ -8,7 +8,7 @@ from autofix_nb.detectors.learning import is_learning
 from autofix_nb.finding import Finding, Severity
 from autofix_nb.policy.broken_off import whole_or_not
 from autofix_nb.policy.candidates import Candidate, Offers, in_turn
-from autofix_nb.policy.daring import dare_after, is_at_a_dead_end
+from autofix_nb.policy.daring import OF_THE_RATE, dare_after, is_at_a_dead_end
 from autofix_nb.policy.races import (
     FROM_THE_FIRST,
     LEAST_PAUSE,
@@ -34,9 +34,6 @@ RACES_BEFORE = 3
 
 CIRCLES = frozenset({"L03"})
 """Findings of steps too large to stay where it was good."""
-
-OF_THE_RATE = frozenset({"L02"})
-"""Findings that blame the rate alone."""
 
 MENDED_AT_ONCE = frozenset({"B06"})
 """Findings of numbers that are not finite: over as soon as something won, since that trained with finite ones."""

@@ -16,6 +16,7 @@ from autofix_nb.fixes import FIXES, Change, Fix, Trainee
 from autofix_nb.history import History
 from autofix_nb.journal import plain
 from autofix_nb.policy.candidates import Candidate
+from autofix_nb.policy.daring import dare_more
 from autofix_nb.policy.mended import ask_again
 from autofix_nb.policy.races import Race
 from autofix_nb.policy.treating import outcome_of
@@ -156,6 +157,8 @@ class Trials:
             kept = now is not None and now.is_sound and (has_gained(now, before) or not before.is_sound)
             # Nor is one that throws the weights about: it would do so again.
             kept |= together[0].finding.judged == "update_ratio" and now is not None and not is_worse(now, before)
+            if not kept and dare_more(self, together, now, run, step):
+                return
         for trial in together:
             self.trials.remove(trial)
             self.journal.append(

@@ -75,3 +75,65 @@ def test_says_what_it_measured():
         "a step changes 1e-06 of the weights, all 1000 steps together at most 0.001 (limit 0.6), and at this pace the "
         "loss of 2 will have covered 0.0% of its way by the end (limit 30%)"
     )
+
+
+def crawl(end, *, taken=300, planned=1000, chance=2.3, start=2.3, **more):
+    """Return a run whose weights move, and whose loss falls in a line to `end` at its planned end."""
+    loss = start - (start - end) * np.arange(taken) / planned
+    series = {"loss": loss, "lr": np.full(taken, 0.1), "update_ratio": [1e-2] * 5, "chance": [chance] * 5}
+    run = history(**series | more)
+    run.facts["planned_steps"] = planned
+    return run
+
+
+@pytest.mark.parametrize(
+    ("run", "fires"),
+    [
+        pytest.param(crawl(2.1), True, id="will-end-at-chance"),
+        pytest.param(crawl(1.8), False, id="will-end-below-it"),
+        pytest.param(crawl(2.1, taken=200), False, id="healthy-slow-starts-are-given-time"),
+        pytest.param(crawl(2.1, gain=[1.0, 1.1] * 10, mispaired=[2.3] * 20), False, id="knows-much-already"),
+        pytest.param(crawl(2.4), False, id="rises"),
+        pytest.param(crawl(2.1, chance=float("nan")), False, id="chance-unknown"),
+        pytest.param(crawl(0.4, start=0.7, chance=0.4), True, id="above-chance-and-will-end-close-to-it"),
+        pytest.param(crawl(0.0, start=0.7, chance=0.4), False, id="above-chance-and-comes-down-well"),
+        pytest.param(crawl(0.4, start=0.7, chance=0.4, taken=200), False, id="above-chance-too-early-to-say"),
+        pytest.param(crawl(2.1, planned=90, taken=60), False, id="a-trial"),
+    ],
+)
+def test_a_loss_that_falls_too_slowly_is_told_by_where_it_will_end(run, fires):
+    """Close to the loss of a constant answer, or above it; late, and only where that is known."""
+    try:
+        found = DETECTOR.check(run)
+    except NotApplicable:
+        found = None
+
+    assert fires == (found is not None)
+
+
+def test_where_it_will_end_is_said():
+    """With the limit, and as no more than a warning: it is not dead."""
+    found = DETECTOR.check(crawl(2.1))
+
+    assert Severity.WARNING == found.severity
+    assert found.says.startswith(
+        "at its present pace the loss of 2.25 will be at 2.1 or more after all 1000 steps, 91% of"
+    )
+
+
+@pytest.mark.parametrize(("end", "fires"), [(1.2, True), (0.2, False)], ids=["ends-high", "ends-low"])
+def test_weights_that_hardly_move_may_come_down_fast_and_end_high(end, fires):
+    """A quick fall at the beginning, thought on by shares, and hardly a step: a higher rate is worth a race."""
+    falling = 2.3 * (end / 2.3) ** (np.arange(200) / 1000)
+
+    assert fires == (DETECTOR.check(slow(loss=falling, chance=[2.3] * 5)) is not None)
+
+
+@pytest.mark.parametrize(
+    ("gains", "severity"), [([0.0, 0.01, -0.01] * 10, Severity.CRITICAL), ([0.1, 0.11] * 15, Severity.WARNING)]
+)
+def test_where_nothing_is_known_a_little_movement_is_no_life(gains, severity):
+    """Weights that move half of the limit, and outputs that know nothing: nothing is lost with it."""
+    run = slow(update_ratio=[4e-4] * 5, gain=gains, mispaired=[2.3] * 30)
+
+    assert severity == DETECTOR.check(run).severity

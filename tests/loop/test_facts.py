@@ -104,6 +104,35 @@ def test_fresh_weights_are_known(make, weight):
     assert looks_initial(module, getattr(module, weight))
 
 
+@pytest.mark.parametrize("spread", [0.05, 0.3, 3.0])
+def test_tables_are_drawn_with_any_spread(spread):
+    """Every number by itself: columns of one spread, and none that goes with another."""
+    torch.manual_seed(0)
+    tables = [nn.Embedding(60, 6) for _ in range(100)]
+    for table in tables:
+        nn.init.normal_(table.weight, 0.0, spread)
+
+    assert 95 <= sum(looks_initial(table, table.weight) for table in tables)
+
+
+@torch.no_grad()
+@pytest.mark.parametrize(
+    "learn",
+    [
+        pytest.param(lambda weight: weight * torch.tensor([1.0, 1.0, 1.0, 1.0, 2.0, 2.0]), id="columns-of-two-spreads"),
+        pytest.param(lambda weight: weight + 0.9 * weight[:, [1, 0, 2, 3, 4, 5]], id="columns-that-go-together"),
+        pytest.param(lambda weight: weight * torch.rand(len(weight), 1).exp() ** 2, id="rows-of-different-size"),
+    ],
+)
+def test_tables_in_which_something_was_learnt_are_not_fresh(learn):
+    """As trained ones are."""
+    torch.manual_seed(0)
+    table = nn.Embedding(600, 6)
+    nn.init.normal_(table.weight, 0.0, 0.3)
+
+    assert not looks_initial(table, learn(table.weight))
+
+
 SMALL = [
     pytest.param(lambda: nn.Linear(10, 4), id="linear"),
     pytest.param(lambda: nn.Linear(2, 24), id="two-inputs"),

@@ -54,6 +54,29 @@ def one_of(fix, place=0):
     return Candidate(fixes=[(FIXES[fix](), Change(fix=fix, touches="loop", says=fix, after={"place": place}))])
 
 
+@pytest.mark.parametrize(
+    ("rates", "refused", "first"),
+    [
+        pytest.param((0.01, 0.004), (), [("hold_lr", "scale_lr"), ("hold_lr", "swap_optimizer")], id="come-down"),
+        pytest.param((0.01, 0.006), (), [("scale_lr",), ("swap_optimizer",)], id="still-high"),
+        pytest.param((0.01, 0.004), ("hold_lr",), [("scale_lr",), ("swap_optimizer",)], id="may-not-hold"),
+    ],
+)
+def test_a_rate_is_raised_beside_holding_the_schedule_that_brings_it_down(rates, refused, first):
+    """Raised alone, it would soon be gone again; and nothing is computed otherwise then."""
+    offering = offers(may=lambda name: name not in refused)
+    offering.run.optimizer.param_groups[0]["initial_lr"] = 0.01
+    for step, rate in enumerate(rates):
+        offering.run.history.record(step, lr=rate)
+    made = fixes_of(
+        offering.against(finding(code="L02", fixes=("scale_lr", "swap_optimizer", "hold_lr")), learnt=False)
+    )
+
+    assert first == list(dict.fromkeys(own for own in made if own in first))
+    assert (len(first[0]) > 1) == (("hold_lr", "scale_lr") in made) == (("hold_lr", "swap_optimizer") in made)
+    assert (len(first[0]) == 1) == any("swap_activations" in own for own in made)
+
+
 @given(FIX_LISTS, st.sets(st.sampled_from(sorted(FIXES))), st.booleans(), st.booleans(), st.sampled_from([0, 60]))
 @settings(max_examples=20, deadline=None)
 def test_what_is_offered_is_allowed_and_new_and_ends_with_the_last_resorts(fixes, allowed, learnt, affordable, steps):

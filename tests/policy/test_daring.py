@@ -203,6 +203,7 @@ def test_it_stays_only_if_something_is_learnt(policy, now, verdict):
     before = run.controls.state()
 
     assert dare(policy, DEAD, run)
+    policy.races.raised = True
     (one,) = run.adopted
     assert before != run.controls.state() or len(one.fixes) > 1
     assert [] == [trial for trial in policy.trials if not trial.must_gain]
@@ -275,3 +276,40 @@ def test_what_is_on_trial_comes_back_after_a_resume(policy):
     assert [(True, policy.trials[0].until)] == [(trial.must_gain, trial.until) for trial in again.trials]
     assert again.races.dared
     assert policy.trials[0].beside == again.trials[0].beside
+
+
+@pytest.mark.parametrize(
+    ("change", "raised"),
+    [
+        pytest.param({}, True, id="nothing-is-learnt-yet"),
+        pytest.param({"now": score(2.9)}, False, id="it-got-worse"),
+        pytest.param({"now": score(2.3, failed="the loss is nan")}, False, id="it-failed"),
+        pytest.param({"planned": 250}, False, id="too-few-steps-left"),
+        pytest.param({"ends_at": 320}, False, id="it-ends-too-soon"),
+        pytest.param({"raised": True}, False, id="raised-before"),
+        pytest.param({"fixes": ["swap_optimizer"]}, False, id="not-allowed"),
+    ],
+)
+def test_a_guess_that_taught_nothing_gets_a_higher_rate_once(change, raised):
+    """What sits still at a usual rate may start at ten times that; it is watched for as long again, all of it."""
+    policy = Policy(Journal(), fixes=change.get("fixes"))
+    run = Live(planned=change.get("planned", 1000))
+    guess = race(2.3, 2.2)
+    guess.raced = [candidate("swap_optimizer", {"optimizer": {"kind": "AdamW", "lr": 3e-3}})]
+    guess.raced[0].fixes[0][1].before["optimizer"] = None
+    assert dare_after(policy, DEAD, run, guess)
+    policy.races.raised = change.get("raised", False)
+    run.history.facts |= {"ends_at": change["ends_at"]} if "ends_at" in change else {}
+    run.score = change.get("now", score(2.3))
+    run.step_count = 260
+    policy.look(run, "step", 260)
+
+    assert (10.0 if raised else 1.0) == run.controls.lr_scale
+    assert ({260 + 200} if raised else set()) == {trial.until for trial in policy.trials}
+    assert (run.controls.optimizer is not None) == raised
+    if raised:
+        assert all(trial.must_gain for trial in policy.trials)
+        run.step_count = 460
+        policy.look(run, "step", 460)
+        assert [] == policy.trials
+        assert (1.0, None) == (run.controls.lr_scale, run.controls.optimizer)
