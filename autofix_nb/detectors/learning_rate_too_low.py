@@ -43,9 +43,9 @@ class LearningRateTooLow(Detector):
     why: ClassVar = "The run ends close to where it began: the time it took is lost."
     how: ClassVar = (
         "The share of the weights that a step changes, times the steps planned; and the fall of the loss so far, "
-        "carried on to the end of the run, as a share of its way to 0. Or where the loss will be at the end, beside that "
-        "of a constant answer, with what the schedule leaves of the rate. Or the rate beside its height, with the steps "
-        "that are left, where the loss is not low and was still falling when the rate fell."
+        "carried on to the end of the run, as a share of its way to 0. Or where the loss will be at the end, beside "
+        "that of a constant answer, with what the schedule leaves of the rate. Or the rate beside its height, with the "
+        "steps that are left, where the loss is not low and was still falling when the rate fell."
     )
 
     soonest: int = 25

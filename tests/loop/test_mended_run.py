@@ -85,7 +85,7 @@ def two_epochs(fit, monkeypatch):
         model = Norm()
         optimizer = torch.optim.Adam(model.parameters(), lr=1e-3)
         monkeypatch.setattr("autofix_nb.policy.trials.ask_again", lambda *_: None)
-        monkeypatch.setattr("autofix_nb.loop.guard.EVERY", 15)
+        monkeypatch.setattr("autofix_nb.loop.steps.EVERY", 15)
         return fit(model, train, val, epochs=2, optimizer=optimizer, detectors=[Alarm(steps=(75,))], **options)
 
     return train_it
