@@ -248,6 +248,7 @@ def test_what_threw_the_weights_about_is_no_place_to_go_back_to(policy, judged, 
     """It would do so again."""
     run = Live()
     assert dare(policy, replace(DEAD, judged=judged), run)
+    policy.races.raised = True
     run.score = now
     policy.look(run, "step", 60 + LEAST_STEPS + 100)
 
