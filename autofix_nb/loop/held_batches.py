@@ -7,6 +7,7 @@ from autofix_nb.checkpoints import portable
 from autofix_nb.data import Batch, Fault
 from autofix_nb.errors import StoreError
 from autofix_nb.loop.blame import set_aside
+from autofix_nb.loop.stepper import Attempt
 from autofix_nb.loop.window import Objective
 
 if TYPE_CHECKING:
@@ -47,19 +48,16 @@ class HeldBatches:
         """Keep the samples of a batch that failed, not its data, to be judged later."""
         self._held.append((replace(batch, data=None), faults))
 
-    def good_ones_fail(self, like: Batch, objective: Objective) -> bool:
-        """Tell whether samples that passed before fail now, loaded as those of `like`: then no sample is to blame.
+    def try_good_ones(self, like: Batch, objective: Objective) -> Attempt | None:
+        """Run samples that passed before, loaded as those of `like`: if they fail, no sample is to blame.
 
-        False where no batch has passed yet. Gradients and the random stream are the caller's to put back.
+        None where no batch has passed yet. Gradients and the random stream are the caller's to put back.
         """
         beside = like.reload(self._good) if self._good and like.source is not None else None
         if beside is None:
-            return False
-        return (
-            not self._guard.window.pieces(self._guard.stepper.to_device(beside.data), objective, 1.0, first=True)
-            .read()
-            .fine
-        )
+            return None
+        guard = self._guard
+        return guard.window.pieces(guard.stepper.to_device(beside.data), objective, 1.0, first=True).read()
 
     def judge(self) -> None:
         """Between two steps: judge the samples of the batches that wait beside good ones, if there are any."""
@@ -76,7 +74,8 @@ class HeldBatches:
         guilty = []
         random = guard.stepper.before.again()
         try:
-            if self.good_ones_fail(failed, objective):
+            good = self.try_good_ones(failed, objective)
+            if good is not None and not good.fine:
                 self._held.append((failed, faults))  # then nothing is learnt about the others
                 return
         finally:

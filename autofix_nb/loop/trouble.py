@@ -219,9 +219,9 @@ class Trouble:
         guard = self._guard
         if self.ever_passed:
             guard.stepper.before.restore()
-            fail = self._held.good_ones_fail(batch, objective)
+            good = self._held.try_good_ones(batch, objective)
             clear(guard)
-            if not fail:
+            if good is None or good.error is None or describe_error(good.error)[0] != describe_error(error)[0]:
                 return
         guard.window.forget_batch()
         also = ", and those that passed before give it now, too" if self.ever_passed else ""
