@@ -18,8 +18,7 @@ _RULES = """
  text-overflow:ellipsis}
 .afl .top p{margin:0;padding:0 0 0 22px;opacity:.72}
 .afl .top .hint{display:none}.jp-Cell:not(:has(.widget-vbox,.af-said)) .afl .top .hint{display:block}
-.jp-Cell:has(.afl .hint) [data-mime-type="application/vnd.jupyter.widget-view+json"]:not(:has(.jupyter-widgets)){
- display:none}
+.jp-Cell:has(.afl .hint) .lm-Panel.jp-OutputArea-output:not(:has(*)){display:none}
 .afl .z{display:inline-block;width:22px;font-size:13px;text-align:left}
 .afl .good,.afl .done{color:var(--good)}.afl .busy{color:var(--busy)}.afl .bad{color:var(--bad)}
 .afl .calm,.afl .z.over{opacity:.75}

@@ -16,7 +16,7 @@ class Frame:
     columns: int
     """Columns of a series in which extremes are kept."""
 
-    ticks: int = 4
+    ticks: int = 5
     """Numbers beside the axis of steps, at most; one more where it begins with one."""
 
     left: int = 40
