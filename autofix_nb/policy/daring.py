@@ -44,6 +44,7 @@ def dare_after(policy: "Policy", finding: Finding, run: Any, race: Race) -> bool
     # came lowest.
     measured = [place for place in places if race.raced[place].fixes[0][1].fix in MEASURED | set(HELD_BACK)]
     usual = [place for place in places if race.raced[place].fixes[-1][1].fix == "swap_optimizer"]
+    measured = [place for place in measured if race.raced[place].resort] or measured
     thorough = measured or [place for place in places if race.raced[place].resort] or usual or places
     if not thorough:
         return False
