@@ -74,7 +74,8 @@ class Underfitting(Detector):
     """Share of the loss of a constant answer from which the training loss is high."""
 
     faded: float = 0.2
-    """The same where the weight decay takes most of the weights away within a few dozen steps."""
+    """The same where the weight decay takes most of the weights away within a few dozen steps, and where the model is
+    nothing but linear layers."""
 
     flat: float = 0.02
     """Share of the loss of a constant answer by which it must have fallen over the stretch judged."""
@@ -135,7 +136,8 @@ class Underfitting(Detector):
         losses = losses[np.isfinite(losses)]
         level = float(np.mean(losses[len(losses) // 2 :]))
         faded = fades_within(history) < FADES_WITHIN
-        limit = self.faded if faded else self.close_to_chance
+        straight = int(history.facts.get("straight") or 0)
+        limit = self.faded if faded or straight > 1 else self.close_to_chance
         if level < limit * chance or rate_rises(history):
             return None
         if not held and (
@@ -154,9 +156,10 @@ class Underfitting(Detector):
         if fall > self.flat * chance or (fall > 0 and trend(losses) < -TREND):
             return None
         score = _score(history)
-        certain = bool(held) or score < self.low_accuracy
+        certain = bool(held) or score < self.low_accuracy or straight > 1
         accuracy = "" if np.isnan(score) else f" (accuracy {median_of(history.now('train/accuracy', 20)):.2f})"
         because = f"; {' and '.join(held)}" if held else ""
+        because += f"; its {straight} linear layers have no activation between them, and are one" * (straight > 1)
         return self.found(
             history,
             f"after {steps} steps the training loss is {level:.4g}{accuracy}, {level / chance:.0%} of that of a "

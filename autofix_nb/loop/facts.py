@@ -70,7 +70,20 @@ def of_model(model: nn.Module, optimizer: torch.optim.Optimizer) -> dict[str, An
             for name, module in model.named_modules()
             if isinstance(module, nn.modules.dropout._DropoutNd)
         },
+        "straight": _straight(model),
     }
+
+
+def _straight(model: nn.Module) -> int:
+    """Return how many linear layers follow one another with nothing bent between them, and make the whole model; or 0.
+
+    A product of matrices is one matrix: such a model draws straight lines, however wide it is.
+    """
+    parts = [part for part in model.modules() if not isinstance(part, nn.Sequential)]
+    plain = (nn.Linear, nn.Flatten, nn.Unflatten, nn.Identity, nn.modules.dropout._DropoutNd)
+    if not isinstance(model, nn.Sequential) or not all(isinstance(part, plain) for part in parts):
+        return 0
+    return sum(isinstance(part, nn.Linear) for part in parts)
 
 
 def _of_data(guard: "Guard", planned_epochs: int, train: Any) -> dict[str, Any]:

@@ -55,6 +55,7 @@ def dare_after(policy: "Policy", finding: Finding, run: Any, race: Race) -> bool
     measured = [place for place in places if race.raced[place].fixes[0][1].fix in MEASURED | set(HELD_BACK)]
     lower = [place for place in places if is_surely_lower(race.scores[place], race.controls[place], SHARE_OF_LOSS)]
     usual = [place for place in places if race.raced[place].fixes[-1][1].fix == "swap_optimizer"]
+    measured = [place for place in measured if race.raced[place].resort] or measured
     thorough = measured or lower or [place for place in places if race.raced[place].resort] or usual or places
     if not thorough:
         return False

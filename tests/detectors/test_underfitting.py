@@ -38,6 +38,8 @@ def flat(level=2.0, facts=None, steps=200, accuracy=0.6, **more):
         pytest.param(flat(facts={"weight_decay": 0.3, "optimizer": "Adam"}), Severity.WARNING, id="decay"),
         pytest.param(flat(facts={"weight_decay": 0.3, "optimizer": "AdamW"}), Severity.NOTE, id="decoupled-decay"),
         pytest.param(flat(level=0.5), None, id="low-loss"),
+        pytest.param(flat(level=0.5, facts={"straight": 2}), Severity.WARNING, id="nothing-but-linear-layers"),
+        pytest.param(flat(level=0.5, facts={"straight": 1}), None, id="a-linear-model-is-meant"),
         pytest.param(
             flat(level=0.5, facts={"weight_decay": 5.0, "optimizer": "SGD"}), Severity.WARNING, id="decay-that-fades"
         ),

@@ -59,6 +59,7 @@ def test_facts_are_plain_values():
         "frozen_untrained": [],
         "recurrent": [],
         "dropout": {"1": 0.3},
+        "straight": 2,
         "found_before": ["B01"],
         "equal_weights": [],
         "has_val": True,
@@ -66,6 +67,20 @@ def test_facts_are_plain_values():
 
     assert expected == facts
     assert facts == json.loads(json.dumps(facts))
+
+
+@pytest.mark.parametrize(
+    ("model", "expected"),
+    [
+        pytest.param(nn.Sequential(nn.Flatten(), nn.Linear(2, 8), nn.Sequential(nn.Linear(8, 2))), 2, id="two"),
+        pytest.param(nn.Sequential(nn.Linear(2, 2)), 1, id="a-linear-model"),
+        pytest.param(nn.Sequential(nn.Linear(2, 8), nn.Tanh(), nn.Linear(8, 2)), 0, id="bent"),
+        pytest.param(nn.Bilinear(2, 2, 1), 0, id="of-the-users-own"),
+    ],
+)
+def test_linear_layers_with_nothing_between_are_counted(model, expected):
+    """Where they are the whole model: what the user's own `forward` does between layers is not known."""
+    assert expected == of_model(model, torch.optim.SGD(model.parameters()))["straight"]
 
 
 def test_the_weight_decay_is_the_one_that_steps_are_taken_with():

@@ -143,6 +143,17 @@ def test_what_came_lower_in_nearly_all_pieces_is_a_better_guess_than_a_thorough_
     assert 0 == made.best
 
 
+def test_what_was_measured_is_dared_beside_a_usual_optimizer(policy):
+    """Where that was tried: at the rate that it had, nobody knows what it would learn."""
+    made = race(2.3, 2.1, 2.25, 2.2, 2.22, resorts=(2, 3))
+    for place in (1, 3):
+        made.raced[place].fixes[:] = candidate("regularise", {"weight_decay": 0.0}).fixes
+        made.raced[place].fixes[0][1].before["weight_decay"] = None
+
+    assert dare_after(policy, DEAD, Live(), made)
+    assert 3 == made.best
+
+
 def test_without_a_thorough_one_a_usual_optimizer_is_the_best_guess(policy):
     """What changes how far a step goes by itself comes after it, also where it came lower; beside something, too."""
     made = race(2.3, 2.1, 2.25, 2.2)
