@@ -15,6 +15,10 @@ WITHOUT_END = 1000.0
 """How many times below 0 the size of all parts at the first step makes a part one that falls without end."""
 
 
+BLOWN_UP = 100.0
+"""Times the gradient norm of the first step that it comes to where a part falls without end."""
+
+
 def parts_of(history: History) -> list[str]:
     """Return the names of the parts of the loss."""
     return [name.removeprefix("loss/") for name in history.names() if name.startswith("loss/")]
@@ -34,10 +38,11 @@ def aims_of(history: History) -> tuple[str, ...]:
 def runaways(history: History, *, now: bool = False) -> list[str]:
     """Return the parts that have fallen below 0 by far more than all parts were large at the first step of the run.
 
+    Gradients must have grown with them: what a critic gives is negative by design, and has no unit.
     `now` asks the present chapter alone: what was turned off stays a runaway, and does not run any more.
     """
     parts = parts_of(history)
-    if len(parts) < 2:
+    if len(parts) < 2 or not _has_blown_up(history.values("grad_norm")):
         return []
     values = {part: _finite(history.values(f"loss/{part}")) for part in parts}
     size = sum(abs(float(known[0])) for known in values.values() if len(known))
@@ -60,6 +65,12 @@ def aimed_gains(history: History, aims: tuple[str, ...]) -> np.ndarray:
     count = min((len(one) for one in series), default=0)
     gains = np.max([one[len(one) - count :] for one in series], axis=0) if count else np.zeros(0)
     return gains[np.isfinite(gains)]
+
+
+def _has_blown_up(norms: np.ndarray) -> bool:
+    """Tell whether gradients have grown as they do where there is no bottom; those of a critic held back do not."""
+    first = norms[np.isfinite(norms)][:1]
+    return bool(len(first)) and (not np.isfinite(norms).all() or bool(norms.max() > BLOWN_UP * first[0]))
 
 
 def _finite(values: np.ndarray) -> np.ndarray:

@@ -87,6 +87,7 @@ class Accepted:
             guard.first.touch()
         if "goal" in self.parts or ("loss" in self.parts and guard.goal.startswith("val/loss")):
             guard.keeper.best.forget()  # measured by something else than from here on
+            guard.history.facts["goal"] = guard.goal
         guard.journal.append(
             "accepted",
             step=guard.step_count,

@@ -72,8 +72,10 @@ class EpochEnd:
         row |= {"lr": self.stepper.rate(), "quarantined": len(self.quarantine)}
         if self.goal in row:
             row |= self._goal_of(row) | {"higher_is_better": self.higher_is_better}
-            if self.history.epochs and self.history.epochs[-1].get("goal_name", self.goal) != row["goal_name"]:
+            before = next((one["goal_name"] for one in reversed(self.history.epochs) if "goal_name" in one), self.goal)
+            if row["goal_name"] != before:
                 self.keeper.best.forget()  # measured by something else than from here on
+                self._say_goal(row, before)
         if self.scheduler is not None and not self.each_step:
             self._step_scheduler(row)  # the user's code: if it raises, this epoch is not closed yet
         if "goal" in row:
@@ -94,6 +96,12 @@ class EpochEnd:
         self.looks.after_an_epoch()
         self.progress.epoch(row, self.epochs_planned)
         self.keeper.save_if_due(self)
+
+    def _say_goal(self, row: Mapping[str, Any], before: str) -> None:
+        name, epoch = row["goal_name"], row["epoch"]
+        text = f"The best epoch is that with the best {name} from epoch {epoch} on (before: {before})"
+        self.journal.append("note", step=self.step_count, text=text)
+        self.progress.say(f"{text}.")
 
     def _goal_of(self, row: Mapping[str, Any]) -> dict[str, Any]:
         """Return value and name of the goal: of a loss whose parts were weighed anew, what the training is for.

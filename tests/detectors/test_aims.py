@@ -7,8 +7,8 @@ from autofix_nb.detectors.aims import aimed_gains, aimed_losses, aims_of, runawa
 from tests.runs import history
 
 
-def run(*, goal="val/loss", blind=(), **parts):
-    made = history(**{f"loss/{part}": values for part, values in parts.items()})
+def run(*, goal="val/loss", blind=(), norms=(1.0, 500.0), **parts):
+    made = history(grad_norm=list(norms), **{f"loss/{part}": values for part, values in parts.items()})
     made.facts |= {"goal": goal, "blind_parts": list(blind)}
     return made
 
@@ -30,6 +30,8 @@ LOST = [-2.0, -30.0, -1e4, -1e7, 5.0]
         pytest.param(
             run(task=[1.0] * 5, side=[-2.0, -2.5, -20.0, -90.0, -99.0]), (), id="negative-and-not-without-end"
         ),
+        pytest.param(run(task=[1.0] * 5, side=LOST, norms=(1.0, np.inf)), ("task",), id="gradients-too-large-to-tell"),
+        pytest.param(run(task=[1.0] * 5, side=LOST, norms=(1.0, 20.0)), (), id="a-critic-that-is-held-back"),
         pytest.param(run(task=LOST), (), id="a-loss-in-one-part"),
     ],
 )

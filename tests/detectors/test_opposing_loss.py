@@ -95,6 +95,7 @@ def whole(*, cosine=-0.8, norms=(1.0, 1.0), blind=("against",), against=(1.0, 0.
     """A run whose goal is the whole loss; `against` can be no aim where it is among `blind`."""
     made = run(cosine=cosine, norms=norms, goal_name=goal, main=(1.0, 0.6), against=against)
     made.extend("loss", np.arange(1, 301), np.full(300, 1.0))
+    made.extend("grad_norm", np.arange(1, 301), np.geomspace(1.0, 1e3, 300))
     made.extend("part_gain/main", np.array([25, 50, 100]), np.full(3, explained))
     made.facts |= {"goal": goal, "blind_parts": list(blind)}
     return made

@@ -139,7 +139,8 @@ def test_a_wish_that_knows_nothing_of_the_targets_is_turned_off_first():
 @pytest.mark.parametrize("code", ["L11", "G05", "G03"])
 def test_what_falls_without_end_counts_nothing(code):
     """Whatever it was found by; once it is off, it is off."""
-    run = trainee(history(**{"loss": [0.0, -1e5], "loss/a": [2.0, 4.0], "loss/b": [-2.0, -1e5 - 4.0]}))
+    parts = {"loss/a": [2.0, 4.0], "loss/b": [-2.0, -1e5 - 4.0]}
+    run = trainee(history(loss=[0.0, -1e5], grad_norm=[1.0, 1e5], **parts))
     run.history.facts["goal"] = "val/loss"
 
     assert [{"b": 0.0}] == weights(code, run)

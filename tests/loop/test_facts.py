@@ -22,6 +22,7 @@ def guard(model, optimizer, **fields):
         "model": model,
         "task": task_of(nn.CrossEntropyLoss(), torch.zeros(2, 3), torch.zeros(2, dtype=torch.long)),
         "scheduler": None,
+        "goal": "val/accuracy",
         "stepper": SimpleNamespace(optimizer=optimizer, accumulate=1),
         "controls": Controls(),
         "found_before": [finding(code="B01"), finding(code="B02", severity=Severity.NOTE), finding(code="B01")],
@@ -39,6 +40,7 @@ def test_facts_are_plain_values():
     facts = facts_of(one, 3, small_loader(rows=70, batch_size=8), has_val=True)
     expected = {
         "planned_epochs": 3,
+        "goal": "val/accuracy",
         "planned_steps": 9,
         "steps_per_epoch": 3,
         "batch_size": 8,
