@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from autofix_nb.finding import Finding, Severity
 from autofix_nb.policy.candidates import Candidate, Offers
 from autofix_nb.policy.races import Race, has_learnt, wasted
-from autofix_nb.policy.verdict import SHARE_OF_LOSS, best_of, is_surely_lower
+from autofix_nb.policy.verdict import best_of
 
 if TYPE_CHECKING:
     from autofix_nb.policy.policy import Policy
@@ -40,11 +40,9 @@ def dare_after(policy: "Policy", finding: Finding, run: Any, race: Race) -> bool
     places = [
         place for place in sorted(race.trained) if race.scores[place].is_sound and race.scores[place].loss < limit
     ]
-    # What came lower in nearly all pieces is the best guess, though no proof; then what mends most at once, then a
-    # usual optimizer; of several the one that came lowest.
-    lower = [place for place in places if is_surely_lower(race.scores[place], race.controls[place], SHARE_OF_LOSS)]
+    # What mends most at once is the best guess, then a usual optimizer; of several the one that came lowest.
     usual = [place for place in places if race.raced[place].fixes[-1][1].fix == "swap_optimizer"]
-    thorough = lower or [place for place in places if race.raced[place].resort] or usual or places
+    thorough = [place for place in places if race.raced[place].resort] or usual or places
     if not thorough:
         return False
     race.best = thorough[best_of([race.scores[place] for place in thorough])]

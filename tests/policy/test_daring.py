@@ -123,16 +123,6 @@ def test_the_most_thorough_that_is_no_worse_is_dared(policy, made, best):
     assert "nothing was surely better, and there is nothing to lose" in policy.said[-1]
 
 
-def test_what_came_lower_in_nearly_all_pieces_is_a_better_guess_than_a_thorough_one(policy):
-    """It was no proof, or it would have won."""
-    made = race(2.3, replace(score(1.5), losses=(1.5,) * 7 + (2.4,)), 2.29, resorts=(1,))
-    made.controls = [replace(score(2.3), losses=(2.3,) * 8)] * 2
-    run = Live()
-
-    assert dare_after(policy, DEAD, run, made)
-    assert 0 == made.best
-
-
 def test_without_a_thorough_one_a_usual_optimizer_is_the_best_guess(policy):
     """What changes how far a step goes by itself comes after it, also where it came lower; beside something, too."""
     made = race(2.3, 2.1, 2.25, 2.2)
