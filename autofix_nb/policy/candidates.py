@@ -193,15 +193,18 @@ class Offers:
         return [*singles, *([] if again else self._at_a_usual_rate([[*firsts, *others]]))]
 
     def of_the_rate(self, *, lower: bool = False) -> list[Candidate]:
-        """Return other rates for a run whose fault is mended: a usual optimizer, or else a rate that is higher.
+        """Return other rates for a run whose fault is mended: a usual optimizer, and a rate that is higher.
 
-        The usual optimizer comes once. `lower` says that smaller steps may be what is wanted, too: they come last.
+        The usual optimizer comes once, and before a higher rate of one of another sort. `lower` says that smaller steps
+        may be what is wanted, too: they come last.
         """
         usual = FIXES["swap_optimizer"]().usual(self.run) if self.may("swap_optimizer") else None
         found = [] if usual is None else [Candidate(fixes=[(FIXES["swap_optimizer"](), usual)])]
         found = [one for one in found if named(one) not in self.seen]
         fix = FIXES["scale_lr"]()
-        factors = ([] if found else [HIGHER]) + ([LOWER] if lower else [])
+        # Of an optimizer of the usual sort another rate is all that changes: it may want to be higher as well.
+        sort = any({"betas", "alpha"} & set(group) for group in self.run.optimizer.param_groups)
+        factors = ([HIGHER] if sort or not found else []) + ([LOWER] if lower else [])
         if self.may("scale_lr"):
             found += [Candidate(fixes=[(fix, fix.by(factor, self.run))]) for factor in factors]
         return found

@@ -14,7 +14,7 @@ from autofix_nb.finding import Finding, Severity
 from autofix_nb.fixes import FIXES
 from autofix_nb.policy.candidates import HELD_BACK, MEASURED, Candidate, Offers
 from autofix_nb.policy.races import Race, has_learnt, wasted
-from autofix_nb.policy.verdict import SHARE_OF_LOSS, Score, best_of, is_surely_lower, is_worse
+from autofix_nb.policy.verdict import Score, best_of, is_worse
 
 if TYPE_CHECKING:
     from autofix_nb.policy.policy import Policy
@@ -50,13 +50,12 @@ def dare_after(policy: "Policy", finding: Finding, run: Any, race: Race) -> bool
     places = [
         place for place in sorted(race.trained) if race.scores[place].is_sound and race.scores[place].loss < limit
     ]
-    # What was measured is the best guess, then what came lower in nearly all pieces, though no proof; then what mends
-    # most at once, then a usual optimizer; of several the one that came lowest.
+    # What was measured is the best guess, then what mends most at once, then a usual optimizer; of several the one that
+    # came lowest.
     measured = [place for place in places if race.raced[place].fixes[0][1].fix in MEASURED | set(HELD_BACK)]
-    lower = [place for place in places if is_surely_lower(race.scores[place], race.controls[place], SHARE_OF_LOSS)]
-    usual = [place for place in places if race.raced[place].fixes[-1][1].fix == "swap_optimizer"]
     measured = [place for place in measured if race.raced[place].resort] or measured
-    thorough = measured or lower or [place for place in places if race.raced[place].resort] or usual or places
+    usual = [place for place in places if race.raced[place].fixes[-1][1].fix == "swap_optimizer"]
+    thorough = measured or [place for place in places if race.raced[place].resort] or usual or places
     if not thorough:
         return False
     race.best = thorough[best_of([race.scores[place] for place in thorough])]

@@ -34,7 +34,7 @@ one, or a longer training."""
 OF_THE_REST = 0.5
 """Share of the run's own steps to come that a candidate is watched at most: what wins must have time to show."""
 
-FEWEST_LOSSES = 40
+FEWEST_LOSSES = 100
 """Losses below which their trend is not judged."""
 
 SURELY = 0.02
@@ -82,7 +82,7 @@ def _end_of(run: Any) -> float:
 def _ask(policy: "Policy", finding: Finding, run: Any, stage: int) -> bool:
     """Race the rate, or let it come down where there is nothing to race it with; returns whether either was done."""
     is_last = stage > len(LATER)
-    lower = is_last or _stands(run)
+    lower = is_last or _stands(run, at_times=True)
     offers = Offers(run=run, may=policy.may, seen=set(policy.races.tried))
     candidates = offers.of_the_rate(lower=lower)
     if is_last:
@@ -115,7 +115,8 @@ def _ask(policy: "Policy", finding: Finding, run: Any, stage: int) -> bool:
         return True
     won = winner(race)
     race.best = -1 if won is None else won
-    finding = replace(finding, step=run.step_count)
+    says = "the run was mended, and the rate that fits it now may be another one"
+    finding = replace(finding, step=run.step_count, says=says)
     policy.races.note(finding, race, won=won is not None, is_due=False)
     write_down(policy, finding, race)
     if won is None:
@@ -133,11 +134,14 @@ def _come_down(policy: "Policy", finding: Finding, run: Any, last: Sequence[Cand
         policy._apply(fix, change, replace(finding, step=run.step_count, says=says), run)
 
 
-def _stands(run: Any) -> bool:
-    """Tell whether the goal has become no better of late; where none is known, whether the loss falls no more."""
-    rows = [row for row in run.history.rows()[-EPOCHS:] if "is_best" in row]
+def _stands(run: Any, *, at_times: bool = False) -> bool:
+    """Tell whether the goal has become no better of late, or `at_times`; where it is not known, whether the loss falls.
+
+    Of this chapter: what was before the mend says nothing.
+    """
+    rows = [row["is_best"] for row in run.history.rows()[-EPOCHS:] if "is_best" in row]
     if len(rows) == EPOCHS:
-        return not any(row["is_best"] for row in rows)
+        return not (all(rows) if at_times else any(rows))
     losses = run.history.now("loss")
     losses = losses[np.isfinite(losses)]
     return len(losses) >= FEWEST_LOSSES and trend(losses[len(losses) // 3 :], blocks=8) > -TREND

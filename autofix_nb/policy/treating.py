@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 from autofix_nb.detectors.exploding_gradients import ExplodingGradients
 from autofix_nb.detectors.learning import is_learning
 from autofix_nb.finding import Finding, Severity
+from autofix_nb.fixes import Change
 from autofix_nb.policy.broken_off import whole_or_not
 from autofix_nb.policy.candidates import Candidate, Offers, in_turn
 from autofix_nb.policy.daring import OF_THE_RATE, dare_after, is_at_a_dead_end
@@ -37,6 +38,11 @@ CIRCLES = frozenset({"L03"})
 
 MENDED_AT_ONCE = frozenset({"B06"})
 """Findings of numbers that are not finite: over as soon as something won, since that trained with finite ones."""
+
+TOO_HIGH, TOO_LOW = ("L01", "Learning rate too high"), ("L02", "Learning rate too low")
+
+FAR_OFF = 10.0
+"""How many times a usual rate one must be, or it that one, to be what ailed the run."""
 
 CURES = {
     "standardise": ("D02", "Features on very different scales"),
@@ -98,7 +104,8 @@ def treat(policy: "Policy", finding: Finding, run: Any, *, anew: bool = True) ->
         offers = Offers(run=run, may=policy.may, seen=tried, fresh=fresh, fresh_is_affordable=affordable, best=best)
         candidates = offers.against(finding, learnt=learnt)
         # A range test may have taken the steps for beginning again.
-        if not any(one.fresh for one in candidates) or _is_affordable(policy, run):
+        spent = affordable and any(one.fresh for one in candidates) and not _is_affordable(policy, run)
+        if not spent:
             hearing.won = _race(policy, finding, run, candidates, learnt=learnt)
             return hearing.won
     return treat(policy, finding, run, anew=False)
@@ -194,7 +201,9 @@ def _name_by_what_helped(policy: "Policy", chosen: Candidate, race: Race, run: A
         code, title = CURES.get(change.fix, ("", ""))
         if change.fix == "scale_lr":
             up = change.after["lr_scale"] > change.before["lr_scale"]
-            code, title = ("L02", "Learning rate too low") if up else ("L01", "Learning rate too high")
+            code, title = TOO_LOW if up else TOO_HIGH
+        if change.fix == "swap_optimizer":
+            code, title = _of_another_rate(change, run)
         if not code or code in policy.ignore or any(finding.code == code for finding in policy.findings):
             continue
         control, one = race.controls[race.best], race.scores[race.best]
@@ -210,6 +219,20 @@ def _name_by_what_helped(policy: "Policy", chosen: Candidate, race: Race, run: A
                 f"without to {score_of(control)}",
             )
         )
+
+
+def _of_another_rate(change: Change, run: Any) -> tuple[str, str]:
+    """Return what an optimizer of the same sort at a usual rate says of the rate before; empty where it says nothing.
+
+    Rates of those that divide by the size of the gradients have no unit, and can be compared.
+    """
+    users = getattr(getattr(run, "stepper", None), "users_optimizer", None)
+    groups = [] if users is None else users.param_groups
+    if change.after["optimizer"]["kind"] != "AdamW" or not any({"betas", "alpha"} & set(group) for group in groups):
+        return "", ""
+    before = max(float(group["lr"]) for group in groups) * change.before.get("lr_scale", 1.0)
+    times = before / change.after["optimizer"]["lr"]
+    return TOO_HIGH if times >= FAR_OFF else TOO_LOW if times <= 1 / FAR_OFF else ("", "")
 
 
 def _name_by_what_the_control_did(policy: "Policy", race: Race, run: Any) -> None:

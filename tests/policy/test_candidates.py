@@ -375,8 +375,9 @@ def test_the_turn_leaves_nobody_out(offered, tries, only_the_rate):
 @pytest.mark.parametrize(
     ("allowed", "rate", "lower", "expected"),
     [
-        pytest.param({"swap_optimizer", "scale_lr"}, 1.0, False, ["swap_optimizer"], id="another-optimizer"),
-        pytest.param({"swap_optimizer", "scale_lr"}, 1.0, True, ["swap_optimizer", LOWER], id="or-a-lower-rate"),
+        pytest.param({"swap_optimizer", "scale_lr"}, None, False, ["swap_optimizer"], id="another-optimizer"),
+        pytest.param({"swap_optimizer", "scale_lr"}, None, True, ["swap_optimizer", LOWER], id="or-a-lower-rate"),
+        pytest.param({"swap_optimizer", "scale_lr"}, 1.0, False, ["swap_optimizer", HIGHER], id="of-the-usual-sort"),
         pytest.param({"swap_optimizer", "scale_lr"}, 0.003, False, [HIGHER], id="the-usual-one-is-in-use"),
         pytest.param({"swap_optimizer", "scale_lr"}, 0.003, True, [HIGHER, LOWER], id="both-ways"),
         pytest.param({"scale_lr"}, 0.003, False, [HIGHER], id="the-optimizer-is-the-users"),
@@ -386,7 +387,10 @@ def test_the_turn_leaves_nobody_out(offered, tries, only_the_rate):
 def test_a_mended_run_may_have_another_rate(allowed, rate, lower, expected):
     """A usual optimizer, else a rate that is higher by a little; last a lower one, where that may be what is wanted."""
     run = RealRun()
-    run.optimizer.param_groups[0]["lr"] = rate
+    if rate is None:
+        run.optimizer = torch.optim.SGD(run.model.parameters(), lr=1.0)
+    else:
+        run.optimizer.param_groups[0]["lr"] = rate
     before = run.bits()
     made = offers(run, may=lambda name: name in allowed).of_the_rate(lower=lower)
 
@@ -398,7 +402,7 @@ def test_a_mended_run_may_have_another_rate(allowed, rate, lower, expected):
 def test_a_usual_optimizer_that_was_tried_is_not_offered_to_a_mended_run_again():
     """A higher rate of the one that it has comes in its place."""
     run = RealRun()
-    run.optimizer.param_groups[0]["lr"] = 1.0
+    run.optimizer = torch.optim.SGD(run.model.parameters(), lr=1.0)
     (first,) = offers(run).of_the_rate()
     made = offers(run, seen=[named(first)]).of_the_rate()
 

@@ -133,16 +133,6 @@ def test_what_was_measured_is_the_best_guess(policy):
     assert 1 == made.best
 
 
-def test_what_came_lower_in_nearly_all_pieces_is_a_better_guess_than_a_thorough_one(policy):
-    """It was no proof, or it would have won."""
-    made = race(2.3, replace(score(1.5), losses=(1.5,) * 7 + (2.4,)), 2.29, resorts=(1,))
-    made.controls = [replace(score(2.3), losses=(2.3,) * 8)] * 2
-    run = Live()
-
-    assert dare_after(policy, DEAD, run, made)
-    assert 0 == made.best
-
-
 def test_what_was_measured_is_dared_beside_a_usual_optimizer(policy):
     """Where that was tried: at the rate that it had, nobody knows what it would learn."""
     made = race(2.3, 2.1, 2.25, 2.2, 2.22, resorts=(2, 3))

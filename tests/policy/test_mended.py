@@ -1,6 +1,7 @@
 """The rate of a mended run is asked for when the mend has proved itself, and later on."""
 
 import pytest
+import torch
 
 from autofix_nb.fixes import FIXES
 from autofix_nb.journal import Journal
@@ -24,8 +25,8 @@ from tests.policy.test_treating import Runner
 from tests.runs import RealRun, finding
 
 MENDED = finding(code="B08", fixes=("mend_loss",))
-SWINGS = {"loss": [1.0, 2.0, 1.5, 0.5] * 20}
-FALLS = {"loss": [2.0 - 0.01 * step for step in range(80)]}
+SWINGS = {"loss": [1.0, 2.0, 1.5, 0.5] * 30}
+FALLS = {"loss": [2.0 - 0.01 * step for step in range(120)]}
 HALF, LAST = (int(1000 * share) for share in LATER)
 
 
@@ -34,6 +35,7 @@ class Mended(Runner):
 
     def __init__(self, **settings):
         super().__init__(**settings)
+        self.optimizer = torch.optim.SGD(self.model.parameters(), lr=1.0)
         self.gone_on = 0
 
     def race(self, candidates, steps, most, *, fresh, winner):
@@ -101,7 +103,8 @@ def test_it_is_raced_again_later(policy, at, expected):
     [
         pytest.param(SWINGS, ["swap_optimizer", "scale_lr"], id="swings"),
         pytest.param(FALLS | {"best": (1, 0, 0)}, ["swap_optimizer", "scale_lr"], id="falls-and-gets-no-better"),
-        pytest.param(SWINGS | {"best": (0, 1, 0)}, ["swap_optimizer"], id="swings-and-got-better"),
+        pytest.param(FALLS | {"best": (0, 1, 0)}, ["swap_optimizer", "scale_lr"], id="falls-and-got-better-at-times"),
+        pytest.param(SWINGS | {"best": (0, 1, 1)}, ["swap_optimizer"], id="swings-and-got-better"),
         pytest.param(FALLS, ["swap_optimizer"], id="falls"),
         pytest.param({}, ["swap_optimizer"], id="unknown"),
     ],

@@ -3,8 +3,12 @@
 from types import SimpleNamespace
 
 import pytest
+import torch
+from torch import nn
+from torch.optim import SGD, Adam, RMSprop
 
 from autofix_nb.finding import Severity
+from autofix_nb.fixes import Change
 from autofix_nb.journal import Journal
 from autofix_nb.policy import Policy
 from autofix_nb.policy.races import FROM_THE_FIRST, LEAST_STEPS, Race
@@ -16,6 +20,7 @@ from autofix_nb.policy.treating import (
     _is_lost,
     _name_by_its_gradients,
     _name_by_what_the_control_did,
+    _of_another_rate,
     treat,
 )
 from autofix_nb.policy.verdict import Score
@@ -43,6 +48,33 @@ def test_a_control_whose_numbers_went_bad_is_named(failed, before, ignore, named
 
     assert named == [one.code for one in policy.findings[len(before) :]]
     assert all(60 == one.step and "after 3 steps" in one.says for one in policy.findings[len(before) :])
+
+
+@pytest.mark.parametrize(
+    ("kind", "rates", "scale", "named"),
+    [
+        pytest.param(Adam, (0.003, 30.0), 1.0, "L01", id="far-too-high-in-one-group"),
+        pytest.param(Adam, (0.03,), 1.0, "L01", id="ten-times-as-high"),
+        pytest.param(Adam, (0.02,), 1.0, "", id="not-far-off"),
+        pytest.param(RMSprop, (1e-5,), 1.0, "L02", id="far-too-low"),
+        pytest.param(Adam, (0.3,), 0.01, "", id="scaled-already"),
+        pytest.param(SGD, (30.0,), 1.0, "", id="rates-with-a-unit"),
+    ],
+)
+def test_an_optimizer_of_the_same_sort_tells_what_was_wrong_with_the_rate(kind, rates, scale, named):
+    """Where it won, at a usual one."""
+    groups = [{"params": [nn.Parameter(torch.zeros(2))], "lr": rate} for rate in rates]
+    run = SimpleNamespace(stepper=SimpleNamespace(users_optimizer=kind(groups, lr=0.1)))
+    change = Change(
+        fix="swap_optimizer",
+        touches="loop",
+        says="",
+        before={"optimizer": None, "lr_scale": scale},
+        after={"optimizer": {"kind": "AdamW", "lr": 0.003}},
+    )
+
+    assert named == _of_another_rate(change, run)[0]
+    assert ("", "") == _of_another_rate(change, SimpleNamespace())
 
 
 INFINITE, UNKNOWN = float("inf"), float("nan")
