@@ -117,7 +117,7 @@ class LearningRateTooLow(Detector):
         if not planned or planned < self.shortest or not chance > 0 or taken < self.late * planned:
             return None
         pace, gain = pace_of(history), gain_of(history)
-        if pace is None or (gain is not None and gain.is_sure and gain.share > self.knows):
+        if pace is None or not pace.falls or (gain is not None and gain.is_sure and gain.share > self.knows):
             return None
         above = pace.now > self.above * chance
         end, limit = (pace.share, self.ends_above) if above else (pace.end, self.ends_at_chance)
@@ -201,11 +201,15 @@ class LearningRateTooLow(Detector):
         noise = ERRORS * float(np.hypot(error_of_median(losses[:third]), error_of_median(losses[-third:])))
         covered = covered if first - last > noise else 0.0
         dead = (moves < self.dead * self.movement or unknown) and covered < self.way / 2
+        where = f"have covered {covered:.1%} of its way by the end (limit {self.way:.0%})"
+        if not covered < self.way:
+            where = (
+                f"be at {pace.share:.4g} by the end (limit {self.ends_high:.0%} of a constant answer's {chance:.4g})"
+            )
         return self.found(
             history,
             f"a step changes {moves / planned:.2g} of the weights, all {planned} steps together at most "
-            f"{moves:.2g} (limit {self.movement:g}), and at this pace the loss of {last:.4g} will have covered "
-            f"{covered:.1%} of its way by the end (limit {self.way:.0%})",
+            f"{moves:.2g} (limit {self.movement:g}), and at this pace the loss of {last:.4g} will {where}",
             severity=Severity.CRITICAL if dead else Severity.WARNING,
             measured=moves,
             limit=self.movement,

@@ -35,6 +35,9 @@ class Pace:
     end: float
     """Thought on in a line: lower than it will be, since losses fall ever more slowly."""
 
+    falls: bool
+    """Whether it falls at all, beyond its noise: what stands is another illness, or none."""
+
     share: float
     """Thought on by the share that it loses in equal stretches, as measured: losses that come down well fall so."""
 
@@ -64,7 +67,8 @@ def pace_of(history: History) -> Pace | None:
     share = 0.0
     if first > 0 and last > 0:
         share = last * exp(min(0.0, log(last / first)) * ahead / (end - begin))
-    return Pace(now=last, end=last - fall * ahead, share=share)
+    falls = first - last > noise * (end - begin)
+    return Pace(now=last, end=last - fall * ahead, falls=falls, share=share)
 
 
 def error_of_median(losses: np.ndarray) -> float:

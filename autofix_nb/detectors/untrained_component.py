@@ -129,7 +129,8 @@ class UntrainedComponent(Detector):
             history,
             f"{len(frozen)} parameters are frozen (`requires_grad=False`), and {len(new or last or frozen)} of them "
             f"{what}, limit 0",
-            severity=Severity.WARNING if sure else Severity.NOTE,
+            # Fresh weights that stay so, in a run that learns nothing: going on as it is leads nowhere.
+            severity=(Severity.CRITICAL if new and learns is False else Severity.WARNING) if sure else Severity.NOTE,
             measured=len(new or last or frozen),
             limit=0,
             where=tuple(_owners(history, new or last or frozen)),

@@ -48,6 +48,9 @@ class Controls(Treatment):
     micro_batch: int | None = None
     """Rows run at once after an out-of-memory error; None runs the whole batch."""
 
+    gather: int | None = None
+    """Batches whose gradients make one step; None gathers as many as was asked for."""
+
     reshuffle: bool = False
     """Whether the order of the training data is drawn anew each epoch, although the loader does not ask for it."""
 

@@ -8,7 +8,7 @@ from autofix_nb.loop.first_state import FirstState
 from autofix_nb.loop.pulse import Phase
 from autofix_nb.loop.range_test import FEWEST_STEPS, SHARE, RangeTest
 from autofix_nb.loop.side_deaths import is_left_out
-from autofix_nb.policy import treat_before
+from autofix_nb.policy import treat_before, treat_few_steps
 
 
 class BeforeFirst:
@@ -38,6 +38,7 @@ class BeforeFirst:
         """Before the first step: try on the side what could be done about what was found before it."""
         if self.status == "running" and not self.step_count and self.begins("races"):
             with self.hearing():
+                treat_few_steps(self.policy, self)
                 if self.found_before:
                     treat_before(self.policy, self)
                 self.done_before.add("races")

@@ -47,6 +47,11 @@ def renew_plan(guard: "Guard", planned_epochs: int, train: Any) -> None:
         facts["ends_at"] = int(facts["ends_at"]) + int(facts["planned_steps"]) - int(before["planned_steps"])
 
 
+def plan_anew(guard: "Guard") -> None:
+    """Other steps are planned than before the first one: fewer batches make a step."""
+    guard.history.facts |= _of_data(guard, guard.epochs_asked, guard.train)
+
+
 def of_model(model: nn.Module, optimizer: torch.optim.Optimizer) -> dict[str, Any]:
     """Return the facts that change with the model: to be asked for again after its structure changed."""
     named = dict(model.named_parameters())

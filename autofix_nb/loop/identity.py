@@ -62,7 +62,7 @@ def identity_of(guard: "Guard", loss: str) -> dict[str, Any]:
         "hyperparameters": _given(guard, optimizer),
         "scheduler": _of_scheduler(guard.scheduler, guard.each_step),
         "loss": _of_loss(guard.task.loss, loss) if guard.task is not None else loss and {"kind": loss},
-        "accumulate": guard.stepper.accumulate,
+        "accumulate": guard.stepper.users_accumulate,
         "precision": [guard.precision, _precision_at_work(guard.stepper.autocast())],
         "seed": guard.seed_given,
         "goal": [guard.goal, "max" if guard.higher_is_better else "min"],

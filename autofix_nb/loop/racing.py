@@ -105,7 +105,7 @@ def _race(
             found.raced.append(candidate)
             found.scores.append(heat.score if is_own else in_units_of(found.control, heat.score, beside))
             found.controls.append(beside)
-            found.taken += heat.taken
+            found.taken += -(-heat.taken // heat.often)
             place = len(found.raced) - 1
             leads = heat.score.is_sound and best_of(found.scores) == place
             if heat.after is not None and (leads or keeps_all):
@@ -129,6 +129,14 @@ def _may_go_on(guard: "Guard", *, fresh: bool) -> bool:
     """
     small = sum(part.numel() for part in guard.model.parameters()) <= MOST_NUMBERS
     return bool(guard.policy.races.won) and small and not fresh and counts_for_the_run(guard)
+
+
+def gathered(guard: "Guard") -> int:
+    """Return the batches of a step: no more than an epoch has."""
+    try:
+        return min(guard.stepper.accumulate, len(guard.train))
+    except (TypeError, NotImplementedError, AttributeError):
+        return guard.stepper.accumulate
 
 
 def take_over(guard: "Guard", candidate: Candidate, race: Race) -> None:
@@ -198,6 +206,7 @@ class _Heat:
         keeps: bool = False,
     ) -> None:
         self._guard, self._judge, self._steps, self._candidate = guard, judge, steps, candidate
+        self._gathered = gathered(guard)
         self._says, self._keeps = says, keeps
         self.score = Score(failed="not tried")
         self.early: Score | None = None
@@ -207,6 +216,9 @@ class _Heat:
         """Where it came to, of a candidate; of the control where that is to be kept."""
 
         self.taken = 0
+        self.often = 1
+        """Steps of its own that stand for one of the run as it is."""
+
         self._norms: list[float] = []
 
     def run(self, pace: Score | None) -> "_Heat":
@@ -249,10 +261,12 @@ class _Heat:
         guard, stepper, bad = self._guard, self._guard.stepper, 0
         if isinstance(guard.train_source, GuardedLoader):
             guard.train_source.reshuffled_from = 0 if guard.controls.reshuffle else None
-        waiting = training_batches(guard, self._steps * stepper.accumulate)
-        for number in range(self._steps):
+        self.often = max(1, self._gathered // gathered(guard))
+        steps = self._steps * self.often
+        waiting = training_batches(guard, steps * gathered(guard))
+        for number in range(steps):
             guard.heed(number)
-            if self._candidate is not None and number == self._steps // 3:
+            if self._candidate is not None and number == steps // 3:
                 self.early = self._judge()
                 if pace is not None and _is_far_behind(self.early, pace):
                     return Score(failed=f"far behind after {number} steps ({score_of(self.early)})")

@@ -78,8 +78,15 @@ class Stepper:
         self.controls = controls
         self.autocast = autocast
         self.scaler = scaler
-        self.accumulate = accumulate
+        self.users_accumulate = accumulate
+        """Batches for a step as the user asked for."""
+
         self.rewatch()
+
+    @property
+    def accumulate(self) -> int:
+        """Batches whose gradients make one step."""
+        return self.controls.gather or self.users_accumulate
 
     def rewatch(self) -> None:
         """Look up anew which parameters and buffers there are: at the start, and after the model changed."""

@@ -16,7 +16,7 @@ from autofix_nb.errors import DataError
 from autofix_nb.fixes import Change
 from autofix_nb.fixes.wiring import rewire_optimizer
 from autofix_nb.loop import racing
-from autofix_nb.loop.facts import decay_in_force, of_model
+from autofix_nb.loop.facts import decay_in_force, of_model, plan_anew
 from autofix_nb.loop.finding_rates import rates_tested
 from autofix_nb.loop.judging import Judge
 from autofix_nb.loop.pulse import Phase
@@ -71,8 +71,9 @@ class Treatable:
 
         Returns how many of the planned steps are not to be taken any more: its training stands for most of them.
         """
-        steps = race.steps
+        gathered = racing.gathered(self)
         racing.take_over(self, candidate, race)
+        steps = race.steps * max(1, gathered // racing.gathered(self))
         self._forget_threshold(candidate)
         self.history.since = self.step_count
         if candidate.loss is not None and self.goal == "val/loss":
@@ -121,6 +122,12 @@ class Treatable:
         """Say "yes" from 0.5 on again where rows are weighed otherwise: a threshold was that of other probabilities."""
         if any(change.fix in REWEIGHS for _, change in candidate.fixes):
             self.controls.threshold = None
+
+    def gather(self, batches: int | None) -> None:
+        """Let so many batches make a step (None: as many as was asked for); before the first one, plan anew."""
+        self.controls.gather = batches
+        if not self.step_count:
+            plan_anew(self)
 
     @property
     def standing_changes(self) -> list[Change]:

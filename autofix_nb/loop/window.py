@@ -15,7 +15,6 @@ class Window:
 
     def __init__(self, stepper: Stepper) -> None:
         self._stepper = stepper
-        self._weight = 1.0 / stepper.accumulate
         self._passed: list[tuple[Any, Objective]] = []
         self._losses: list[float] = []
         self.began_at: int | None = None
@@ -23,6 +22,10 @@ class Window:
 
     def __len__(self) -> int:
         return len(self._passed)
+
+    @property
+    def _weight(self) -> float:
+        return 1.0 / self._stepper.accumulate
 
     def begin(self, position: int) -> None:
         """A batch comes; if it is the first of a step, remember how things are before it."""

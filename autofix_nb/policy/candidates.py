@@ -214,7 +214,11 @@ class Offers:
         rates = self.run.history.now("lr")
         rates = rates[isfinite(rates)]
         low = len(rates) > 0 and rates[-1] < COME_DOWN * rates.max()
-        if not low or not all(map(self.may, ("hold_lr", "scale_lr", "swap_optimizer"))):
+        if (
+            not low
+            or not self.run.history.facts.get("scheduler")
+            or not all(map(self.may, ("hold_lr", "scale_lr", "swap_optimizer")))
+        ):
             return []
         hold = FIXES["hold_lr"]().plan(finding, self.run)
         raises = [FIXES["scale_lr"]().by(TENFOLD, self.run), FIXES["swap_optimizer"]().usual(self.run)]

@@ -53,6 +53,13 @@ def test_noise_makes_it_brighter():
     assert pace_of(run(loss=LINE + noise)).end < pace_of(run()).end - 0.1
 
 
+@pytest.mark.parametrize(("loss", "falls"), [(LINE, True), (np.full(100, 2.0), False), (2.0 - 1e-4 * STEPS, True)])
+def test_what_stands_does_not_fall(loss, falls):
+    """And what moves by less than its noise neither."""
+    assert falls == pace_of(run(loss=loss)).falls
+    assert not pace_of(run(loss=2.0 - 1e-4 * STEPS + np.where(STEPS % 2, 0.3, -0.3))).falls
+
+
 @pytest.mark.parametrize(
     "made",
     [

@@ -99,6 +99,16 @@ def test_a_large_front_that_only_the_optimizer_leaves_out_is_meant():
     assert W == DETECTOR.check(run(0, 0, **outside, signals=IDLE)).severity
 
 
+@pytest.mark.parametrize(
+    ("more", "severity"), [({}, W), ({"signals": IDLE}, Severity.CRITICAL)], ids=["may-learn", "idle"]
+)
+def test_fresh_weights_that_are_frozen_lead_nowhere_where_nothing_is_learnt(more, severity):
+    """Then there is nothing to lose by letting them learn."""
+    frozen = {"frozen": ["stem.weight"], "frozen_untrained": ["stem.weight"]}
+
+    assert severity == DETECTOR.check(run(0, **frozen, **more)).severity
+
+
 @pytest.mark.parametrize(("looks", "severity"), [(3, None), (4, W)])
 def test_what_no_group_holds_is_said_when_it_is_known_whether_the_rest_learns(looks, severity):
     """A look later than what is frozen by mistake."""

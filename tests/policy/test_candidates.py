@@ -55,17 +55,19 @@ def one_of(fix, place=0):
 
 
 @pytest.mark.parametrize(
-    ("rates", "refused", "first"),
+    ("rates", "scheduler", "refused", "first"),
     [
-        pytest.param((0.01, 0.004), (), [("hold_lr", "scale_lr"), ("hold_lr", "swap_optimizer")], id="come-down"),
-        pytest.param((0.01, 0.006), (), [("scale_lr",), ("swap_optimizer",)], id="still-high"),
-        pytest.param((0.01, 0.004), ("hold_lr",), [("scale_lr",), ("swap_optimizer",)], id="may-not-hold"),
+        pytest.param((10, 4), "StepLR", (), [("hold_lr", "scale_lr"), ("hold_lr", "swap_optimizer")], id="come-down"),
+        pytest.param((10, 6), "StepLR", (), [("scale_lr",), ("swap_optimizer",)], id="still-high"),
+        pytest.param((10, 4), "", (), [("scale_lr",), ("swap_optimizer",)], id="lowered-by-no-schedule"),
+        pytest.param((10, 4), "StepLR", ("hold_lr",), [("scale_lr",), ("swap_optimizer",)], id="may-not-hold"),
     ],
 )
-def test_a_rate_is_raised_beside_holding_the_schedule_that_brings_it_down(rates, refused, first):
+def test_a_rate_is_raised_beside_holding_the_schedule_that_brings_it_down(rates, scheduler, refused, first):
     """Raised alone, it would soon be gone again; and nothing is computed otherwise then."""
     offering = offers(may=lambda name: name not in refused)
     offering.run.optimizer.param_groups[0]["initial_lr"] = 0.01
+    offering.run.history.facts["scheduler"] = scheduler
     for step, rate in enumerate(rates):
         offering.run.history.record(step, lr=rate)
     made = fixes_of(

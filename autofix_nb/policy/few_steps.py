@@ -1,0 +1,68 @@
+"""A run that is to take hardly any steps: so many batches are gathered for each that it would be over too soon.
+
+Half of its steps are no budget for a race in the usual sense: of eight, four. But what is gathered is batches, and what
+a race costs is batches too: beside one step of the run as it is, a candidate takes as many batches in many steps.
+"""
+
+from typing import TYPE_CHECKING, Any
+
+from autofix_nb.finding import Finding, Severity
+from autofix_nb.fixes import FIXES
+from autofix_nb.policy.candidates import Candidate
+from autofix_nb.policy.races import Race
+from autofix_nb.policy.treating import _write_down
+from autofix_nb.policy.winning import winner_of
+
+if TYPE_CHECKING:
+    from autofix_nb.policy.policy import Policy
+
+FEW = 100
+"""Planned steps below which a run that gathers batches is one of hardly any steps."""
+
+TRIED = 2
+"""Numbers of batches that are tried besides the run's own."""
+
+
+def treat_few_steps(policy: "Policy", run: Any) -> None:
+    """Before the first step: try on the side whether steps after fewer batches come farther with the same batches."""
+    facts = run.history.facts
+    planned, gathered = int(facts.get("planned_steps") or 0), int(facts.get("accumulate") or 1)
+    by_steps = getattr(run, "scheduler", None) is not None and getattr(run, "each_step", False)
+    if policy.mode != "auto" or "L02" in policy.ignore or not 0 < planned < FEW or gathered < 2 or by_steps:
+        return
+    finding = Finding(
+        code="L02",
+        title="Learning rate too low",
+        severity=Severity.WARNING,
+        step=0,
+        measured=planned,
+        limit=FEW,
+        says=f"the whole training is to take {planned} steps (limit {FEW}), as the gradients of {gathered} batches are "
+        "gathered for each: hardly any rate gets far in so few",
+        fixes=("gather_less",),
+    )
+    fix = FIXES["gather_less"]()
+    changes = fix.plans(finding, run) if policy.may("gather_less") else []
+    steps = policy.races.left(run.history) // (TRIED + 1)
+    if not changes or steps < 1:
+        return
+
+    def winner(race: Race) -> int | None:
+        return winner_of(race, learnt=True, begun=False, left=planned)
+
+    candidates = [Candidate(fixes=[(FIXES["gather_less"](), change)]) for change in changes]
+    race = run.race(candidates, steps, (TRIED + 1) * steps, fresh=False, winner=winner)
+    if race is None:
+        return
+    won = winner(race)
+    race.best = -1 if won is None else won
+    policy.races.note(finding, race, won=won is not None, is_due=False)
+    _write_down(policy, finding, race)
+    if won is None:
+        return
+    policy.note(finding)
+    chosen = race.raced[won]
+    taken = run.take_over(chosen, race)
+    # What was counted in steps of many batches is more of them now.
+    policy.races.spent = policy.races.spent * int(run.history.facts["planned_steps"]) // planned - taken
+    policy.take_note(chosen, finding, race)
