@@ -298,14 +298,18 @@ def in_turn(candidates: Sequence[Candidate], tries: int, *, only_the_rate: bool 
     """Return the candidates against an illness of many causes in the order of their turns, when there are few tries.
 
     What mends most at once comes first, as gentle ones would use them up; and before it, where there are two tries or
-    the rate is all that is blamed, its usual optimizer alone.
+    the rate is all that is blamed, its usual optimizer alone. Where that is not offered, the second try is for what
+    mends most without another optimizer: the one at hand may be as good.
     """
     thorough = [one for one in candidates if one.resort]
     if not thorough or tries > FEW_TRIES:
         return list(candidates)
     usual = thorough[0].fixes[-1][1]
     alone = [one for one in candidates if [change for _, change in one.fixes] == [usual]]
+    without = [change for _, change in thorough[0].fixes[:-1]]
+    bare = [one for one in candidates if not alone and [change for _, change in one.fixes] == without]
     first = [*alone, *thorough] if tries > 1 or only_the_rate else thorough
+    first = [*first[:1], *bare, *first[1:]]
     measured = [one for one in candidates if not one.resort and one.fixes[0][1].fix in MEASURED | set(HELD_BACK)]
     first = [*measured, *(one for one in first if all(one is not other for other in measured))]
     return [*first, *(one for one in candidates if all(one is not other for other in first))]

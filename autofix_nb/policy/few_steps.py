@@ -10,7 +10,7 @@ from autofix_nb.finding import Finding, Severity
 from autofix_nb.fixes import FIXES
 from autofix_nb.policy.candidates import Candidate
 from autofix_nb.policy.races import Race
-from autofix_nb.policy.treating import _write_down
+from autofix_nb.policy.treating import write_down
 from autofix_nb.policy.winning import winner_of
 
 if TYPE_CHECKING:
@@ -57,7 +57,7 @@ def treat_few_steps(policy: "Policy", run: Any) -> None:
     won = winner(race)
     race.best = -1 if won is None else won
     policy.races.note(finding, race, won=won is not None, is_due=False)
-    _write_down(policy, finding, race)
+    write_down(policy, finding, race)
     if won is None:
         return
     policy.note(finding)
