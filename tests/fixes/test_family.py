@@ -157,6 +157,7 @@ def test_applying_does_what_was_planned(name, run):
         "class_weights": {"loss"},
         "join_optimizer": {"optimizer", "groups"},
         "restart": set(),
+        "fill_missing": {"structure", "weights"},
         "insert_norm": {"structure", "weights", "optimizer", "groups"},
         "mend_output": {"structure"},
         "rebalance_losses": {"controls", "optimizer"},
