@@ -124,7 +124,7 @@ def _weighings(name: str, run: Trainee) -> list[tuple[str, dict[str, Any], str]]
         listed = (listed / given).tolist()
         found.append((f"{says} ({_said(listed)})", {"class_weights": listed}, lines))
     # Before anything is learnt there is nothing that full weights could throw about.
-    return found if run.step_count else found[::-1]
+    return found if run.history.count("loss") else found[::-1]
 
 
 def _given(loss: Any, weights: np.ndarray | None) -> np.ndarray | None:

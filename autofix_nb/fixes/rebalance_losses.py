@@ -29,8 +29,8 @@ TURNED_DOWN = (0.1, 0.0)
 
 OPPOSING = "L11"
 
-BALANCED = frozenset({"G05", "L07"})
-"""Illnesses against which the parts are weighed against each other."""
+BAD_NUMBERS = "G03"
+"""Against these only what falls without end is turned off."""
 
 
 class RebalanceLosses(SettingFix):
@@ -82,7 +82,7 @@ class RebalanceLosses(SettingFix):
             says = [f"the part {part} counts a tenth of what it did", f"the part {part} counts nothing"]
             changes = [self._change(run, weights, said) for weights, said in zip(wanted, says, strict=False)]
             return changes[::-1] if part in (run.history.facts.get("blind_parts") or ()) else changes
-        if finding.code not in BALANCED:
+        if finding.code == BAD_NUMBERS:
             return []
         if aims:
             return self._for(aims, parts, run)

@@ -160,8 +160,8 @@ def test_says_what_it_does():
 
 def under_way(loss, labels=None, shares=None, code="D01", classes=3):
     """Return what is planned for a training under way, whose labels or shares are known."""
-    run = trainee(history(**{f"target_share/{number}": [share] for number, share in (shares or {}).items()}))
-    run.step_count = 100
+    seen = {f"target_share/{number}": [share] for number, share in (shares or {}).items()}
+    run = trainee(history(loss=[1.0], **seen))
     run.task = Task(kind="classification", loss=loss, says="", classes=classes)
     run.train = None if labels is None else DataLoader(TensorDataset(torch.zeros(len(labels), 2), torch.tensor(labels)))
     return run, ClassWeights().plans(finding(step=100, code=code), run)
@@ -247,7 +247,7 @@ def test_weights_that_make_rare_classes_rarer_are_replaced(loss, labels, counted
 def test_before_the_first_step_full_weights_come_first():
     """There is nothing that they could throw about."""
     run, _ = under_way(cross_entropy, labels=[0, 0, 0, 1, 1, 2])
-    run.step_count = 0
+    run.history = history()
     changes = ClassWeights().plans(finding(step=1, code="D01"), run)
 
     assert [pytest.approx(BALANCED), pytest.approx(np.sqrt(BALANCED).tolist())] == [

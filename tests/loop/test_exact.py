@@ -72,6 +72,13 @@ def noisy(net, batch, loss):
     return loss(net(inputs + 0.1 * np.random.randn() + 0.1 * random.random()), targets)
 
 
+def penalised(net, batch, loss):
+    """A step of two parts, which are looked at after its tenth call."""
+    inputs, targets = batch
+    weights = sum(part.abs().sum() for part in net.parameters())
+    return {"task": loss(net(inputs), targets), "size": 0.01 * weights}
+
+
 WORKERS = [0, 2, 1]
 
 KINDS = {
@@ -103,6 +110,7 @@ KINDS = {
         "train": lambda number: DataLoader(Augmented(raising=(7, 30), nan=(11, 40)), batch_size=6, shuffle=True),
     },
     "own step that draws": {"step": noisy, "gently": True},
+    "parts of a loss, of which one is a penalty": {"step": penalised, "gently": True},
     "chained schedulers": {
         "scheduler": lambda made: (
             lr_scheduler.SequentialLR(
