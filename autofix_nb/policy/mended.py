@@ -39,7 +39,7 @@ FEWEST_LOSSES = 100
 
 SURELY = 0.02
 """Share of its loss by which a usual optimizer or a lower rate must come out lower, beyond chance: either does little
-harm, as a rate that is higher still may."""
+harm. Of a higher rate more is asked."""
 
 EPOCHS = 2
 """Epochs in a row without a better goal after which smaller steps may be what is wanted."""

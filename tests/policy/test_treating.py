@@ -9,8 +9,9 @@ from torch.optim import SGD, Adam, RMSprop
 
 from autofix_nb.finding import Severity
 from autofix_nb.fixes import Change
+from autofix_nb.fixes.set_dropout import SetDropout
 from autofix_nb.journal import Journal
-from autofix_nb.policy import Policy
+from autofix_nb.policy import Candidate, Policy
 from autofix_nb.policy.races import FROM_THE_FIRST, LEAST_STEPS, Race
 from autofix_nb.policy.treating import (
     EXPLODING,
@@ -19,6 +20,7 @@ from autofix_nb.policy.treating import (
     _is_affordable,
     _is_lost,
     _name_by_its_gradients,
+    _name_by_what_helped,
     _name_by_what_the_control_did,
     _of_another_rate,
     treat,
@@ -75,6 +77,25 @@ def test_an_optimizer_of_the_same_sort_tells_what_was_wrong_with_the_rate(kind, 
 
     assert named == _of_another_rate(change, run)[0]
     assert ("", "") == _of_another_rate(change, SimpleNamespace())
+
+
+@pytest.mark.parametrize(
+    ("after", "named"),
+    [
+        pytest.param({"dropouts": {"2": 0.0}, "before": {}}, ["L05"], id="drops-nothing"),
+        pytest.param({"dropouts": {"2": 0.5}, "before": {}}, [], id="drops-more"),
+        pytest.param({"dropouts": {}, "before": {"2": 0.5}}, [], id="drops-where-nothing-was"),
+    ],
+)
+def test_a_model_that_was_held_back_is_named(after, named):
+    """Where it won with nothing dropped."""
+    policy, change = Policy(Journal()), Change(fix="set_dropout", touches="model", says="", after=after)
+    one = Score(loss=1.0)
+    race = Race(start=one, control=one, steps=20, scores=[one], controls=[one], best=0)
+
+    _name_by_what_helped(policy, Candidate(fixes=[(SetDropout(), change)]), race, SimpleNamespace(step_count=60))
+
+    assert named == [said.code for said in policy.findings]
 
 
 INFINITE, UNKNOWN = float("inf"), float("nan")
