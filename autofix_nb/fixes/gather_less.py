@@ -22,7 +22,7 @@ class GatherLess(SettingFix):
         facts = run.history.facts
         now, planned = int(facts.get("accumulate") or 1), int(facts.get("planned_steps") or 0)
         batches = _batches(run)
-        if finding.code != "L02" or not hasattr(run, "gather") or getattr(run, "step_count", 1) or not planned:
+        if not hasattr(run, "gather") or getattr(run, "step_count", 1) or not planned:
             return []
         fewer = max(1, batches * int(facts.get("planned_epochs") or 1) // ENOUGH)
         before = run.controls.gather

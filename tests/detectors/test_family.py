@@ -27,8 +27,8 @@ from tests.runs import epochs, history
 every = pytest.mark.parametrize("detector", DETECTORS, ids=lambda detector: detector.__name__)
 HERE = Path(__file__).parent
 MODULES = sorted(path.stem for path in Path(detectors.__file__).parent.glob("*.py"))
-HELPERS = ("__init__", "aims", "base", "goals", "learning", "life", "schedule")
-MODULES = [name for name in MODULES if name not in HELPERS]
+NO_DETECTORS = ("__init__", "aims", "base", "goals", "learning", "life", "pace", "schedule")
+MODULES = [name for name in MODULES if name not in NO_DETECTORS]
 
 
 def snake(name):

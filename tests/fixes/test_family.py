@@ -54,6 +54,16 @@ DATA = {"drop_outliers": far_out}
 """Training data that are ill in the way that a fix is for, where the usual ones are not."""
 
 
+def gathering(run):
+    run.step_count = 0
+    run.gather = lambda batches: setattr(run.controls, "gather", batches)
+    run.history.facts |= {"accumulate": 4, "planned_steps": 6}
+
+
+PLANS = {"gather_less": gathering}
+"""What makes the plan of the run such that a fix is for it, where it is not so already."""
+
+
 @pytest.fixture
 def run(request):
     """Return a real run that was trained for a few steps, with a snapshot on the way, two suspects and sick data."""
@@ -63,6 +73,8 @@ def run(request):
     run = RealRun(model=made and made())
     if asked and asked.params.get("name") in DATA:
         run.train = DATA[asked.params["name"]]()
+    if asked and asked.params.get("name") in PLANS:
+        PLANS[asked.params["name"]](run)
     run.suspects = [fault(7), fault(9, kind="non-finite", reason="input 3")]
     return run
 
