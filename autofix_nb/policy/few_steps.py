@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 from autofix_nb.finding import Finding, Severity
 from autofix_nb.fixes import FIXES
 from autofix_nb.policy.candidates import Candidate
+from autofix_nb.policy.naming import write_down
 from autofix_nb.policy.races import Race
-from autofix_nb.policy.treating import write_down
 from autofix_nb.policy.winning import winner_of
 
 if TYPE_CHECKING:

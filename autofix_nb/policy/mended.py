@@ -16,8 +16,8 @@ import numpy as np
 from autofix_nb.detectors.life import TREND, trend
 from autofix_nb.finding import Finding
 from autofix_nb.policy.candidates import Candidate, Offers
+from autofix_nb.policy.naming import write_down
 from autofix_nb.policy.races import LEAST_STEPS, MOST_STEPS, Race
-from autofix_nb.policy.treating import write_down
 from autofix_nb.policy.verdict import FEW_BATCHES, best_of, is_surely_lower
 from autofix_nb.policy.winning import winner_of
 

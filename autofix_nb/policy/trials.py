@@ -18,8 +18,8 @@ from autofix_nb.journal import plain
 from autofix_nb.policy.candidates import Candidate
 from autofix_nb.policy.daring import dare_more
 from autofix_nb.policy.mended import ask_again
+from autofix_nb.policy.naming import outcome_of
 from autofix_nb.policy.races import Race
-from autofix_nb.policy.treating import outcome_of
 from autofix_nb.policy.verdict import Score, has_gained, is_worse
 
 HORIZON_STEPS = 50
