@@ -99,8 +99,10 @@ class Trainee(Protocol):
     def set_aside(self, fault: Fault) -> None:
         """Put one sample into quarantine and write it down."""
 
-    def sample_batches(self, count: int) -> list[Any]:
+    def sample_batches(self, count: int, *, with_gaps: bool = False) -> list[Any]:
         """Return up to `count` training batches on the model's device; leaves the training's own order alone.
+
+        Rows that hold NaN are left out of them, unless `with_gaps`.
 
         Empty where there is nothing to take them from (`af.load`, a stream)."""
 

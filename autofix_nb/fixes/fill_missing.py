@@ -31,7 +31,7 @@ class FillMissing(ModelFix):
         model = getattr(run, "model", None)
         if not can_learn(model) or is_filled(model):
             return []
-        batches = sampled_inputs(run, SAMPLES, SAMPLES // 8)
+        batches = sampled_inputs(run, SAMPLES, SAMPLES // 8, with_gaps=True)
         numbers, gaps, lost = {}, 0, 0.0
         for name, part in (batches[0] if batches else {}).items():
             if not can_be_scaled(part):

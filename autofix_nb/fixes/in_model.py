@@ -72,22 +72,22 @@ def can_learn(model: Any) -> bool:
     )
 
 
-def batches_of(run: Trainee, rows: int) -> list[Any]:
-    """Return training batches of about so many rows together, each row about once."""
+def batches_of(run: Trainee, rows: int, **how: bool) -> list[Any]:
+    """Return training batches of about so many rows together, each row about once; `how` as `sample_batches` takes."""
     first = run.sample_batches(1)
     if not first:
         return []
     each = max(1, max((len(part) for _, part in tensors(first[0]) if part.dim()), default=1))
     samples = getattr(getattr(run, "history", None), "facts", {}).get("samples")
-    return run.sample_batches(max(1, -(-min(rows, int(samples or rows)) // each)))
+    return run.sample_batches(max(1, -(-min(rows, int(samples or rows)) // each)), **how)
 
 
-def sampled_inputs(run: Trainee, rows: int, most_pictures: int) -> list[dict[str, torch.Tensor]]:
+def sampled_inputs(run: Trainee, rows: int, most_pictures: int, **how: bool) -> list[dict[str, torch.Tensor]]:
     """Return the inputs of training batches by name, about so many rows; none where nobody can tell inputs apart."""
     try:
         (first,) = (_inputs(run, batch) for batch in run.sample_batches(1))
         wanted = most_pictures if any(part.dim() > 3 for part in first.values()) else rows
-        return [_inputs(run, batch) for batch in batches_of(run, wanted)]
+        return [_inputs(run, batch) for batch in batches_of(run, wanted, **how)]
     except Exception:  # noqa: BLE001 - no data, or a batch that only the user's own `step` can take apart
         return []
 

@@ -22,10 +22,11 @@ LEAST_ROWS = 8
 """Rows of a piece, at least."""
 
 
-def training_batches(guard: "Guard", count: int) -> Iterator[Any]:
+def training_batches(guard: "Guard", count: int, *, with_gaps: bool = False) -> Iterator[Any]:
     """Yield up to `count` training batches from here on, as they lie in the coming epochs; on the CPU.
 
-    Nothing of the training's own iteration is touched. Streams begin anew.
+    Rows that hold NaN are left out, unless `with_gaps`. Nothing of the training's own iteration is touched. Streams
+    begin anew.
     """
     source = guard.train_source
     if source is None:
@@ -35,7 +36,7 @@ def training_batches(guard: "Guard", count: int) -> Iterator[Any]:
             return
         for batch in itertools.islice(_stream(source, guard.epoch), count):
             if batch.data is not None:
-                yield _sound(batch.data)
+                yield batch.data if with_gaps else _sound(batch.data)
         return
     left, epoch, start = count, guard.epoch, guard.position
     while left > 0 and epoch < guard.epoch + 1000:
@@ -45,7 +46,7 @@ def training_batches(guard: "Guard", count: int) -> Iterator[Any]:
                 continue
             loaded = source.fetch(Plan(epoch, position, keys))
             if loaded.data is not None:
-                yield _sound(loaded.data)
+                yield loaded.data if with_gaps else _sound(loaded.data)
                 came, left = came + 1, left - 1
         if not came and not start:
             return

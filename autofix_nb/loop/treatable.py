@@ -234,10 +234,13 @@ class Treatable:
         self.history.facts |= of_model(self.model, self.optimizer)
         self.has_batch_norm = any(isinstance(part, nn.modules.batchnorm._BatchNorm) for part in self.model.modules())
 
-    def sample_batches(self, count: int) -> list[Any]:
-        """Return up to `count` training batches on the device; the training's own order is left alone."""
+    def sample_batches(self, count: int, *, with_gaps: bool = False) -> list[Any]:
+        """Return up to `count` training batches on the device; the training's own order is left alone.
+
+        Rows that hold NaN are left out, unless `with_gaps`.
+        """
         device = self.stepper.device
-        return [structure.to_device(data, device) for data in training_batches(self, count)]
+        return [structure.to_device(data, device) for data in training_batches(self, count, with_gaps=with_gaps)]
 
     def split(self, data: Any) -> tuple[Any, Any]:
         """Return inputs and targets of a batch.

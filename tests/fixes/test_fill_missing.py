@@ -28,7 +28,7 @@ def run_of(inputs, model=None):
     return trainee(
         history(),
         model=model or nn.Linear(3, 1),
-        sample_batches=lambda count: [(inputs, torch.zeros(len(inputs)))][:count],
+        sample_batches=lambda count, with_gaps=False: [(inputs, torch.zeros(len(inputs)))][:count],
         split=split_batch,
         rewire=lambda joined=(), left=(): None,
     )
