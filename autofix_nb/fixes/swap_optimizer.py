@@ -36,9 +36,9 @@ class SwapOptimizer(SettingFix):
     def plans(self, finding: Finding, run: Trainee) -> list[Change]:
         return [self._change(run, wanted) for wanted in WANTED if not _is_in_use(wanted, run)]
 
-    def usual(self, run: Trainee) -> Change | None:
-        """Return the change to what is tried first; None where that is in use."""
-        return None if _is_in_use(WANTED[0], run) else self._change(run, WANTED[0])
+    def usual(self, run: Trainee, within: float = SAME_WITHIN) -> Change | None:
+        """Return the change to what is tried first; None where that is in use, or a rate `within` this factor of it."""
+        return None if _is_in_use(WANTED[0], run, within) else self._change(run, WANTED[0])
 
     def _change(self, run: Trainee, wanted: dict[str, Any]) -> Change:
         controls = run.controls
@@ -62,14 +62,14 @@ def _rate(run: Trainee) -> float:
     return float(run.optimizer.param_groups[0].get("lr", float("nan"))) * run.controls.lr_scale
 
 
-def _is_in_use(wanted: dict[str, Any], run: Trainee) -> bool:
+def _is_in_use(wanted: dict[str, Any], run: Trainee, within: float = SAME_WITHIN) -> bool:
     # Adam and AdamW differ by their weight decay alone, which is another fix's affair.
     family = "Adam" if wanted["kind"] == "AdamW" else wanted["kind"]
     kinds = {kind.__name__ for kind in type(run.optimizer).__mro__}
     momentum = run.optimizer.param_groups[0].get("momentum", 0.0)
     # A group whose rate lies far above the first one's is what throws the weights about.
     rate = max(float(group.get("lr", float("nan"))) for group in run.optimizer.param_groups) * run.controls.lr_scale
-    near = max(rate, wanted["lr"]) <= SAME_WITHIN * min(rate, wanted["lr"])
+    near = max(rate, wanted["lr"]) <= within * min(rate, wanted["lr"])
     # A new optimizer begins with its usual weight decay, which a strong one is not.
     decay = run.optimizer.param_groups[0].get("weight_decay", 0.0)
     return family in kinds and near and decay <= USUAL_DECAY and momentum == wanted.get("momentum", 0.0)

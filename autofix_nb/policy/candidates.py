@@ -14,6 +14,7 @@ from numpy import isfinite
 from autofix_nb.detectors.life import held_back
 from autofix_nb.finding import Finding
 from autofix_nb.fixes import FIXES, Change, Fix
+from autofix_nb.fixes.swap_optimizer import SAME_WITHIN
 from autofix_nb.journal import plain
 
 MOST_CANDIDATES = 10
@@ -59,6 +60,10 @@ TENFOLD = 10.0
 
 COME_DOWN = 0.5
 """Share of its height below which a schedule is held as well where a rate is raised: else that is soon gone again."""
+
+NEAR = 5.0
+"""How many times a usual rate that of the same sort of optimizer may be, or it that one, to be left alone where the run
+has not begun."""
 
 MOST_TOGETHER = 2
 """Ways to compute otherwise that are tried beside a usual rate."""
@@ -256,9 +261,10 @@ class Offers:
         """Return what computes something else, beside a usual optimizer and rate: one fault hides the other.
 
         At a rate that is too low nothing shows what a better model would learn, and at the usual rate a model whose
-        gradients vanish learns no more than before.
+        gradients vanish learns no more than before. Before the first step nothing speaks against a rate near it.
         """
-        change = FIXES["swap_optimizer"]().usual(self.run) if self.may("swap_optimizer") else None
+        within = SAME_WITHIN if finding is not None else NEAR
+        change = FIXES["swap_optimizer"]().usual(self.run, within) if self.may("swap_optimizer") else None
         if change is None:
             return []
         ways = [one for own in by_fix for one in own if one.fixes[0][1].fix not in OF_THE_RATE]
@@ -298,18 +304,14 @@ def in_turn(candidates: Sequence[Candidate], tries: int, *, only_the_rate: bool 
     """Return the candidates against an illness of many causes in the order of their turns, when there are few tries.
 
     What mends most at once comes first, as gentle ones would use them up; and before it, where there are two tries or
-    the rate is all that is blamed, its usual optimizer alone. Where that is not offered, the second try is for what
-    mends most without another optimizer: the one at hand may be as good.
+    the rate is all that is blamed, its usual optimizer alone.
     """
     thorough = [one for one in candidates if one.resort]
     if not thorough or tries > FEW_TRIES:
         return list(candidates)
     usual = thorough[0].fixes[-1][1]
     alone = [one for one in candidates if [change for _, change in one.fixes] == [usual]]
-    without = [change for _, change in thorough[0].fixes[:-1]]
-    bare = [one for one in candidates if not alone and [change for _, change in one.fixes] == without]
     first = [*alone, *thorough] if tries > 1 or only_the_rate else thorough
-    first = [*first[:1], *bare, *first[1:]]
     measured = [one for one in candidates if not one.resort and one.fixes[0][1].fix in MEASURED | set(HELD_BACK)]
     first = [*measured, *(one for one in first if all(one is not other for other in measured))]
     return [*first, *(one for one in candidates if all(one is not other for other in first))]
