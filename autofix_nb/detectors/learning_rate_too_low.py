@@ -23,7 +23,7 @@ import numpy as np
 
 from autofix_nb.detectors.base import Detector
 from autofix_nb.detectors.learning import FIRST_LOSSES, gain_of
-from autofix_nb.detectors.life import TOO_LITTLE, median_of, movement, rate_rises, steps_at_rate
+from autofix_nb.detectors.life import TOO_LITTLE, grows, median_of, movement, rate_rises, steps_at_rate
 from autofix_nb.detectors.pace import ERRORS, error_of_median, pace_of
 from autofix_nb.detectors.schedule import fall_of
 from autofix_nb.finding import Finding, NotApplicable, Severity
@@ -117,6 +117,8 @@ class LearningRateTooLow(Detector):
         if not planned or planned < self.shortest or not chance > 0 or taken < self.late * planned:
             return None
         pace, gain = pace_of(history), gain_of(history)
+        if grows(history.now("output_spread", 80)) or grows(history.now("grad_norm", 400)):
+            return None  # it begins to learn: where it will end cannot be told yet
         if pace is None or not pace.falls or (gain is not None and gain.is_sure and gain.share > self.knows):
             return None
         above = pace.now > self.above * chance

@@ -1,7 +1,8 @@
-"""A run that is to take hardly any steps: so many batches are gathered for each that it would be over too soon.
+"""A run that is to take hardly any steps: all batches of an epoch are gathered for each, and it is over too soon.
 
 Half of its steps are no budget for a race in the usual sense: of eight, four. But what is gathered is batches, and what
-a race costs is batches too: beside one step of the run as it is, a candidate takes as many batches in many steps.
+a race costs is batches too: beside one step of the run as it is, a candidate takes as many batches in many steps. More
+steps come farther in nearly any training; so the run must also be one that gets nowhere as it is, thought on in a line.
 """
 
 from typing import TYPE_CHECKING, Any
@@ -19,6 +20,9 @@ if TYPE_CHECKING:
 FEW = 100
 """Planned steps below which a run that gathers batches is one of hardly any steps."""
 
+FAR_ENOUGH = 0.7
+"""Share of its first loss to which the run, thought on from its first steps, must come for that to be enough."""
+
 TRIED = 2
 """Numbers of batches that are tried besides the run's own."""
 
@@ -30,6 +34,8 @@ def treat_few_steps(policy: "Policy", run: Any) -> None:
     by_steps = getattr(run, "scheduler", None) is not None and getattr(run, "each_step", False)
     if policy.mode != "auto" or "L02" in policy.ignore or not 0 < planned < FEW or gathered < 2 or by_steps:
         return
+    if facts.get("steps_per_epoch") != 1:
+        return
     finding = Finding(
         code="L02",
         title="Learning rate too low",
@@ -38,7 +44,7 @@ def treat_few_steps(policy: "Policy", run: Any) -> None:
         measured=planned,
         limit=FEW,
         says=f"the whole training is to take {planned} steps (limit {FEW}), as the gradients of {gathered} batches are "
-        "gathered for each: hardly any rate gets far in so few",
+        "gathered for each, those of a whole epoch: hardly any rate gets far in so few",
         fixes=("gather_less",),
     )
     fix = FIXES["gather_less"]()
@@ -48,7 +54,10 @@ def treat_few_steps(policy: "Policy", run: Any) -> None:
         return
 
     def winner(race: Race) -> int | None:
-        return winner_of(race, learnt=True, begun=False, left=planned)
+        start, control = race.start.loss, race.control.loss
+        ends = start - max(0.0, start - control) * planned / race.steps
+        gets_on = race.control.is_sound and ends < FAR_ENOUGH * start
+        return None if gets_on else winner_of(race, learnt=True, begun=False, left=planned)
 
     candidates = [Candidate(fixes=[(FIXES["gather_less"](), change)]) for change in changes]
     race = run.race(candidates, steps, (TRIED + 1) * steps, fresh=False, winner=winner)

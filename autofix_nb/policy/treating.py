@@ -28,7 +28,7 @@ from autofix_nb.policy.races import (
     wasted,
 )
 from autofix_nb.policy.rare import hearing_the_rare
-from autofix_nb.policy.winning import winner_of
+from autofix_nb.policy.winning import gets_on, winner_of
 
 if TYPE_CHECKING:
     from autofix_nb.policy.policy import Policy
@@ -146,7 +146,12 @@ def _race(
         candidates = in_turn(candidates, most // steps - 1, only_the_rate=finding.code in OF_THE_RATE)
     left = float(run.history.facts.get("planned_steps") or 0) - run.step_count
 
+    # A projection stands only as long as the control bears it out.
+    projected = finding.code in OF_THE_RATE and finding.judged == "loss" and is_due
+
     def winner(race: Race) -> int | None:
+        if projected and gets_on(race, left=left, limit=finding.limit):
+            return None
         return winner_of(race, learnt=learnt, begun=run.step_count > 0, left=left)
 
     race = run.race(candidates, steps, most, fresh=candidates[0].fresh, winner=winner)

@@ -49,6 +49,17 @@ def winner_of(race: Race, *, learnt: bool, begun: bool, left: float) -> int | No
     return _best(race, lambda one: knows_more(one, race.control, race.start)) if quickest is None else quickest
 
 
+def gets_on(race: Race, *, left: float, limit: float) -> bool:
+    """Tell whether the run as it is will come below a loss, thought on by shares from what its control did.
+
+    A run that was to end too high may have begun to learn just then: its control shows that better than its past.
+    """
+    start, control = race.start, race.control
+    if not (start.is_sound and control.is_sound and start.loss > 0 and control.loss > 0):
+        return False
+    return control.loss * min(1.0, control.loss / start.loss) ** (left / race.steps) < limit
+
+
 def _winner(race: Race, *, learnt: bool) -> int | None:
     """Return the best of those that came out decisively better than going on; None where nobody did."""
 

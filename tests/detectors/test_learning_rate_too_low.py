@@ -94,6 +94,8 @@ def crawl(end, *, taken=300, planned=1000, chance=2.3, start=2.3, **more):
         pytest.param(crawl(2.1, taken=200), False, id="healthy-slow-starts-are-given-time"),
         pytest.param(crawl(2.1, gain=[1.0, 1.1] * 10, mispaired=[2.3] * 20), False, id="knows-much-already"),
         pytest.param(crawl(2.4), False, id="rises"),
+        pytest.param(crawl(2.1, output_spread=1.02 ** np.arange(80)), False, id="the-outputs-spread"),
+        pytest.param(crawl(2.1, grad_norm=1.01 ** np.arange(300)), False, id="the-gradients-grow"),
         pytest.param(crawl(2.1, chance=float("nan")), False, id="chance-unknown"),
         pytest.param(crawl(0.4, start=0.7, chance=0.4), True, id="above-chance-and-will-end-close-to-it"),
         pytest.param(crawl(0.0, start=0.7, chance=0.4), False, id="above-chance-and-comes-down-well"),

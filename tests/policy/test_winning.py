@@ -11,7 +11,7 @@ from autofix_nb.fixes import FIXES, Change
 from autofix_nb.policy.candidates import Candidate
 from autofix_nb.policy.races import Race
 from autofix_nb.policy.verdict import Score
-from autofix_nb.policy.winning import AHEAD, FARTHER, QUICKER, winner_of
+from autofix_nb.policy.winning import AHEAD, FARTHER, QUICKER, gets_on, winner_of
 
 BATCHES = 8
 
@@ -38,6 +38,20 @@ def winner(made, *, learnt=False, begun=True, left=0.0):
 
 
 LOSSES = st.floats(1e-2, 1e2)
+
+
+@pytest.mark.parametrize(
+    ("start", "control", "gets"),
+    [
+        pytest.param(2.28, 2.16, True, id="it-has-begun-to-learn"),
+        pytest.param(2.28, 2.27, False, id="it-crawls-on"),
+        pytest.param(2.28, 2.4, False, id="it-rises"),
+        pytest.param(2.28, score(float("nan"), failed="the numbers went bad"), False, id="it-failed"),
+    ],
+)
+def test_a_projection_stands_while_the_control_bears_it_out(start, control, gets):
+    """The run as it is, thought on from its steps on the side, comes below the limit or does not."""
+    assert gets == gets_on(race(start, control, 1.5, steps=20), left=140, limit=1.8)
 
 
 @given(st.lists(LOSSES, min_size=1, max_size=5), LOSSES, LOSSES, st.booleans(), st.booleans(), st.floats(0, 5000))
