@@ -147,7 +147,7 @@ def _race(
     left = float(run.history.facts.get("planned_steps") or 0) - run.step_count
 
     # A projection stands only as long as the control bears it out.
-    projected = finding.code in OF_THE_RATE and finding.judged == "loss" and is_due
+    projected = finding.code in OF_THE_RATE and finding.judged == "loss"
 
     def winner(race: Race) -> int | None:
         if projected and gets_on(race, left=left, limit=finding.limit):
