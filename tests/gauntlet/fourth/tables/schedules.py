@@ -32,7 +32,7 @@ hastie = Recipe(
 )
 wave = Recipe(
     data=sets.wave,
-    net=lambda: dense(1, 48, 48, 1, activation=nn.SiLU),
+    net=lambda: dense(1, 64, 64, 1),
     optimizer=adam(5e-3),
     loss=nn.MSELoss,
     score=score.fit,
