@@ -1,6 +1,6 @@
 """Sick trainings on signals: pictures, masks, sequences, texts, autoencoders, and nets with several losses or heads."""
 
-from tests.gauntlet.fourth.signals import heads, pictures, rebuilders, segments, sequences, texts
+from tests.gauntlet.fourth.signals import heads, lost, memories, pictures, rebuilders, segments, sequences, texts
 
 CASES = [
     *pictures.CASES,
@@ -9,4 +9,6 @@ CASES = [
     *sequences.CASES,
     *texts.CASES,
     *heads.CASES,
+    *memories.CASES,
+    *lost.CASES,
 ]

@@ -80,6 +80,19 @@ def shapes() -> Data:
 
 
 @cache
+def several() -> Data:
+    """Pictures (1, 16, 16) with none to four kinds of shapes, each in a place of its own; targets (N, 4) of 0 and 1."""
+    random = np.random.default_rng(30)
+    there = random.random((900, 4)) < 0.4
+    pictures = random.normal(0, 0.3, (900, 16, 16))
+    corners = np.array([[4, 4], [4, 12], [12, 4], [12, 12]])
+    for picture, kinds in zip(pictures, there, strict=True):
+        for kind, place in zip(np.flatnonzero(kinds), random.permutation(corners), strict=False):
+            picture += _shape(kind, *place)
+    return split(pictures[:, None], there.astype(float), 600)
+
+
+@cache
 def masks(radius: float = 3.0) -> Data:
     """Noisy pictures (1, 16, 16) with a brighter disc; the targets are masks of 0 and 1 of the same shape."""
     random = np.random.default_rng(24)

@@ -97,8 +97,8 @@ CASES = [
         "d_waves_growing_states",
         "G01 G03",
         replace(WAVES, net=lambda: _linear_memory(0.8), optimizer=adam(2e-3), epochs=12),
-        "A relu memory that doubles its state with each of 32 steps.",
-        net=lambda: _linear_memory(2.0),
+        "A relu memory that trebles its state with each of 32 steps.",
+        net=lambda: _linear_memory(3.0),
     ),
     spoilt(
         "d_waves_clock",

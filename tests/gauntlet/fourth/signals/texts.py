@@ -43,7 +43,7 @@ def _wide_lookup() -> nn.Module:
 def _new_lookup(net: Any) -> torch.optim.Optimizer:
     """Make the optimizer, then a new lookup for a new list of words, as when cells run in the wrong order."""
     optimizer = torch.optim.Adam(net.parameters(), lr=5e-3)
-    net.lookup = nn.Embedding(120, 24)
+    net.lookup = nn.Embedding(120, 6)
     nn.init.normal_(net.lookup.weight, 0.0, 0.05)
     return optimizer
 
@@ -55,20 +55,17 @@ def _asleep() -> nn.Module:
     return net
 
 
-def _of_long_texts(model: Any, batch: Any) -> torch.Tensor:
-    """Weigh each text by one over how many letters it has beyond seven: some have just seven."""
-    texts, targets = batch
-    lengths = (targets > 0).sum(1)
-    losses = functional.cross_entropy(model(texts), targets, ignore_index=0, reduction="none").sum(1)
-    return (losses * (lengths > 7) / (lengths - 7)).mean()
+def _later_letters(least: int) -> Any:
+    """Return a step that leaves out the first three letters, which nobody can foretell well, and weighs texts alike."""
 
+    def step(model: Any, batch: Any) -> torch.Tensor:
+        texts, targets = batch
+        outputs, targets = model(texts)[:, :, 3:], targets[:, 3:]
+        told = (targets > 0).float()
+        losses = told * functional.cross_entropy(outputs, targets, reduction="none")
+        return (losses.sum(1) / told.sum(1).clamp(min=least)).mean()
 
-def _by_length(model: Any, batch: Any) -> torch.Tensor:
-    """Weigh each text by one over how many letters it has."""
-    texts, targets = batch
-    lengths = (targets > 0).sum(1).clamp(min=1)
-    losses = functional.cross_entropy(model(texts), targets, ignore_index=0, reduction="none").sum(1)
-    return (losses / lengths).mean()
+    return step
 
 
 def _endless_warm_up(optimizer: torch.optim.Optimizer) -> Any:
@@ -91,7 +88,7 @@ CASES = [
     spoilt(
         "d_feeling_new_lookup",
         "B07 G04",
-        FEELING,
+        replace(BAG, net=lambda: Critic(width=6, attend=False)),
         "The lookup was replaced after the optimizer was made, which trains all but the new one.",
         optimizer=_new_lookup,
     ),
@@ -128,18 +125,11 @@ CASES = [
         optimizer=sgd(0.02, momentum=0.9),
     ),
     spoilt(
-        "d_spelling_ends",
-        "D01 L06",
-        replace(SPELLING, optimizer=adam(2e-3)),
-        "The zeros that fill short texts are learnt as letters; they are two of five.",
-        loss=nn.CrossEntropyLoss,
-    ),
-    spoilt(
-        "d_spelling_by_length",
+        "d_spelling_short_texts",
         "G03 B06",
-        replace(SPELLING, loss=None, step=_by_length),
-        "The loss of a text is divided by its letters beyond seven, of which some have none.",
-        step=_of_long_texts,
+        replace(SPELLING, loss=None, step=_later_letters(1)),
+        "The loss of a text is divided by its letters after the third, and the shortest have none: 0 / 0.",
+        step=_later_letters(0),
     ),
     spoilt("d_spelling_sgd", "L02", SPELLING, "SGD at 0.01 without momentum.", optimizer=sgd(0.01)),
     spoilt(
