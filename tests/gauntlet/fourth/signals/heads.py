@@ -58,14 +58,6 @@ def _body_and_what(net: Any) -> torch.optim.Optimizer:
     return torch.optim.Adam([*net.body.parameters(), *net.what.parameters()], lr=3e-3)
 
 
-def _frozen_body() -> nn.Module:
-    net = Finder()
-    for weights in net.body.parameters():
-        weights.requires_grad_(False)
-        weights.mul_(0.3)
-    return net
-
-
 def _quiet_places() -> nn.Module:
     """A finder that says 0 for all places at first."""
     net = Finder()
@@ -103,9 +95,6 @@ CASES = [
         replace(FINDER, net=_quiet_places),
         "The optimizer was not given one of the heads.",
         optimizer=_body_and_what,
-    ),
-    spoilt(
-        "d_finder_frozen_body", "G04 B07", FINDER, "The body is frozen though it never was trained.", net=_frozen_body
     ),
     spoilt("d_finder_faint_part", "G05", FINDER, "The weight of the places is a millionth.", loss=_find(1e-6)),
     spoilt(

@@ -115,7 +115,6 @@ CASES = [
     spoilt(
         "d_shapes_still_body", "G04 B07", SHAPES, "Only the last layer of an untrained net is not frozen.", net=_still
     ),
-    spoilt("d_shapes_rushed_adam", "L01", SHAPES, "Adam at 0.2 for a small convolutional net.", optimizer=adam(0.2)),
     spoilt(
         "d_shapes_crawling_rms",
         "L02",

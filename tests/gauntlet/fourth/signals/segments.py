@@ -121,7 +121,6 @@ CASES = [
         loss=nn.BCEWithLogitsLoss,
         optimizer=sgd(0.01),
     ),
-    spoilt("d_dots_timid_sgd", "L02", DOTS, "SGD at 0.0005 without momentum for six epochs.", optimizer=sgd(5e-4)),
     spoilt(
         "d_dice_rushed",
         "L01",

@@ -130,7 +130,6 @@ CASES = [
         scheduler=_falls(0.8),
         when="step",
     ),
-    spoilt("d_waves_tiny_adam", "L02", WAVES, "Adam at 0.00002 for eight epochs.", optimizer=adam(2e-5)),
     spoilt(
         "d_ahead_pascal",
         "L02 L05",

@@ -103,13 +103,6 @@ CASES = [
     spoilt("d_feeling_wide_lookup", "B08", BAG, "The lookup is drawn with a deviation of 60.", net=_wide_lookup),
     spoilt("d_feeling_asleep", "G07", BAG, "Biases of -3 over small inputs: no unit of the layer speaks.", net=_asleep),
     spoilt(
-        "d_feeling_dropped",
-        "L05",
-        FEELING,
-        "Dropout of 0.9 everywhere in the transformer.",
-        net=lambda: Critic(drop=0.9),
-    ),
-    spoilt(
         "d_feeling_old_adagrad",
         "L02",
         BAG,
@@ -131,7 +124,6 @@ CASES = [
         "The loss of a text is divided by its letters after the third, and the shortest have none: 0 / 0.",
         step=_later_letters(0),
     ),
-    spoilt("d_spelling_sgd", "L02", SPELLING, "SGD at 0.01 without momentum.", optimizer=sgd(0.01)),
     spoilt(
         "d_spelling_storm",
         "L01 L10",
