@@ -1,4 +1,4 @@
-"""Signals whose training cannot be rescued in the run, because what is to be learnt is not in the data any more."""
+"""Signals spoilt on their way to the net: two of the trainings are beyond rescue, what is to be learnt is not there."""
 
 from dataclasses import replace
 
