@@ -90,7 +90,7 @@ def test_a_rate_above_the_floor_is_the_schedules():
 def test_an_optimizer_of_ours_is_held_too_and_never_raised_above_its_own_rate(floor, share):
     """It moves in proportion to the user's rate since it took over."""
     model, optimizer = scheduled(steps=0)
-    optimizer.param_groups[0]["lr"] = 0.1
+    optimizer.param_groups[0]["lr"], optimizer.param_groups[1]["lr"] = 0.1, 0.05
     controls = Controls(optimizer={"kind": "Adam", "lr": 0.002})
     one = stepper(model, optimizer, controls)
     one.follow_controls()

@@ -100,17 +100,21 @@ class Case:
     """What is ill about it, in one sentence."""
 
 
-LATER_SETS = ("b_", "c_")
-"""How the names of the second and the third set begin, each by an author who did not know the others."""
+LATER_SETS = ("b_", "c_", "d_")
+"""How the names of the later sets begin, each by authors who did not know the others."""
+
+NEW = "d_"
+"""How those of the fourth set begin. It was written when the rules were settled, and is met for the first time."""
 
 
 def half(name: str) -> Literal["seen", "unseen"]:
     """Return the half that a case belongs to: rules are tuned on the seen one only.
 
     The first set was halved by the same hash. Its unseen cases were looked at once, in November 2026, and are seen ones
-    since; the later sets are halved in their place.
+    since; the later sets are halved in their place, save the fourth, of which nothing was seen.
     """
-    unseen = name.startswith(LATER_SETS) and hashlib.sha256(name.encode()).digest()[0] % 2 == 0
+    halved = name.startswith(LATER_SETS) and hashlib.sha256(name.encode()).digest()[0] % 2 == 0
+    unseen = halved or name.startswith(NEW)
     return "unseen" if unseen else "seen"
 
 

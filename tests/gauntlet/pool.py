@@ -32,9 +32,9 @@ class Job(NamedTuple):
 @cache
 def cases() -> dict[str, Case]:
     """Return all cases by name, the sick ones first."""
-    from tests.gauntlet import healthy, second, sick, third
+    from tests.gauntlet import fourth, healthy, second, sick, third
 
-    return {case.name: case for case in (*sick.CASES, *second.CASES, *third.CASES, *healthy.CASES)}
+    return {case.name: case for case in (*sick.CASES, *second.CASES, *third.CASES, *fourth.CASES, *healthy.CASES)}
 
 
 def work(job: Job) -> dict[str, Any]:

@@ -136,6 +136,7 @@ def test_a_dared_change_stays_only_if_something_is_learnt(fit, won, monkeypatch,
     monkeypatch.setattr(daring, "has_learnt", lambda history: False)
     monkeypatch.setattr(daring, "WORSE", 100.0)
     monkeypatch.setattr("autofix_nb.policy.trials.has_gained", lambda now, before: gained)
+    monkeypatch.setattr("autofix_nb.policy.trials.dare_more", lambda *_: False)
     if not raced:
         monkeypatch.setattr("autofix_nb.policy.policy.wants_race", lambda *_: False)
     own = Policy.__init__

@@ -151,6 +151,7 @@ def test_other_rates_may_begin_at_the_best_weights(fresh, best):
 def test_last_resorts_before_the_first_step_are_of_several_kinds():
     """All that was found may be to blame, and there are turns for two."""
     run = RealRun()
+    run.optimizer.param_groups[0]["lr"] = 1.0
     before = (found("B08", "reinitialise"), found("D01", "class_weights"))
     made = offers(run, steps=0).against_found(before)
     kinds = [together[0] for together in fixes_of(one for one in made if one.resort)]
