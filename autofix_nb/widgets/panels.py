@@ -62,6 +62,9 @@ def _goal(history: History, goal: str | None) -> Plot | None:
     if finite.any():
         sound = np.where(finite, line.values, -np.inf if rows[-1]["higher_is_better"] else np.inf)
         best = int(np.argmax(sound) if rows[-1]["higher_is_better"] else np.argmin(sound))
+        # Of equal goals the run has chosen one, by its validation loss.
+        chosen = [place for place, row in enumerate(rows) if row.get("is_best") and line.values[place] == sound[best]]
+        best = chosen[-1] if chosen else best
         star = float(line.steps[best]), float(line.values[best])
         aside = f"★ epoch {rows[best]['epoch']}"
     title, empty = bare[:1].upper() + bare[1:], "from the end of the first epoch on"
