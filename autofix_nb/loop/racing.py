@@ -86,7 +86,7 @@ def _race(
         start = judge()
         now.restore(guard)
         had = guard.step_count - int(guard.history.facts.get("lineage_from", 0)) if fresh else 0
-        ahead = _Heat(guard, judge, max(0, steps - had), keeps=_may_go_on(guard, fresh=fresh)).run(None)
+        ahead = _Heat(guard, judge, max(0, steps - had), keeps=not fresh and may_go_on(guard)).run(None)
         found = Race(start=start, control=ahead.score, steps=steps, taken=ahead.taken, ahead=ahead.after)
         by_loss = _by_loss(guard, judge, candidates)
         for number, candidate in enumerate(candidates, start=1):
@@ -122,13 +122,14 @@ def counts_for_the_run(guard: "Guard") -> bool:
     return guard.scheduler is None and bool(guard.history.facts.get("steps_per_epoch"))
 
 
-def _may_go_on(guard: "Guard", *, fresh: bool) -> bool:
+def may_go_on(guard: "Guard") -> bool:
     """Tell whether a run may go on from where the control came to: one that was changed already, with steps to count.
 
     A run that is as its user made it takes every step itself.
     """
+    races = guard.policy.races
     small = sum(part.numel() for part in guard.model.parameters()) <= MOST_NUMBERS
-    return bool(guard.policy.races.won) and small and not fresh and counts_for_the_run(guard)
+    return bool(races.won or races.dared) and small and counts_for_the_run(guard)
 
 
 def gathered(guard: "Guard") -> int:

@@ -135,6 +135,11 @@ class Treatable:
         return [self.policy.changes[number] for number in self.policy.in_force]
 
     @property
+    def may_go_on(self) -> bool:
+        """Return whether the steps of a race's control may be the run's own."""
+        return racing.may_go_on(self)
+
+    @property
     def extra_steps_left(self) -> int:
         """Return the extra steps that changes may still take."""
         return self.policy.races.left(self.history)

@@ -88,7 +88,7 @@ def _ask(policy: "Policy", finding: Finding, run: Any, stage: int) -> bool:
     if is_last:
         candidates = [one for one in candidates if one.fixes[0][1].fix == "scale_lr" and not _is_higher(one)]
     # The steps of the winner, or of the control, are the run's own, where steps count at all.
-    free = getattr(run, "scheduler", None) is None and bool(run.history.facts.get("steps_per_epoch"))
+    free = run.may_go_on
     last = list(candidates)
     left, to_come, steps = policy.races.left(run.history), _end_of(run) - run.step_count, 0
     while candidates:

@@ -109,6 +109,13 @@ class Runner(Protocol):
         None where nothing can be tried here.
         """
 
+    @property
+    def may_go_on(self) -> bool:
+        """Whether the steps of a control may be the run's own."""
+
+    def go_on(self, race: Race) -> int:
+        """Go on from where the control came to; returns how many of the run's planned steps that stands for."""
+
     def adopt(self, candidate: Candidate) -> None:
         """Make the changes of a candidate that was not raced, and go on from here."""
 

@@ -43,6 +43,10 @@ class Mended(Runner):
         made.taken = steps * (len(candidates) + 1)
         return made
 
+    @property
+    def may_go_on(self):
+        return self.scheduler is None and bool(self.history.facts.get("steps_per_epoch"))
+
     def go_on(self, race):
         self.gone_on += 1
         return race.steps
