@@ -81,8 +81,4 @@ CASES = [
         "d_topics_adamw_hot", "L01", topics, "AdamW at 0.5 on several labels throws the weights about.",
         optimizer=lambda net: torch.optim.AdamW(net.parameters(), lr=0.5),
     ),
-    spoilt(
-        "d_moons_whole_table", "L02 L05", moons, "The batch is the whole table, so that there are 25 small steps.",
-        aim="name", batch=700, optimizer=lambda net: torch.optim.Adagrad(net.parameters(), lr=1e-3),
-    ),
 ]  # fmt: skip

@@ -96,10 +96,6 @@ CASES = [
         optimizer=adam(3e-3), epochs=60,
     ),
     spoilt(
-        "d_ratings_too_many_factors", "L04", ratings, "Sixty factors for each user learn the ratings by heart.",
-        net=lambda: models.Taste(factors=60, deviation=0.3), optimizer=adam(0.01), epochs=40,
-    ),
-    spoilt(
         "d_wine_counted_from_one", "B04 B06", wine, "Classes are counted from 1, and the third has no output.",
         aim="name", data=from_one,
     ),
