@@ -2,6 +2,7 @@
 
 from typing import ClassVar
 
+from autofix_nb.evidence.batches import length_of
 from autofix_nb.finding import Finding
 from autofix_nb.fixes.base import Change, SettingFix, Trainee
 
@@ -21,7 +22,7 @@ class GatherLess(SettingFix):
     def plans(self, finding: Finding, run: Trainee) -> list[Change]:
         facts = run.history.facts
         now, planned = int(facts.get("accumulate") or 1), int(facts.get("planned_steps") or 0)
-        batches = _batches(run)
+        batches = length_of(run.train) or 0  # a stream has none
         if not hasattr(run, "gather") or getattr(run, "step_count", 1) or not planned:
             return []
         fewer = max(1, batches * int(facts.get("planned_epochs") or 1) // ENOUGH)
@@ -33,14 +34,6 @@ class GatherLess(SettingFix):
 
     def undo(self, change: Change, run: Trainee) -> None:
         run.gather(change.before["gather"])
-
-
-def _batches(run: Trainee) -> int:
-    """Return the batches of an epoch; 0 where that is unknown, as for a stream."""
-    try:
-        return len(run.train)
-    except (TypeError, NotImplementedError, AttributeError):
-        return 0
 
 
 def _change(before: int | None, now: int, fewer: int) -> Change:

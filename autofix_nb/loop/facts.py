@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import nn
 
+from autofix_nb.evidence.batches import length_of
 from autofix_nb.evidence.parameters import membership, size_of
 from autofix_nb.finding import Severity
 from autofix_nb.loop.initial import looks_initial
@@ -93,11 +94,11 @@ def _straight(model: nn.Module) -> int:
 
 def _of_data(guard: "Guard", planned_epochs: int, train: Any) -> dict[str, Any]:
     facts: dict[str, Any] = {"accumulate": guard.stepper.accumulate}
-    batches = _length(train)
+    batches = length_of(train)
     if batches:
         facts["steps_per_epoch"] = -(-batches // guard.stepper.accumulate)
         facts["planned_steps"] = facts["steps_per_epoch"] * int(planned_epochs)
-    samples = _length(getattr(train, "dataset", None))
+    samples = length_of(getattr(train, "dataset", None))
     size = getattr(train, "batch_size", None) or getattr(getattr(train, "batch_sampler", None), "batch_size", None)
     if not isinstance(size, int) and samples and batches:
         size = -(-samples // batches)
@@ -156,11 +157,3 @@ def _equal(model: nn.Module) -> list[str]:
         for name, part in model.named_parameters()
         if part.dim() > 1 and part.numel() > 1 and part.requires_grad and bool((part == part.reshape(-1)[0]).all())
     ]
-
-
-def _length(of: Any) -> int:
-    """Return a length; 0 where there is none, as for a stream."""
-    try:
-        return len(of)
-    except (TypeError, NotImplementedError, AttributeError):
-        return 0

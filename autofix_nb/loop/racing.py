@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from autofix_nb.data import GuardedLoader, structure
 from autofix_nb.errors import AutofixError, StoreError
+from autofix_nb.evidence.batches import length_of
 from autofix_nb.loop.before_change import BeforeChange
 from autofix_nb.loop.judging import Judge
 from autofix_nb.loop.pulse import Phase
@@ -134,10 +135,8 @@ def may_go_on(guard: "Guard") -> bool:
 
 def gathered(guard: "Guard") -> int:
     """Return the batches of a step: no more than an epoch has."""
-    try:
-        return min(guard.stepper.accumulate, len(guard.train))
-    except (TypeError, NotImplementedError, AttributeError):
-        return guard.stepper.accumulate
+    asked = guard.stepper.accumulate
+    return min(asked, length_of(guard.train) or asked)
 
 
 def take_over(guard: "Guard", candidate: Candidate, race: Race) -> None:
