@@ -103,18 +103,14 @@ class Case:
 LATER_SETS = ("b_", "c_", "d_")
 """How the names of the later sets begin, each by authors who did not know the others."""
 
-NEW = "d_"
-"""How those of the fourth set begin. It was written when the rules were settled, and is met for the first time."""
-
 
 def half(name: str) -> Literal["seen", "unseen"]:
     """Return the half that a case belongs to: rules are tuned on the seen one only.
 
     The first set was halved by the same hash. Its unseen cases were looked at once, in November 2026, and are seen ones
-    since; the later sets are halved in their place, save the fourth, of which nothing was seen.
+    since; the later sets are halved in their place. The fourth was met as a whole once, and halved after that.
     """
-    halved = name.startswith(LATER_SETS) and hashlib.sha256(name.encode()).digest()[0] % 2 == 0
-    unseen = halved or name.startswith(NEW)
+    unseen = name.startswith(LATER_SETS) and hashlib.sha256(name.encode()).digest()[0] % 2 == 0
     return "unseen" if unseen else "seen"
 
 
