@@ -17,7 +17,7 @@ from autofix_nb.fixes.tracing import anatomy_of
 
 
 class Reinitialise(ModelFix):
-    """Draw weights by the rule that fits their activation, biases 0, with a stream of its own.
+    """Draw weights by the rule that fits their activation, with a stream of its own.
 
     The optimizer forgets what it remembers of them. Frozen weights stay.
     """
@@ -82,10 +82,12 @@ def typed(rules: dict[str, str], scales: dict[str, float] | None = None) -> str:
         "    if isinstance(layer, (nn.Linear, nn.Conv1d, nn.Conv2d)):",
         f"        {TYPED[most]}",
         "        if layer.bias is not None:",
-        "            nn.init.zeros_(layer.bias)",
+        "            bound = layer.weight[0].numel() ** -0.5",
+        "            nn.init.uniform_(layer.bias, -bound, bound)",
     ]
     names = [name for name in scales or {} if len(scales) <= SCALES_TYPED]
-    lines += [f"model.get_submodule({name!r}).weight.data *= {scales[name]:.4g}" for name in names]
+    for name in names:
+        lines += [f"for part in model.get_submodule({name!r}).parameters():", f"    part.data *= {scales[name]:.4g}"]
     return "\n".join(lines)
 
 

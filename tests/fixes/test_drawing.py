@@ -36,14 +36,26 @@ ROWS = torch.randn(256, 40, generator=torch.Generator().manual_seed(1))
     ],
 )
 def test_the_activation_decides(activation, rule, spread):
-    """The last layer, which has none, is drawn after Glorot; biases are 0."""
+    """The last layer, which has none, is drawn after Glorot."""
     model = deep(activation)
     rules = rules_of(model, ROWS)
     draw(model, rules, 7)
 
     assert [rule] * 6 + ["xavier"] == list(rules.values())
     assert abs(float(model[2].weight.detach().std()) / spread - 1) < 0.06
-    assert not any(bool(layer.bias.any()) for layer in model[::2])
+
+
+@pytest.mark.parametrize("layer", [nn.Linear(5, 40), nn.Conv1d(2, 40, 3), nn.ConvTranspose2d(40, 2, 3)], ids=repr)
+def test_units_bend_at_different_places(layer):
+    """Biases are spread as torch spreads them, so that units of one or two inputs differ in more than their slope."""
+    torch.manual_seed(0)
+    layer.reset_parameters()
+    as_torch = float(layer.bias.detach().abs().max())
+    draw(layer, {"": "he"}, 3)
+    drawn = layer.bias.detach()
+
+    assert len(drawn) == len(set(drawn.tolist()))
+    assert 0.5 < float(drawn.abs().max()) / as_torch < 2
 
 
 @given(st.integers(0, 2**31))

@@ -71,10 +71,12 @@ def test_the_code_to_type_makes_the_same():
     """In a cell after the model."""
     model = nn.Sequential(nn.Sequential(nn.Linear(4, 4), nn.ReLU()), nn.Linear(4, 3))
     _, found = plans(model)
+    with torch.no_grad():
+        model[0][0].bias.fill_(9.0)
     exec(found[1].permanent, {"model": model, "nn": nn})  # noqa: S102
 
     assert nn.SELU is type(model[0][1])
-    assert not model[0][0].bias.any()
+    assert float(model[0][0].bias.detach().abs().max()) <= 0.5
 
 
 def test_what_a_forward_calls_is_said_in_words():
