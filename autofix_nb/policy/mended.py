@@ -7,7 +7,7 @@ noise falls with it, which is no reason to be slow from then on (Wu et al. 2018,
 Stochastic Meta-Optimization): it is offered where the loss does not fall any more, or the end is near.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -19,7 +19,7 @@ from autofix_nb.policy.candidates import Candidate, Offers
 from autofix_nb.policy.naming import write_down
 from autofix_nb.policy.races import LEAST_STEPS, MOST_STEPS, Race
 from autofix_nb.policy.verdict import FEW_BATCHES, best_of, is_surely_lower
-from autofix_nb.policy.winning import winner_of
+from autofix_nb.policy.winning import quicker, winner_of
 
 if TYPE_CHECKING:
     from autofix_nb.policy.policy import Policy
@@ -44,8 +44,15 @@ harm. Of a higher rate more is asked."""
 EPOCHS = 2
 """Epochs in a row without a better goal after which smaller steps may be what is wanted."""
 
+CLEARLY = 0.01
+"""Share of its loss by which an epoch must be below all before it to count as a better one, whatever its goal says."""
+
 NO_WORSE = 1.02
 """How many times the loss of the control a usual optimizer may come to where the run knows nothing yet."""
+
+PACE = 2.5
+"""How many times as far as the control another rate must bring the loss down to win by its pace, where nothing else
+tells: a mended run that would need several times its steps is lost as surely as a sick one."""
 
 MOVES = 0.02
 """Share of its loss by which a control that knows nothing gets on all the same."""
@@ -105,10 +112,9 @@ def _ask(policy: "Policy", finding: Finding, run: Any, stage: int) -> bool:
         return comes_down
 
     def winner(race: Race) -> int | None:
-        for won in (winner_of(race, learnt=False, begun=True, left=to_come), _surely_lower(race), _usual_one(race)):
-            if won is not None:
-                return won
-        return None
+        by_far = winner_of(race, learnt=False, begun=True, left=to_come)
+        each = (by_far, _surely_lower(race), _usual_one(race), quicker(race, left=to_come, times=PACE))
+        return next((won for won in each if won is not None), None)
 
     race = run.race(candidates, steps, (len(candidates) + 1) * steps, fresh=False, winner=winner)
     if race is None:
@@ -137,14 +143,22 @@ def _come_down(policy: "Policy", finding: Finding, run: Any, last: Sequence[Cand
 def _stands(run: Any, *, at_times: bool = False) -> bool:
     """Tell whether the goal has become no better of late, or `at_times`; where it is not known, whether the loss falls.
 
-    Of this chapter: what was before the mend says nothing.
+    Of this chapter: what was before the mend says nothing. A share of few rows stays the same while the loss that it
+    comes from falls: that counts as better, too.
     """
-    rows = [row["is_best"] for row in run.history.rows()[-EPOCHS:] if "is_best" in row]
-    if len(rows) == EPOCHS:
-        return not (all(rows) if at_times else any(rows))
+    rows = [row for row in run.history.rows() if "is_best" in row]
+    if len(rows) >= EPOCHS:
+        better = [row["is_best"] or _is_lowest(rows[: place + 1]) for place, row in enumerate(rows)][-EPOCHS:]
+        return not (all(better) if at_times else any(better))
     losses = run.history.now("loss")
     losses = losses[np.isfinite(losses)]
     return len(losses) >= FEWEST_LOSSES and trend(losses[len(losses) // 3 :], blocks=8) > -TREND
+
+
+def _is_lowest(rows: Sequence[Mapping[str, Any]]) -> bool:
+    """Tell whether the validation loss of the last row is clearly below those of all before it."""
+    *before, now = (float(row.get("val/loss", np.nan)) for row in rows)
+    return bool(before) and now < min(before) - CLEARLY * abs(min(before))
 
 
 def _surely_lower(race: Race) -> int | None:

@@ -45,7 +45,7 @@ def winner_of(race: Race, *, learnt: bool, begun: bool, left: float) -> int | No
         if farther is None:
             farther = _best(race, lambda one: knows_more(one, race.control, race.start))
         return _sure_of_itself(race) if farther is None else farther
-    quickest = _quickest(race, left)
+    quickest = quicker(race, left=left)
     return _best(race, lambda one: knows_more(one, race.control, race.start)) if quickest is None else quickest
 
 
@@ -78,14 +78,17 @@ def _stands(race: Race) -> bool:
     return start.is_sound and control.is_sound and abs(control.loss - start.loss) < STANDS * abs(start.loss)
 
 
-def _quickest(race: Race, left: float) -> int | None:
-    """Return the best of those so much faster than the control that the steps left make them decisively better."""
+def quicker(race: Race, *, left: float, times: float = QUICKER) -> int | None:
+    """Return the best of those so much faster than the control that the steps left make them decisively better.
+
+    `times` is how many times as far as the control one must have come, beyond chance in pairs of batches.
+    """
     control, start = race.control, race.start
     if not (control.is_sound and start.is_sound):
         return None
 
     def wins(one: Score) -> bool:
-        faster = start.loss - one.loss > QUICKER * max(0.0, start.loss - control.loss)
+        faster = start.loss - one.loss > times * max(0.0, start.loss - control.loss)
         ahead = left / race.steps
         # Faster than a control that goes up is not enough: by then it must have learnt something.
         return faster and _gets_better(one, control, ahead) and _gets_better(one, start, ahead)

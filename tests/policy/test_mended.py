@@ -8,6 +8,7 @@ from autofix_nb.journal import Journal
 from autofix_nb.policy import Policy
 from autofix_nb.policy.candidates import HIGHER, LOWER, Candidate
 from autofix_nb.policy.mended import (
+    CLEARLY,
     LATER,
     MOVES,
     NO_WORSE,
@@ -125,6 +126,24 @@ def test_a_lower_rate_is_tried_where_the_loss_does_not_fall(policy, signals, exp
     assert expected == run.asked[0][2]
 
 
+@pytest.mark.parametrize(
+    ("losses", "expected"),
+    [
+        pytest.param((1.0, 0.9, 0.8), ["swap_optimizer"], id="falls"),
+        pytest.param((1.0, 0.9, 0.9 * (1 - CLEARLY / 2)), ["swap_optimizer", "scale_lr"], id="hardly"),
+        pytest.param((1.0, 1.1, 1.2), ["swap_optimizer", "scale_lr"], id="rises"),
+    ],
+)
+def test_a_share_of_few_rows_may_stand_while_its_loss_falls(policy, losses, expected):
+    """An accuracy over fifty rows stays the same for epochs in which the validation loss still comes down."""
+    run = Mended(signals=SWINGS)
+    for number, loss in enumerate(losses):
+        run.history.add_epoch({"epoch": number + 1, "goal": 0.5, "val/loss": loss, "is_best": number == 0})
+    ask_again(policy, MENDED, run)
+
+    assert expected == run.asked[0][2]
+
+
 @pytest.mark.parametrize(("scheduler", "steps"), [(None, 1), (object(), 2)], ids=["counts", "a-schedule"])
 def test_where_nobody_wins_the_steps_of_the_control_are_the_runs_own(policy, scheduler, steps):
     """No illness asked for it, so nothing is said; with a schedule steps are not counted, and all are extra ones."""
@@ -223,6 +242,15 @@ def test_in_the_last_quarter_the_loss_may_come_to_a_stand_later_on(policy):
 
     assert [1.0, 1.0, LOWER] == scales
     assert 1 == len(policy.journal.entries("change"))
+
+
+@pytest.mark.parametrize(("loss", "won"), [(1.948, 1), (1.952, 0)], ids=["far-enough", "not-quite"])
+def test_a_mended_run_may_be_raised_by_pace_alone(policy, loss, won):
+    """A few steps do not make it decisively better, but all that are left do."""
+    run = Mended(control=1.98, loss=loss)
+    ask_again(policy, MENDED, run)
+
+    assert won == policy.races.won
 
 
 KNOWS, IGNORANT = (1.0,) * 8, (0.0,) * 8
