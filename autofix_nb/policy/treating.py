@@ -28,6 +28,7 @@ from autofix_nb.policy.races import (
     wasted,
 )
 from autofix_nb.policy.rare import hearing_the_rare
+from autofix_nb.policy.suspicion import is_suspicion, looked_into, smaller_steps
 from autofix_nb.policy.winning import gets_on, winner_of
 
 if TYPE_CHECKING:
@@ -88,6 +89,15 @@ def treat(policy: "Policy", finding: Finding, run: Any, *, anew: bool = True) ->
             hearing.won = _race(policy, finding, run, candidates, learnt=learnt)
             return hearing.won
     return treat(policy, finding, run, anew=False)
+
+
+def look_into(policy: "Policy", finding: Finding, run: Any) -> bool:
+    """Race smaller steps against a run that is only suspected; returns whether they were taken over."""
+    if not is_suspicion(policy, finding, run):
+        return False
+    looked_into(policy, finding, run)
+    fresh = policy.may("restart") and _is_affordable(policy, run)
+    return _race(policy, finding, run, smaller_steps(policy, run, fresh=fresh), learnt=True)
 
 
 def _is_lost(finding: Finding, run: Any) -> bool:
@@ -159,12 +169,13 @@ def _race(
         return False
     won = winner(race)
     race.best = -1 if won is None else won
-    policy.races.note(finding, race, won=won is not None)
+    said = finding.severity > Severity.NOTE
+    policy.races.note(finding, race, won=won is not None, is_due=said)
     write_down(policy, finding, race)
     if won is None:
         if is_at_a_dead_end(policy, finding, run) and dare_after(policy, finding, run, race):
             return True
-        if run.step_count:
+        if run.step_count and said:
             _say_nothing_helps(policy, finding, run, race)
         return False
     chosen = race.raced[won]
