@@ -49,6 +49,7 @@ class LearningRateTooHigh(Detector):
     reads: ClassVar = ("loss", "gain", "mispaired", "chance", "output_spread", "update_ratio", "lr", "grad_norm")
     shows: ClassVar = (("loss",), ("update_ratio",), ("lr",))
     fixes: ClassVar = (
+        "cap_lr",
         "scale_lr",
         "warm_up",
         "swap_optimizer",
@@ -118,6 +119,8 @@ class LearningRateTooHigh(Detector):
             thrown = self._thrown(history, losses)
             if thrown is not None:
                 return thrown
+            if len(_finite(history.now("loss"))) < self.soonest and (early := self._suspected(history)):
+                return early
             losses = self.finite(history, "loss", self.soonest)
             return (
                 self._diverging(history, losses)

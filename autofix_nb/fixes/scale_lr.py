@@ -7,10 +7,9 @@ or a cycle to a height that is too high, would be back in no time.
 from math import log10
 from typing import Any, ClassVar
 
-import numpy as np
-
 from autofix_nb.finding import Finding
 from autofix_nb.fixes.base import Change, SettingFix, Trainee
+from autofix_nb.fixes.cap_lr import ceiling_of
 
 FACTOR = 0.5
 """What the rate is multiplied by where nothing else is known."""
@@ -40,12 +39,6 @@ SLOW = 5.0
 
 SAME_WITHIN = 2.0
 """Two rates within this factor of each other are the same remedy."""
-
-RISEN = 1.5
-"""How many times the lowest rate before it the present one must be for a schedule to have raised it."""
-
-NEAR_ITS_HEIGHT = 0.5
-"""Share of the highest rate so far from which a schedule is not on its way down."""
 
 
 class ScaleLr(SettingFix):
@@ -90,7 +83,7 @@ class ScaleLr(SettingFix):
 
     def _change(self, run: Trainee, scale: float, why: str = "") -> Change:
         now = run.controls.lr_scale
-        ceiling = _ceiling(run) if scale < now else None
+        ceiling = ceiling_of(run) if scale < now else None
         before: dict[str, Any] = {"lr_scale": now}
         after: dict[str, Any] = {"lr_scale": scale}
         if ceiling is not None:
@@ -113,20 +106,6 @@ class ScaleLr(SettingFix):
         run.controls.lr_scale = before if run.controls.lr_scale == after else run.controls.lr_scale * (before / after)
         if "lr_ceiling" in change.after:
             run.controls.lr_ceiling = change.before["lr_ceiling"]
-
-
-def _ceiling(run: Trainee) -> list[float] | None:
-    """Return the present rate of each of the user's groups where a schedule raised it, or is to; else None."""
-    controls, optimizer = run.controls, getattr(run, "optimizer", None)
-    ours = controls.optimizer is not None or optimizer is None  # of which no schedule raises the rate
-    if ours or controls.lr_ceiling is not None or not run.history.facts.get("scheduler"):
-        return None
-    now = [float(group.get("lr", 0.0)) for group in optimizer.param_groups]
-    rates = run.history.now("lr") / controls.lr_scale
-    rates = np.append(rates[np.isfinite(rates)], now[0])
-    rises = now[0] < float(optimizer.param_groups[0].get("max_lr") or 0.0)
-    at_its_height = now[0] >= NEAR_ITS_HEIGHT * rates.max()
-    return now if now[0] > 0 and at_its_height and (rises or now[0] > RISEN * rates.min()) else None
 
 
 def _found(run: Trainee) -> float | None:

@@ -6,16 +6,22 @@ where they are worth little, the run goes on as it was, bit for bit, and nothing
 
 from typing import TYPE_CHECKING, Any
 
+from autofix_nb.detectors.life import median_of
 from autofix_nb.finding import Finding, Severity
 from autofix_nb.fixes import FIXES
 from autofix_nb.policy.candidates import Candidate, named
-from autofix_nb.policy.races import has_learnt
 
 if TYPE_CHECKING:
     from autofix_nb.policy.policy import Policy
 
 SUSPECTED = frozenset({"L01"})
 """Codes whose notes are suspicions."""
+
+NEWEST = 10
+"""Losses whose median is the present level."""
+
+NEAR_CHANCE = 0.8
+"""Share of the loss of a constant answer from which little is known, and beginning again costs little."""
 
 MOST_LOOKS = 2
 """Suspicions of one code that are looked into in a run."""
@@ -37,6 +43,12 @@ def is_suspicion(policy: "Policy", finding: Finding, run: Any) -> bool:
     return noted and may and due and book.may_race(finding, run.history)
 
 
+def knows_little(run: Any) -> bool:
+    """Tell whether the newest losses are near that of a constant answer, whatever was known before."""
+    losses, chance = run.history.now("loss", NEWEST), run.history.last("chance")
+    return bool(chance > 0) and median_of(losses) > NEAR_CHANCE * chance
+
+
 def looked_into(policy: "Policy", finding: Finding, run: Any) -> None:
     """Write down in the book of races that a suspicion is looked into now."""
     book, its_own = policy.races, _named(finding)
@@ -53,17 +65,19 @@ def smaller_steps(policy: "Policy", run: Any, *, fresh: bool) -> list[Candidate]
     """Return the candidates: a usual optimizer, and lower rates, from here on or from the best weights where those are
     lost; and, where it is affordable (`fresh`), the usual optimizer from the first weights.
 
-    Before anything was learnt that one comes first.
+    Where little is known that one comes alone: what it is worth takes longer to show than a few steps, as weights that
+    were thrown about are soon better than new ones, and never good.
     """
-    best = bool(getattr(run, "has_lost_its_best", False)) and policy.may("rollback")
     usual = FIXES["swap_optimizer"]().usual(run) if policy.may("swap_optimizer") else None
+    if usual is not None and fresh:
+        anew = Candidate(fixes=[(FIXES["swap_optimizer"](), usual)], fresh=True)
+        if knows_little(run) and named(anew) not in policy.races.tried:
+            return [anew]
+    best = bool(getattr(run, "has_lost_its_best", False)) and policy.may("rollback")
     found = []
     if usual is not None:
         found.append(Candidate(fixes=[(FIXES["swap_optimizer"](), usual)], best=best))
     if policy.may("scale_lr"):
         fix = FIXES["scale_lr"]()
         found += [Candidate(fixes=[(FIXES["scale_lr"](), fix.by(factor, run))], best=best) for factor in LOWER]
-    if usual is not None and fresh:
-        anew = Candidate(fixes=[(FIXES["swap_optimizer"](), usual)], fresh=True)
-        found.insert(len(found) if has_learnt(run.history) else 0, anew)
     return [one for one in found if named(one) not in policy.races.tried]
