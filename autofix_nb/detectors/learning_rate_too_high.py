@@ -19,6 +19,7 @@ import numpy as np
 
 from autofix_nb.detectors import life
 from autofix_nb.detectors.base import Detector
+from autofix_nb.detectors.hot import suspected
 from autofix_nb.detectors.learning import LIFE, gain_of, is_learning
 from autofix_nb.detectors.life import TOO_LITTLE, TREND, held_back, largest_update, median_of, signs_of_life, trend
 from autofix_nb.finding import Finding, Severity
@@ -48,6 +49,7 @@ class LearningRateTooHigh(Detector):
     reads: ClassVar = ("loss", "gain", "mispaired", "chance", "output_spread", "update_ratio", "lr", "grad_norm")
     shows: ClassVar = (("loss",), ("update_ratio",), ("lr",))
     fixes: ClassVar = (
+        "cap_lr",
         "scale_lr",
         "warm_up",
         "swap_optimizer",
@@ -117,13 +119,31 @@ class LearningRateTooHigh(Detector):
             thrown = self._thrown(history, losses)
             if thrown is not None:
                 return thrown
+            if len(_finite(history.now("loss"))) < self.soonest and (early := self._suspected(history)):
+                return early
             losses = self.finite(history, "loss", self.soonest)
             return (
                 self._diverging(history, losses)
                 or self._not_learning(history, losses)
                 or self._near_chance(history)
                 or self._worse_than_constant(history)
+                or self._suspected(history)
             )
+
+    def _suspected(self, history: History) -> Finding | None:
+        """Return the suspicion of a rate that still learns a little: looked into on the side, and else a note."""
+        why = None if held_back(history) else suspected(history)
+        if why is None:
+            return None
+        return self.found(
+            history,
+            why.says,
+            severity=Severity.NOTE,
+            measured=why.measured,
+            limit=why.limit,
+            judged=why.judged,
+            fixes=("scale_lr", "swap_optimizer"),
+        )
 
     def _diverging(self, history: History, losses: np.ndarray) -> Finding | None:
         first = _finite(history.now("loss"))[:NEWEST]

@@ -30,6 +30,9 @@ class Controls(Treatment):
     lr_floor: list[float] | None = None
     """The rate below which a schedule does not bring each parameter group of the user's, before `lr_scale`."""
 
+    lr_ceiling: list[float] | None = None
+    """The rate above which a schedule does not bring each parameter group of the user's, before `lr_scale`."""
+
     weight_decay: float | None = None
     """Weight decay of every parameter group; None keeps the user's."""
 

@@ -1,10 +1,15 @@
-"""Lower or raise the learning rate: the user's or the scheduler's is multiplied, never replaced."""
+"""Lower or raise the learning rate: the user's or the scheduler's is multiplied, never replaced.
+
+A schedule that was on its way up when its rate had to be lowered does not bring it up again: a warm-up without an end,
+or a cycle to a height that is too high, would be back in no time.
+"""
 
 from math import log10
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from autofix_nb.finding import Finding
 from autofix_nb.fixes.base import Change, SettingFix, Trainee
+from autofix_nb.fixes.cap_lr import ceiling_of
 
 FACTOR = 0.5
 """What the rate is multiplied by where nothing else is known."""
@@ -46,7 +51,7 @@ class ScaleLr(SettingFix):
         now = run.controls.lr_scale
         # How far to raise a rate is found out in a race; without one, lowering it would make things worse.
         lowest = finding.code in UP_CODES or now * FACTOR < LOWEST
-        return None if lowest else self._change(now, now * FACTOR)
+        return None if lowest else self._change(run, now * FACTOR)
 
     def plans(self, finding: Finding, run: Trainee) -> list[Change]:
         down = finding.code in DOWN_CODES | BOTH_CODES
@@ -69,22 +74,29 @@ class ScaleLr(SettingFix):
             if fresh and now * factor >= LOWEST:
                 chosen.append(factor)
         return [
-            self._change(now, now * factor, "found by a range test" if factor == found else "") for factor in chosen
+            self._change(run, now * factor, "found by a range test" if factor == found else "") for factor in chosen
         ]
 
     def by(self, factor: float, run: Trainee) -> Change:
         """Return the change that multiplies the present rate by a factor."""
-        return self._change(run.controls.lr_scale, run.controls.lr_scale * factor)
+        return self._change(run, run.controls.lr_scale * factor)
 
-    def _change(self, now: float, scale: float, why: str = "") -> Change:
+    def _change(self, run: Trainee, scale: float, why: str = "") -> Change:
+        now = run.controls.lr_scale
+        ceiling = ceiling_of(run) if scale < now else None
+        before: dict[str, Any] = {"lr_scale": now}
+        after: dict[str, Any] = {"lr_scale": scale}
+        if ceiling is not None:
+            before["lr_ceiling"], after["lr_ceiling"] = None, ceiling
         return Change(
             fix=self.name,
             touches=self.touches,
             says=f"the learning rate is multiplied by {scale:.3g} from here on (before: {now:.3g}"
-            f"{', ' + why if why else ''})",
-            before={"lr_scale": now},
-            after={"lr_scale": scale},
-            permanent=f'for group in optimizer.param_groups:\n    group["lr"] *= {scale:.3g}',
+            f"{', ' + why if why else ''})" + (", and the schedule raises it no further" if ceiling else ""),
+            before=before,
+            after=after,
+            permanent=f'for group in optimizer.param_groups:\n    group["lr"] *= {scale:.3g}'
+            + ("\n# and a scheduler that goes no higher than that" if ceiling else ""),
         )
 
     def undo(self, change: Change, run: Trainee) -> None:
@@ -92,6 +104,8 @@ class ScaleLr(SettingFix):
         before, after = change.before["lr_scale"], change.after["lr_scale"]
         # The rate may have been changed again since, for another illness: that stays.
         run.controls.lr_scale = before if run.controls.lr_scale == after else run.controls.lr_scale * (before / after)
+        if "lr_ceiling" in change.after:
+            run.controls.lr_ceiling = change.before["lr_ceiling"]
 
 
 def _found(run: Trainee) -> float | None:

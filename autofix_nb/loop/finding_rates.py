@@ -36,7 +36,8 @@ def _tested(guard: "Guard", steps: int, *, fresh: bool) -> RangeTest | None:
     try:
         if fresh:
             guard.to_first_weights()
-        guard.controls.lr_scale, guard.controls.warm_up, guard.controls.lr_floor = 1.0, None, None
+        guard.controls.lr_scale, guard.controls.warm_up = 1.0, None
+        guard.controls.lr_floor = guard.controls.lr_ceiling = None
         rates = [float(group["lr"]) for group in stepper.optimizer.param_groups]
         shares = [rate / rates[0] if rates[0] else 1.0 for rate in rates]
 

@@ -72,7 +72,7 @@ class Stepper:
         """The optimizer at work: the user's, unless `Controls.optimizer` took its place."""
 
         self.users_rate = 0.0
-        """The user's rate when another optimizer took over: the scheduler moves that one in proportion."""
+        """The highest rate of the user's since another optimizer took over: the scheduler lowers that in proportion."""
 
         self.device = device
         self.controls = controls
@@ -162,6 +162,8 @@ class Stepper:
         """
         limit = self.controls.clip_norm
         clipped = limit is not None and self._clip(attempt, limit)
+        if self.optimizer is not self.users_optimizer:
+            self.users_rate = self._highest()
         lent = self._lend_settings(step)
         try:
             stepped = self._step(attempt)
@@ -173,7 +175,8 @@ class Stepper:
     def _lend_settings(self, step: int) -> list[tuple[dict[str, Any], dict[str, Any]]]:
         """Set rate and weight decay of the coming step; returns each group with what it had."""
         scale, decay = self._scale(step), self.controls.weight_decay
-        held = self.controls.lr_floor is not None and self.optimizer is self.users_optimizer
+        bounds = self.controls.lr_floor, self.controls.lr_ceiling
+        held = any(bound is not None for bound in bounds) and self.optimizer is self.users_optimizer
         if scale == 1.0 and decay is None and not held:
             return []
         lent = []
@@ -190,10 +193,9 @@ class Stepper:
     def _scale(self, step: int) -> float:
         """Return what the rate of the optimizer at work is multiplied by in the step after `step` steps."""
         scale = self.controls.lr_scale
-        if self.optimizer is not self.users_optimizer and self.users_rate:
-            now = float(self.users_optimizer.param_groups[0]["lr"])
-            # Ours got its rate when the user's stood at `users_rate`: holding that one must not raise ours above it.
-            scale *= max(now, min(self._held(0, now), self.users_rate)) / self.users_rate
+        if self.optimizer is not self.users_optimizer and self._highest():
+            # Ours got a rate that is usual at the height of a schedule: one that rises must not raise it any further.
+            scale *= self._held(0, float(self.users_optimizer.param_groups[0]["lr"])) / self._highest()
         warm_up = self.controls.warm_up
         if warm_up is not None:
             scale *= min(1.0, max(1, step - warm_up["from"] + 1) / warm_up["steps"])
@@ -201,8 +203,14 @@ class Stepper:
 
     def _held(self, place: int, rate: Any) -> Any:
         """Return the rate of one of the user's parameter groups, held against its schedule where that was asked for."""
-        floors = self.controls.lr_floor
-        return rate if not floors else max(rate, floors[min(place, len(floors) - 1)])
+        for bounds, hold in ((self.controls.lr_floor, max), (self.controls.lr_ceiling, min)):
+            if bounds:
+                rate = hold(rate, bounds[min(place, len(bounds) - 1)])
+        return rate
+
+    def _highest(self) -> float:
+        """Return the highest rate of the user's since ours took over, the present one included."""
+        return max(self.users_rate, self._held(0, float(self.users_optimizer.param_groups[0]["lr"])))
 
     def _step(self, attempt: Attempt) -> bool:
         if self.scaler is not None:

@@ -34,7 +34,7 @@ AGAINST = {
 NO_CANDIDATES = frozenset({"early_stop", "tune_threshold", "quarantine", "skip_batch", "rollback", "restart"})
 """Fixes that are no other way to train: they end, leave out or go back."""
 
-OF_THE_RATE = frozenset({"scale_lr", "swap_optimizer", "hold_lr", "warm_up", "clip_gradients"})
+OF_THE_RATE = frozenset({"scale_lr", "cap_lr", "swap_optimizer", "hold_lr", "warm_up", "clip_gradients"})
 """Fixes of how far a step goes; all others change what is computed."""
 
 HELD_BACK = ("set_dropout", "regularise")
@@ -172,7 +172,8 @@ class Offers:
             if learnt or held_up
             else [*self._all_that_was_blamed(finding), *self._at_a_usual_rate(by_fix or [[]], finding)]
         )
-        return [*_interleaved(by_fix)[: MOST_CANDIDATES - len(others)], *others]
+        candidates = [*_interleaved(by_fix)[: MOST_CANDIDATES - len(others)], *others]
+        return [self._kept_down(one, finding) for one in candidates]
 
     def against_found(self, found: Sequence[Finding], *, again: bool = False) -> list[Candidate]:
         """Return what could be done about findings of the look before training: about each, and about all at once.
@@ -213,6 +214,15 @@ class Offers:
         if self.may("scale_lr"):
             found += [Candidate(fixes=[(fix, fix.by(factor, self.run))]) for factor in factors]
         return found
+
+    def _kept_down(self, one: Candidate, finding: Finding) -> Candidate:
+        """Return the same beside a cap on the schedule that raised the rate, where it begins again and has none.
+
+        The schedule begins low again, and rises long after the race is over.
+        """
+        bounded = any({"lr_ceiling", "optimizer"} & set(change.after) for _, change in one.fixes)
+        cap = None if bounded or not one.fresh or not self.may("cap_lr") else FIXES["cap_lr"]().plan(finding, self.run)
+        return one if cap is None else replace(one, fixes=[*one.fixes, (FIXES["cap_lr"](), cap)])
 
     def _held_and_raised(self, finding: Finding) -> list[Candidate]:
         """Return a higher rate, and a usual optimizer, each beside holding a schedule that has come far down."""

@@ -19,7 +19,7 @@ from autofix_nb.policy.daring import OF_THE_RATE, dare, is_at_a_dead_end
 from autofix_nb.policy.mended import ask_later
 from autofix_nb.policy.races import FROM_THE_FIRST, RACED, Races
 from autofix_nb.policy.standing import Standing
-from autofix_nb.policy.treating import treat, wants_race
+from autofix_nb.policy.treating import look_into, treat, wants_race
 from autofix_nb.policy.trials import Trial, Trials
 
 Mode = Literal["auto", "suggest", "off"]
@@ -159,6 +159,8 @@ class Policy(Trials, Standing):
                     self.answer(finding, run)
                 elif finding.code in self._waiting and wants_race(self, finding, run):
                     treat(self, finding, run)
+                elif finding.severity <= Severity.NOTE:
+                    look_into(self, finding, run)
         if when == "step":
             self.alarmed = alarmed
         if self.trials:
@@ -184,7 +186,8 @@ class Policy(Trials, Standing):
     def answer(self, finding: Finding, run: Trainee) -> bool:
         """Write a finding down and do what is done about it: a race of what could help, or the first fix that fits."""
         if finding.severity <= Severity.NOTE:
-            return self.act(finding, run, [name for name in finding.fixes if name in SERVICES])
+            done = self.act(finding, run, [name for name in finding.fixes if name in SERVICES])
+            return look_into(self, finding, run) or done
         if wants_race(self, finding, run):
             self.note(finding)
             return treat(self, finding, run)

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 from autofix_nb.detectors.learning import is_learning
 from autofix_nb.finding import Finding, Severity
+from autofix_nb.fixes.cap_lr import has_risen
 from autofix_nb.policy.broken_off import whole_or_not
 from autofix_nb.policy.candidates import Candidate, Offers, in_turn
 from autofix_nb.policy.daring import OF_THE_RATE, dare_after, is_at_a_dead_end
@@ -28,6 +29,7 @@ from autofix_nb.policy.races import (
     wasted,
 )
 from autofix_nb.policy.rare import hearing_the_rare
+from autofix_nb.policy.suspicion import is_suspicion, knows_little, looked_into, smaller_steps
 from autofix_nb.policy.winning import gets_on, winner_of
 
 if TYPE_CHECKING:
@@ -90,6 +92,16 @@ def treat(policy: "Policy", finding: Finding, run: Any, *, anew: bool = True) ->
     return treat(policy, finding, run, anew=False)
 
 
+def look_into(policy: "Policy", finding: Finding, run: Any) -> bool:
+    """Race smaller steps against a run that is only suspected; returns whether they were taken over."""
+    if not is_suspicion(policy, finding, run):
+        return False
+    looked_into(policy, finding, run)
+    fresh = policy.may("restart") and _is_affordable(policy, run)
+    candidates = smaller_steps(policy, run, fresh=fresh)
+    return _race(policy, finding, run, candidates, learnt=not knows_little(run))
+
+
 def _is_lost(finding: Finding, run: Any) -> bool:
     """Tell whether what was learnt is gone: the run is at the level of chance now, and surely ill. The best is kept."""
     dead = finding.severity >= Severity.CRITICAL and finding.code in FROM_THE_FIRST
@@ -132,7 +144,7 @@ def _race(
 ) -> bool:
     """Race candidates and take over the winner."""
     any_fresh = any(one.fresh for one in candidates)
-    whole = getattr(run, "scheduler", None) is not None
+    whole = _would_be_cut_off(run)
     steps, most = policy.races.steps_each(
         run.history, len(candidates), fresh=any_fresh, step=run.step_count, whole=whole
     )
@@ -159,12 +171,13 @@ def _race(
         return False
     won = winner(race)
     race.best = -1 if won is None else won
-    policy.races.note(finding, race, won=won is not None)
+    said = finding.severity > Severity.NOTE
+    policy.races.note(finding, race, won=won is not None, is_due=said)
     write_down(policy, finding, race)
     if won is None:
         if is_at_a_dead_end(policy, finding, run) and dare_after(policy, finding, run, race):
             return True
-        if run.step_count:
+        if run.step_count and said:
             _say_nothing_helps(policy, finding, run, race)
         return False
     chosen = race.raced[won]
@@ -183,9 +196,15 @@ def _is_affordable(policy: "Policy", run: Any) -> bool:
     """Tell whether beginning again leaves steps to try something with, and most of the run to train."""
     left, gone = policy.races.left(run.history), wasted(run.history, run.step_count)
     planned = float(run.history.facts.get("planned_steps") or 0)
-    if getattr(run, "scheduler", None) is not None:  # a schedule that is cut off never comes down
+    if _would_be_cut_off(run):
         return left - gone >= 2 * LEAST_STEPS
     return left // 2 >= LEAST_STEPS and gone <= MOST_GONE * planned
+
+
+def _would_be_cut_off(run: Any) -> bool:
+    """Tell whether a shorter run would end before its schedule comes down; one that rose and taught nothing may."""
+    scheduled = getattr(run, "scheduler", None) is not None
+    return scheduled and not (has_risen(run) and not has_learnt(run.history))
 
 
 def _say_nothing_helps(policy: "Policy", finding: Finding, run: Any, race: Race) -> None:

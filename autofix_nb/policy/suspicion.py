@@ -1,0 +1,83 @@
+"""Suspicions: a note that may be right is looked into on the side, and something is done where that is decisive.
+
+A run that learns a little at a rate far too high looks like one whose task is hard. Smaller steps tell them apart:
+where they are worth little, the run goes on as it was, bit for bit, and nothing but the note is said.
+"""
+
+from typing import TYPE_CHECKING, Any
+
+from autofix_nb.detectors.life import median_of
+from autofix_nb.finding import Finding, Severity
+from autofix_nb.fixes import FIXES
+from autofix_nb.policy.candidates import Candidate, named
+
+if TYPE_CHECKING:
+    from autofix_nb.policy.policy import Policy
+
+SUSPECTED = frozenset({"L01"})
+"""Codes whose notes are suspicions."""
+
+NEWEST = 10
+"""Losses whose median is the present level."""
+
+NEAR_CHANCE = 0.8
+"""Share of the loss of a constant answer from which little is known, and beginning again costs little."""
+
+MOST_LOOKS = 2
+"""Suspicions of one code that are looked into in a run."""
+
+PAUSE_SHARE = 0.1
+"""Share of the planned steps after which one that came to nothing is looked into again."""
+
+LOWER = (0.1, 0.01)
+"""What the rate is multiplied by, to see what comes of smaller steps."""
+
+
+def is_suspicion(policy: "Policy", finding: Finding, run: Any) -> bool:
+    """Tell whether a note is to be looked into, and may be."""
+    noted = finding.code in SUSPECTED and finding.severity == Severity.NOTE and bool(finding.fixes)
+    watching = any(trial.beside is not None for trial in policy.trials)
+    may = policy.mode == "auto" and hasattr(run, "race") and not watching
+    book, its_own = policy.races, _named(finding)
+    due = book.of_code.get(its_own, 0) < MOST_LOOKS and finding.step >= book.not_before.get(its_own, 0)
+    return noted and may and due and book.may_race(finding, run.history)
+
+
+def knows_little(run: Any) -> bool:
+    """Tell whether the newest losses are near that of a constant answer, whatever was known before."""
+    losses, chance = run.history.now("loss", NEWEST), run.history.last("chance")
+    return bool(chance > 0) and median_of(losses) > NEAR_CHANCE * chance
+
+
+def looked_into(policy: "Policy", finding: Finding, run: Any) -> None:
+    """Write down in the book of races that a suspicion is looked into now."""
+    book, its_own = policy.races, _named(finding)
+    book.of_code[its_own] = book.of_code.get(its_own, 0) + 1
+    book.not_before[its_own] = finding.step + int(PAUSE_SHARE * float(run.history.facts.get("planned_steps") or 0))
+
+
+def _named(finding: Finding) -> str:
+    """Return the name of a suspicion in the book, beside that of the illness itself."""
+    return f"{finding.code}?"
+
+
+def smaller_steps(policy: "Policy", run: Any, *, fresh: bool) -> list[Candidate]:
+    """Return the candidates: a usual optimizer, and lower rates, from here on or from the best weights where those are
+    lost; and, where it is affordable (`fresh`), the usual optimizer from the first weights.
+
+    Where little is known that one comes alone: what it is worth takes longer to show than a few steps, as weights that
+    were thrown about are soon better than new ones, and never good.
+    """
+    usual = FIXES["swap_optimizer"]().usual(run) if policy.may("swap_optimizer") else None
+    if usual is not None and fresh:
+        anew = Candidate(fixes=[(FIXES["swap_optimizer"](), usual)], fresh=True)
+        if knows_little(run) and named(anew) not in policy.races.tried:
+            return [anew]
+    best = bool(getattr(run, "has_lost_its_best", False)) and policy.may("rollback")
+    found = []
+    if usual is not None:
+        found.append(Candidate(fixes=[(FIXES["swap_optimizer"](), usual)], best=best))
+    if policy.may("scale_lr"):
+        fix = FIXES["scale_lr"]()
+        found += [Candidate(fixes=[(FIXES["scale_lr"](), fix.by(factor, run))], best=best) for factor in LOWER]
+    return [one for one in found if named(one) not in policy.races.tried]
