@@ -49,6 +49,12 @@ SHARE_BEFORE = 0.6
 TRIES_BEFORE = 4
 """Candidates for which the steps of such a race are to be enough."""
 
+SYMPTOMS = frozenset({"B08"})
+"""Findings that come of others as a rule: what is fed in unscaled comes out far too large. Their turn comes last."""
+
+OF_FAR_SCORES = ("reinitialise", "insert_norm")
+"""The fixes by which a first loss far from chance is told from a loss that does not fit, which is no symptom."""
+
 LEAST_BEFORE = 2 * LEAST_STEPS
 """Extra steps that must be left for a race before the first step: for the run as it is, and for one candidate."""
 
@@ -103,6 +109,7 @@ def treat_before(policy: "Policy", run: Any) -> None:
     races, it goes on with that one.
     """
     found = [finding for finding in run.found_before if finding.severity > Severity.NOTE]
+    found.sort(key=lambda finding: finding.code in SYMPTOMS and finding.fixes == OF_FAR_SCORES)
     planned = int(run.history.facts.get("planned_steps") or 0)
     begun = policy.goes_on_from("before").get("number", 0)
     if begun:
