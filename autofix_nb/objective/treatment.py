@@ -29,7 +29,8 @@ class Treatment:
     """Settings of the loss, as plain values. A healthy run keeps these defaults to the end."""
 
     loss: str = ""
-    """Name of one of `LOSSES`, or of one that reads its targets as `shares`, that takes the place of the task's own; empty keeps it."""
+    """Name of one of `LOSSES`, or of one that reads targets as `shares`, in the place of the task's own; empty keeps
+    it."""
 
     loss_scale: float = 1.0
     """The loss is multiplied by this before going backward."""

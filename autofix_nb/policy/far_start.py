@@ -1,10 +1,10 @@
 """Numbers that the model begins far from: targets in units of their own, or answers far wider than the targets.
 
-Targets of 25 to 346 are no illness where the rate is made for them, and at a usual rate the whole run goes by on the way
-there: its loss falls at each step, and nothing looks wrong. What tells both apart is how far the run gets as it is. So
-before the first step the remedy is tried beside it, and taken only where the way, thought on kindly, would take a large
-part of the run. Answers grow towards far targets ever faster at first (layers grow together, so with the square of the
-steps or quicker, measured); too wide ones come down by the same share in each stretch, or slower.
+Targets of 25 to 346 are no illness where the rate is made for them, and at a usual rate the whole run goes by on the
+way there: its loss falls at each step, and nothing looks wrong. What tells both apart is how far the run gets as it is.
+So before the first step the remedy is tried beside it, and taken only where the way, thought on kindly, would take a
+large part of the run. Answers grow towards far targets ever faster at first (layers grow together, so with the square
+of the steps or quicker, measured); too wide ones come down by the same share in each stretch, or slower.
 """
 
 from dataclasses import replace
@@ -46,7 +46,7 @@ STILL_ABOVE = 2.0
 """How many times the loss of a constant answer such a run must be at still, after its steps on the side."""
 
 FAR_ABOVE = 100.0
-"""How many times that loss is too far, however fast it falls: tiny targets lie below what a step of the rate changes."""
+"""How many times that loss is too far, however fast it falls: tiny targets lie below what one step changes."""
 
 FEWEST_ROWS = 4
 """Targets of one batch below which nothing is said of their spread."""
