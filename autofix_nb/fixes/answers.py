@@ -11,7 +11,7 @@ from autofix_nb.evidence.chance import Takes, expectation, quietly
 from autofix_nb.finding import NotApplicable
 from autofix_nb.fixes.base import Trainee
 from autofix_nb.objective import ends_linearly, evaluating, forward, last_activation, total_loss
-from autofix_nb.objective.treatment import LOSSES, form_of
+from autofix_nb.objective.treatment import form_of, replaced
 
 SAME_LOSSES: dict[Takes, str] = {
     "logits": "cross_entropy",
@@ -68,13 +68,13 @@ def weighable_loss(run: Trainee) -> str:
     if task is None or task.loss is None:
         raise NotApplicable("the loss is computed by the user's own `step`")
     named = run.controls.loss
-    if form_of(LOSSES[named](task.loss) if named else task.loss) is not None:
+    if form_of(replaced(named, task.loss)) is not None:
         return named
     asked = answers(run)
     if asked is None:
         raise NotApplicable("the loss is not known, and the model cannot be asked")
     name = SAME_LOSSES.get(expectation(task.loss, asked.outputs, asked.targets).takes)
-    if name is None or not _are_equal(task.loss, LOSSES[name](task.loss), asked):
+    if name is None or not _are_equal(task.loss, replaced(name, task.loss), asked):
         raise NotApplicable("the loss is none whose classes can be weighed")
     return name
 

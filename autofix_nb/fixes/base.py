@@ -176,11 +176,15 @@ class Fix(ABC):
 
 
 class SettingFix(Fix):
-    """A fix that only changes settings of the loop, named in `Change.before` and `Change.after`."""
+    """A fix that only changes settings of the loop, named in `Change.before` and `Change.after`.
+
+    `after["sure"]` is none: it says that the data themselves ask for the change.
+    """
 
     def apply(self, change: Change, run: Trainee) -> None:
         for setting, value in change.after.items():
-            setattr(run.controls, setting, value)
+            if setting != "sure":
+                setattr(run.controls, setting, value)
 
     def replay(self, change: Change, run: Trainee) -> None:
         """Nothing: the settings are saved and put back by themselves."""

@@ -18,7 +18,7 @@ from autofix_nb.fixes.base import Change, Trainee
 from autofix_nb.fixes.counting import balanced, class_counts, labels_of, yes_and_no
 from autofix_nb.fixes.preparing import Owned, WayBack
 from autofix_nb.fixes.under_way import UnderWayFix
-from autofix_nb.objective.treatment import LOSSES, form_of
+from autofix_nb.objective.treatment import form_of, replaced
 
 SAID = 6
 """Weights listed in the sentence; more are said by the smallest and the largest."""
@@ -100,7 +100,7 @@ class ClassWeights(UnderWayFix):
 def _weighings(name: str, run: Trainee) -> list[tuple[str, dict[str, Any], str]]:
     """Return sentence, settings and line of the weights, halfway and in full; none where classes are even."""
     own = run.task.loss
-    form = form_of(LOSSES[name](own) if name else own) or ""
+    form = form_of(replaced(name, own)) or ""
     yes_or_no = form.startswith("yes-or-no")
     weights = _pos_weights(run) if yes_or_no else _full_weights(run)
     given = None if yes_or_no and getattr(own, "weight", None) is not None else _given(own, weights)

@@ -136,6 +136,8 @@ def _drawn(module: nn.Module, name: str, part: torch.Tensor, rule: str, generato
             return _normal(part, "xavier", generator)
         squares = part.shape[0] // part.shape[1]
         return torch.cat([_orthogonal(part.shape[1], generator) for _ in range(squares)])
+    if isinstance(module, nn.Embedding) and part.shape[1] == 1:
+        return torch.zeros(part.shape)  # one number for each is a bias, and no vector
     if isinstance(module, nn.Embedding):
         values = torch.empty(part.shape).normal_(0, part.shape[1] ** -0.5, generator=generator)
         if module.padding_idx is not None:

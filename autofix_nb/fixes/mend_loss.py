@@ -20,13 +20,17 @@ from autofix_nb.evidence.stretching import mixes_rows, stretched_loss
 from autofix_nb.finding import Finding
 from autofix_nb.fixes.answers import Answers, answers
 from autofix_nb.fixes.base import Change, SettingFix, Trainee
-from autofix_nb.objective import total_loss
+from autofix_nb.fixes.in_model import batches_of
+from autofix_nb.objective import shares, total_loss
 
 FEWEST_ROWS = 8
 """Rows from which targets with a single yes each are taken for classes."""
 
 MENDED = {"turned": "turned", "signs": "signs", "class_numbers": "cross_entropy", "unpaired": "row_by_row"}
 """The loss that answers what is odd about where one pulls."""
+
+SAMPLES = 1024
+"""Rows whose targets are looked at where a loss of yes or no is given others than 0 to 1."""
 
 FAR_OUT = 10.0
 """Targets so many usual distances from their median are outliers, whose squares drown all others."""
@@ -76,17 +80,33 @@ class MendLoss(SettingFix):
             return []
         # A look at all targets saw more than one batch of them does.
         names = list(dict.fromkeys(_fitting(run.task.loss, asked, outliers=finding.code == "D03")))
+        as_shares = _of_shares(run, asked)
+        if as_shares:
+            names = [as_shares]  # what else is odd about the loss comes of its targets
         return [
             Change(
                 fix=self.name,
                 touches=self.touches,
-                says=SAYS[name],
+                says=shares.says(name) if name == as_shares else SAYS[name],
                 before={"loss": run.controls.loss},
-                after={"loss": name},
-                permanent=LINES[name],
+                after={"loss": name} | ({"sure": True} if name == as_shares else {}),
+                permanent=shares.line(name) if name == as_shares else LINES[name],
             )
             for name in names
         ]
+
+
+def _of_shares(run: Trainee, asked: Answers) -> str:
+    """Return the name of the loss that reads targets as shares where it, or a last sigmoid, wants such; else ''."""
+    outputs, targets = asked.outputs, asked.targets
+    if targets.numel() != outputs.numel() or not bool(((targets < 0) | (targets > 1)).any()):
+        return ""
+    takes = expectation(run.task.loss, outputs, targets).takes
+    if not takes.startswith("yes-or-no") and not (takes == "numbers" and asked.ends_in == "sigmoid"):
+        return ""
+    parts = [run.split(batch)[1] for batch in batches_of(run, SAMPLES)]
+    fit = all(isinstance(part, torch.Tensor) for part in parts)
+    return shares.name_of(torch.cat([part.flatten() for part in parts])) if parts and fit else ""
 
 
 def _fitting(loss: Any, asked: Answers, *, outliers: bool = False) -> Iterator[str]:

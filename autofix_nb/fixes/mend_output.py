@@ -16,6 +16,7 @@ from autofix_nb.fixes.base import Change, Trainee
 from autofix_nb.fixes.exchange import CODE, MADE, exchange, place_of
 from autofix_nb.fixes.surgery import ModelFix, WayBack, in_code, put_module
 from autofix_nb.fixes.tracing import anatomy_of
+from autofix_nb.objective import shares
 
 BOUNDS = {
     "sigmoid": (0.0, 1.0),
@@ -55,6 +56,8 @@ class MendOutput(ModelFix):
         outputs, chain = anatomy.outputs, [one for one in anatomy.ending if one.kind in BOUNDS]
         if not chain or not isinstance(outputs, torch.Tensor) or not isinstance(anatomy.targets, torch.Tensor):
             return []
+        if chain[0].kind == "sigmoid" and shares.name_of(anatomy.targets):
+            return []  # it is the targets that are written otherwise than as shares
         wanted = _wanted(chain[0].kind, run.task.loss, outputs, anatomy.targets)
         if wanted is None:
             return []

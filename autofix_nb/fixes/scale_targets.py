@@ -58,7 +58,7 @@ class ScaleTargets(ModelFix):
         if asked is None or not asked.linear or not asked.targets.is_floating_point():
             return []
         measured = _measured(run, asked)
-        power = _power(run, asked)
+        power = distance_power(run, asked)
         if measured is None or power is None:
             return []
         mean, std, shape, rows = measured
@@ -116,7 +116,7 @@ def _measured(run: Trainee, asked: Answers) -> tuple[np.ndarray, np.ndarray, lis
     return mean, std, [width] if asked.outputs.dim() == 2 and asked.outputs.shape[1] == width else [], rows
 
 
-def _power(run: Trainee, asked: Answers) -> float | None:
+def distance_power(run: Trainee, asked: Answers) -> float | None:
     """Return with which power of the distance from the targets the loss grows: 2 for squares; None if with none."""
     outputs = asked.outputs
     if asked.targets.numel() != outputs.numel():

@@ -15,7 +15,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from autofix_nb.objective import tasks
+from autofix_nb.objective import shares, tasks
 from autofix_nb.objective.tasks import Loss, Task
 
 Form = Literal["logits", "probabilities", "log-probabilities", "yes-or-no logits", "yes-or-no probabilities"]
@@ -29,7 +29,8 @@ class Treatment:
     """Settings of the loss, as plain values. A healthy run keeps these defaults to the end."""
 
     loss: str = ""
-    """Name of one of `LOSSES` that takes the place of the task's own; empty keeps it."""
+    """Name of one of `LOSSES`, or of one that reads targets as `shares`, in the place of the task's own; empty keeps
+    it."""
 
     loss_scale: float = 1.0
     """The loss is multiplied by this before going backward."""
@@ -49,7 +50,7 @@ class Treatment:
 
 def treated(task: Task, treatment: Treatment) -> Callable[[Any, Any], torch.Tensor]:
     """Return the loss of a task under a treatment; the very `task.loss` where nothing is treated."""
-    loss = LOSSES[treatment.loss](task.loss) if treatment.loss else task.loss
+    loss = replaced(treatment.loss, task.loss)
     if treatment.class_weights is None and treatment.focal is None and treatment.mask_easy is None:
         return loss
     form = form_of(loss)
@@ -58,6 +59,13 @@ def treated(task: Task, treatment: Treatment) -> Callable[[Any, Any], torch.Tens
     if form.startswith("yes-or-no"):
         return lambda outputs, targets: _yes_or_no(loss, form, treatment, outputs, targets)
     return lambda outputs, targets: _classes(loss, form, treatment, outputs, targets)
+
+
+def replaced(name: str, loss: Loss) -> Loss:
+    """Return the loss of this name, made from the task's own; the own where the name is empty."""
+    if name.startswith(shares.PREFIX):
+        return shares.read_as_shares(name, loss)
+    return LOSSES[name](loss) if name else loss
 
 
 def form_of(loss: Loss) -> Form | None:

@@ -1,6 +1,7 @@
 """Which fix for which finding, gentlest first, what the user allowed, and whether it helped."""
 
 from autofix_nb.policy.candidates import Candidate, Offers
+from autofix_nb.policy.far_start import treat_far_start
 from autofix_nb.policy.few_steps import treat_few_steps
 from autofix_nb.policy.policy import (
     ALLOWED,
@@ -35,6 +36,7 @@ __all__ = [
     "is_worse",
     "treat",
     "treat_before",
+    "treat_far_start",
     "treat_few_steps",
     "usual_loss",
     "wants_race",

@@ -21,6 +21,7 @@ MOST_CANDIDATES = 10
 
 AGAINST = {
     "B03": ("scale_pixels", "standardise"),
+    "B04": ("mend_loss",),
     "B05": ("mend_loss",),
     "B07": ("join_optimizer", "unfreeze"),
     "B08": ("mend_output", "mend_loss", "scale_targets"),

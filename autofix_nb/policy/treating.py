@@ -1,5 +1,6 @@
 """A finding is answered by a race: its candidates, its winner, and what is said and written of it."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -50,6 +51,9 @@ SHARE_BEFORE = 0.6
 
 TRIES_BEFORE = 4
 """Candidates for which the steps of such a race are to be enough."""
+
+OF_FAR_SCORES = ("reinitialise", "insert_norm")
+"""The fixes by which a first loss far from chance is told from a loss that does not fit, which comes of nothing else."""
 
 LEAST_BEFORE = 2 * LEAST_STEPS
 """Extra steps that must be left for a race before the first step: for the run as it is, and for one candidate."""
@@ -115,6 +119,7 @@ def treat_before(policy: "Policy", run: Any) -> None:
     races, it goes on with that one.
     """
     found = [finding for finding in run.found_before if finding.severity > Severity.NOTE]
+    found = causes_first(found)
     planned = int(run.history.facts.get("planned_steps") or 0)
     begun = policy.goes_on_from("before").get("number", 0)
     if begun:
@@ -131,6 +136,11 @@ def treat_before(policy: "Policy", run: Any) -> None:
             if not _race(policy, first, run, candidates, learnt=True, longest=planned // 8):
                 return
         found = [finding for finding in found if finding.code not in MENDED_AT_ONCE]
+
+
+def causes_first(found: Sequence[Finding]) -> list[Finding]:
+    """Return findings with a first loss far from chance last: what is fed in unscaled comes out far too large."""
+    return sorted(found, key=lambda finding: finding.code == "B08" and tuple(finding.fixes) == OF_FAR_SCORES)
 
 
 def _race(

@@ -130,9 +130,16 @@ def has_gained(now: Score, before: Score | None) -> bool:
 
 
 def in_units_of(control: Score, one: Score, beside: Score) -> Score:
-    """Return a score by another loss as if by that of `control`: in shares of `beside`, the control by that loss."""
-    if not (one.is_sound and control.is_sound and beside.is_sound) or control.loss <= 0 or beside.loss <= 0:
+    """Return a score by another loss as if by that of `control`: in shares of `beside`, the control by that loss.
+
+    Where one of both is below 0 there are no shares: then it lies as far from the control as from `beside`.
+    """
+    if not (one.is_sound and control.is_sound and beside.is_sound):
         return one
+    if control.loss <= 0 or beside.loss <= 0:
+        pairs = zip(control.losses, one.losses, beside.losses, strict=True)
+        losses = tuple(mine + its - theirs for mine, its, theirs in pairs)
+        return replace(one, loss=control.loss + one.loss - beside.loss, losses=losses)
     pairs = zip(control.losses, one.losses, beside.losses, strict=True)
     losses = tuple(mine * its / theirs if theirs > 0 else mine for mine, its, theirs in pairs)
     return replace(one, loss=control.loss * one.loss / beside.loss, losses=losses)

@@ -10,7 +10,7 @@ from dataclasses import replace
 from math import nan
 
 from autofix_nb.policy.races import Race
-from autofix_nb.policy.verdict import Score, best_of, is_decisively_better, knows_more
+from autofix_nb.policy.verdict import Score, best_of, is_decisively_better, is_worse, knows_more
 
 QUICKER = 10.0
 """How many times as fast as the control a candidate must come down to win by its pace: a few steps show no more, where
@@ -25,6 +25,10 @@ nothing but the look before training speaks against it."""
 
 NO_WORSE = 0.02
 """Share of its loss by which a candidate may be behind the control, where the data themselves ask for it."""
+
+MUCH = 0.1
+"""Share of its loss that a candidate must surely explain before the first step, and by which that must be lower than
+the control's, where the control surely explains nothing: a loss that jumps is decisively lower than none."""
 
 AHEAD = 3.0
 """How many times as far a start that was watched may be thought on, to tell a slow one from none."""
@@ -44,6 +48,8 @@ def winner_of(race: Race, *, learnt: bool, begun: bool, left: float) -> int | No
         farther = _far_faster(race)
         if farther is None:
             farther = _best(race, lambda one: knows_more(one, race.control, race.start))
+        if farther is None:
+            farther = _best(race, lambda one: _knows_much(one, race.control))
         return _sure_of_itself(race) if farther is None else farther
     quickest = quicker(race, left=left)
     return _best(race, lambda one: knows_more(one, race.control, race.start)) if quickest is None else quickest
@@ -120,6 +126,12 @@ def _sure_of_itself(race: Race) -> int | None:
     limit = race.control.loss + NO_WORSE * abs(race.control.loss)
     sure = [place for place in sure if not race.scores[place].loss > limit]
     return sure[best_of([race.scores[place] for place in sure])] if sure else None
+
+
+def _knows_much(one: Score, control: Score) -> bool:
+    """Tell whether one surely knows much of the targets and the control surely nothing, at a loss that is lower."""
+    knows = one.known >= MUCH and not control.known and len(control.gains) > 0
+    return knows and one.loss <= (1 - MUCH) * control.loss and not is_worse(one, control)
 
 
 def _best(race: Race, wins: Callable[[Score], bool]) -> int | None:

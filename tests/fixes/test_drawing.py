@@ -139,3 +139,12 @@ def test_measured_scales_give_every_layer_sums_of_variance_one():
         values = layer(values)
         if isinstance(layer, nn.Linear):
             assert abs(float(values.detach().std()) - 1) < 1e-3
+
+
+def test_a_table_of_single_numbers_is_one_of_biases():
+    """Each begins at 0, where a vector begins with the length 1."""
+    net = nn.ModuleDict({"bias": nn.Embedding(50, 1), "vector": nn.Embedding(50, 16)})
+    draw(net, {"bias": "its own", "vector": "its own"}, seed=0)
+
+    assert 0.0 == float(net["bias"].weight.detach().abs().max())
+    assert float(net["vector"].weight.detach().norm(dim=1).mean()) == pytest.approx(1.0, abs=0.2)

@@ -64,6 +64,7 @@ def run_of(model, loss, targets):
     )
 
 
+BYTES = "shares from 0 to 255, ends"
 SOFTMAX, SIGMOID = "cross_entropy_of_probabilities", "binary_cross_entropy_of_probabilities"
 
 
@@ -94,6 +95,8 @@ SOFTMAX, SIGMOID = "cross_entropy_of_probabilities", "binary_cross_entropy_of_pr
         pytest.param(net(1, nn.Flatten(0)), hinge, YES, ["signs"], id="noughts-for-a-hinge"),
         pytest.param(net(1, nn.Flatten(0)), error_of_the_mean, NUMBERS, ["row_by_row"], id="error-of-the-mean"),
         pytest.param(net(1, nn.Flatten(0)), nn.MSELoss(), FAR, ["huber"], id="outliers"),
+        pytest.param(net(1), nn.BCEWithLogitsLoss(), 255 * YES[:, None], [BYTES], id="bytes-for-shares"),
+        pytest.param(net(1, nn.Sigmoid()), nn.MSELoss(), 255 * YES[:, None], [BYTES], id="bytes-for-a-sigmoid"),
     ],
 )
 def test_the_losses_that_fit(model, loss, targets, expected):
@@ -118,6 +121,7 @@ def test_the_losses_that_fit(model, loss, targets, expected):
         pytest.param(net(3), nn.L1Loss(), INPUTS[:, :3], id="distances"),
         pytest.param(net(4, nn.Sigmoid()), nn.MSELoss(), INPUTS.sigmoid(), id="an-autoencoder"),
         pytest.param(net(1), nn.MSELoss(), YES[:, None], id="squares-of-scores-whose-meaning-would-change"),
+        pytest.param(net(1), nn.MSELoss(), 255 * YES[:, None], id="bytes-as-numbers"),
         pytest.param(net(3), lambda outputs, ids: -outputs.mean(), IDS, id="of-the-users-own"),
         pytest.param(net(3), nn.MultiMarginLoss(), IDS, id="margins"),
         pytest.param(

@@ -10,8 +10,10 @@ from autofix_nb.policy import Policy
 from autofix_nb.policy.races import FROM_THE_FIRST, LEAST_STEPS, Race
 from autofix_nb.policy.treating import (
     MOST_GONE,
+    OF_FAR_SCORES,
     _is_affordable,
     _is_lost,
+    causes_first,
     treat,
 )
 from autofix_nb.policy.verdict import Score
@@ -165,3 +167,11 @@ def test_steps_for_a_new_beginning_that_a_range_test_took_are_no_more(policy, si
 
     assert [False] == [fresh for *_, fresh in run.asked]
     assert not run.starts_fresh
+
+
+def test_a_first_loss_far_from_chance_waits_for_its_causes():
+    """Features fed in unscaled make it; a loss that does not fit has no cause but itself, and stays where it was."""
+    far, unfit = finding(code="B08", fixes=OF_FAR_SCORES), finding(code="B08", fixes=())
+    scales = finding(code="D02", fixes=("standardise",))
+
+    assert [unfit, scales, far] == causes_first([far, unfit, scales])

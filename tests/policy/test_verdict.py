@@ -141,6 +141,17 @@ def test_another_loss_is_told_in_shares_of_the_control(both, unit):
     assert here.goal == pytest.approx(one.goal, nan_ok=True)
 
 
+@given(pairs(), st.floats(0.1, 10))
+def test_below_nothing_there_are_no_shares(both, depth):
+    """A loss that falls without end is no unit: what is lower than the control by the other loss is so here, too."""
+    beside, one = both
+    control = replace(beside, loss=-depth, losses=tuple(-depth for _ in beside.losses))
+
+    here = in_units_of(control, one, beside)
+
+    assert here.loss - control.loss == pytest.approx(one.loss - beside.loss, abs=1e-6)
+
+
 @given(LOSSES)
 def test_of_equals_the_first_is_the_best(losses):
     """Candidates come gentlest first."""

@@ -256,3 +256,21 @@ def test_what_the_data_ask_for_need_only_do_no_harm(loss, sure, begun, expected)
     made.raced.append(of_data(samples=[1], sure=sure))
 
     assert expected == winner(made, learnt=True, begun=begun)
+
+
+@pytest.mark.parametrize(
+    ("loss", "known", "begun", "expected"),
+    [
+        pytest.param(0.85, 0.2, False, 0, id="knows-much"),
+        pytest.param(0.85, 0.05, False, None, id="knows-little"),
+        pytest.param(0.95, 0.2, False, None, id="hardly-lower"),
+        pytest.param(0.85, 0.2, True, None, id="under-way"),
+    ],
+)
+def test_before_the_first_step_sure_knowledge_wins_against_none(loss, known, begun, expected):
+    """A control whose loss jumps is beaten by nobody decisively, though it knows nothing for sure."""
+    jumps = (0.2, 3.0, 0.3, 2.0, 0.2, 1.5, 0.3, 0.5)
+    control = Score(loss=1.0, losses=jumps, rows=1000, gains=(3.0, -2.0) * 5, mispaired=1.5)
+    one = replace(score(loss), gains=(known, 0.99 * known) * 5, mispaired=1.0)
+
+    assert expected == winner(race(5.0, control, one), learnt=True, begun=begun)
