@@ -18,8 +18,8 @@ from autofix_nb.fixes.in_model import InModelFix
 from autofix_nb.fixes.surgery import ModelFix
 
 CHANGING = sorted(name for name, fix in FIXES.items() if issubclass(fix, ModelFix | InModelFix))
-UNDER_WAY = [name for name in CHANGING if name != "fill_missing"]
-"""Changes that can be made after an epoch; rows with gaps have been set aside by then."""
+UNDER_WAY = [name for name in CHANGING if name not in ("fill_missing", "fill_marks")]
+"""Changes that can be made after an epoch to usual rows; those with gaps have been set aside by then."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -19,7 +19,7 @@ import numpy as np
 from autofix_nb.checks.base import Answer, Check, Shown
 from autofix_nb.checks.typed import leave_out
 from autofix_nb.evidence import Scan, Subject
-from autofix_nb.evidence.far_out import far_out
+from autofix_nb.evidence.far_out import far_out, input_marks
 from autofix_nb.evidence.far_targets import far_targets
 from autofix_nb.evidence.neighbours import Distances, filled, neighbour_distances
 from autofix_nb.evidence.odd_pictures import blank_pictures, odd_pictures
@@ -113,6 +113,8 @@ class Outliers(Check):
         marked = self._marked(scan) if targets is None or not more[0] else None
         if marked is not None:
             findings.append(marked)
+        standing_for_none = self._marks(subject, scan, values)
+        findings += [] if standing_for_none is None else [standing_for_none]
         distances = self._distances(values)
         looked_at = [f"looked at {scan.share}"]
         if distances is not None:
@@ -191,6 +193,24 @@ class Outliers(Check):
                 *(f"sample {scan.indices[scan.rows[row]]}: {rows[row][0]}" for row in ranked[:20]),
             ],
             to_type=leave_out("dataset", numbers, why="after a look at them: they may be right"),
+        )
+
+    def _marks(self, subject: Subject, scan: Scan, values: np.ndarray) -> Finding | None:
+        """Return what is said of inputs that are marks for "none"; None where no feature has one."""
+        found = input_marks(subject, scan, values)
+        if not found:
+            return None
+        column, rows = max(found.items(), key=lambda one: len(one[1]))
+        every = np.unique(np.concatenate(list(found.values())))
+        return self.found(
+            f"{len(found)} of {values.shape[1]:,} features hold one value far from all others again and again, such as "
+            f"{values[rows[0], column]:.6g} in {len(rows):,} of {len(values):,} rows of {scan.names[column]}: a mark "
+            "for none, perhaps",
+            severity=Severity.WARNING,
+            measured=len(every) / len(values),
+            limit=0.0,
+            where=[f"`{scan.names[place]}`" for place in found],
+            fixes=(),
         )
 
     def _marked(self, scan: Scan) -> Finding | None:

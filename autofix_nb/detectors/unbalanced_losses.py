@@ -7,6 +7,7 @@ not.
 
 Where it is known what the training is for (see `aims.py`), more can be said: that part is drowned also while it falls,
 and where it knows nothing of the targets in every look while the rest of the loss comes down, the rest has taken over.
+Parts that are all learnt from the targets are told of by themselves (see `uneven.py`).
 
 Reference: Chen et al. (2018), GradNorm, https://arxiv.org/abs/1711.02257; Yu et al. (2020), Gradient Surgery for
 Multi-Task Learning, https://arxiv.org/abs/2001.06782
@@ -21,6 +22,7 @@ from autofix_nb.detectors.aims import aimed_gains, aimed_losses, aims_of, parts_
 from autofix_nb.detectors.base import Detector
 from autofix_nb.detectors.learning import FIRST_LOSSES, LEARNT, loss_falls, median
 from autofix_nb.detectors.opposing_loss import OpposingLoss
+from autofix_nb.detectors.uneven import TIMES, drowned_parts
 from autofix_nb.finding import Finding, NotApplicable, Severity
 from autofix_nb.history import History
 
@@ -46,7 +48,8 @@ class UnbalancedLosses(Detector):
         "In every look the gradient of one part is more than 100 times that of another part that depends on the data "
         "and neither falls nor rises. Where gradients cannot be told apart, the sizes are compared, and it is a note. "
         "Of the part that the training is for it is enough that its gradient is so small, or that it explains nothing "
-        "of the targets at three looks while the rest of the loss pulls harder or has come down."
+        "of the targets at three looks while the rest of the loss pulls harder or has come down. Of parts that change "
+        "with the targets a gradient 3,000 times as long as another's, at the first two looks and now, is enough."
     )
 
     ratio: float = 100.0
@@ -76,6 +79,9 @@ class UnbalancedLosses(Detector):
             sizes, looked = self._sizes(history, parts), False
         if len(sizes) < 2:
             raise NotApplicable(f"`part_norm`: not recorded, and fewer than {self.newest} steps are")
+        unheard = self._unheard(history, sizes) if looked else None
+        if unheard is not None:
+            return unheard
         aims = aims_of(history)
         if aims and looked:
             return self._of_aims(history, aims, sizes)
@@ -95,6 +101,23 @@ class UnbalancedLosses(Detector):
             limit=self.ratio,
             where=(*drowned, largest),
             fixes=None if looked else (),
+        )
+
+    def _unheard(self, history: History, sizes: dict[str, np.ndarray]) -> Finding | None:
+        """Return what is said of parts that are learnt from the targets, and too quiet to be heard, now as at first."""
+        quiet, loudest = drowned_parts(history)
+        quiet = [part for part in quiet if sizes.get(loudest, np.zeros(1))[-1] > TIMES * sizes[part][-1]]
+        if not quiet:
+            return None
+        times = median(sizes[loudest]) / max(median(sizes[quiet[0]]), 1e-300)
+        return self.found(
+            history,
+            f"the gradient of `{loudest}` is {times:.3g} times that of `{quiet[0]}`, limit {TIMES:,.0f}: both are "
+            f"learnt from the targets, and `{quiet[0]}` is not heard",
+            severity=Severity.WARNING,
+            measured=times,
+            limit=TIMES,
+            where=(*quiet, loudest),
         )
 
     def _of_aims(self, history: History, aims: tuple[str, ...], sizes: dict[str, np.ndarray]) -> Finding | None:

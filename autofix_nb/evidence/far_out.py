@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from autofix_nb.evidence.classes import class_of_rows, task_or_none
+from autofix_nb.evidence.marks import marks_of
 from autofix_nb.evidence.neighbours import fitting_rows, some_rows
 from autofix_nb.evidence.scan import Scan
 from autofix_nb.evidence.subject import Subject
@@ -62,6 +63,16 @@ def far_out(
                     rows=rows,
                     spreads=away[rows] / spread,
                 )
+
+
+def input_marks(subject: Subject, scan: Scan, values: np.ndarray) -> dict[int, np.ndarray]:
+    """Return, by column of (M, d) with NaN, the rows that hold its mark for "none", but for what a class is like."""
+    marks = marks_of(values)
+    kinds = _classes(subject, scan) if not np.isnan(marks).all() else None
+    found = {
+        int(column): np.flatnonzero(values[:, column] == marks[column]) for column in np.flatnonzero(marks == marks)
+    }
+    return {column: rows for column, rows in found.items() if not _is_a_class(rows, kinds)}
 
 
 def _classes(subject: Subject, scan: Scan) -> np.ndarray | None:

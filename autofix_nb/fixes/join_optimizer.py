@@ -1,5 +1,6 @@
 """Let parameters that want gradients, and are in no group of the optimizer, take part in its steps."""
 
+from collections import Counter
 from collections.abc import Iterator
 from typing import Any, ClassVar
 
@@ -21,7 +22,8 @@ class JoinOptimizer(PreparingFix):
     """Add them to the first group, whose settings they take over; parameters listed twice are listed once.
 
     They do not get a group of their own: a scheduler made already knows how many groups there were. While it trains,
-    they join the optimizer at work, and the user's own; what is listed twice is left as it is then.
+    they join the optimizer at work, and the user's own; what is listed twice is left as it is then. Where each takes
+    the place of a tensor that no model has any more, a race need only show that joining does no harm.
     """
 
     name: ClassVar = "join_optimizer"
@@ -52,15 +54,17 @@ class JoinOptimizer(PreparingFix):
         if not finding.step:
             return super().plan(finding, run)
         owned = Owned.of(run)
-        missing = [name for name, _ in _missing(owned)] if _fits(owned) and hasattr(run, "rewire") else []
+        fits = _fits(owned) or _is_stale(owned)
+        missing = [name for name, _ in _missing(owned)] if fits and hasattr(run, "rewire") else []
         if not missing:
             return None
+        proven = {"sure": True} if _were_replaced(missing, owned, run) else {}
         return Change(
             fix=self.name,
             touches=self.touches,
             says=_joining(missing, owned.optimizer),
             before={"joined": []},
-            after={"joined": missing},
+            after={"joined": missing} | proven,
             permanent=_line(owned.optimizer),
         )
 
@@ -74,7 +78,7 @@ class JoinOptimizer(PreparingFix):
 
     def is_built_in(self, change: Change) -> bool:
         """Tell whether it was done while it trained: then a resumed run must do it before its optimizer fits."""
-        return set(change.after) == {"joined"}
+        return "joined" in change.after and "parameters" not in change.after
 
     def do(self, change: Change, owned: Owned) -> list[WayBack]:
         optimizer = owned.optimizer
@@ -133,6 +137,37 @@ def _fits(owned: Owned) -> bool:
         return False
     own = {id(parameter) for parameter in owned.model.parameters()}
     return any(id(parameter) in own for parameter in _held(optimizer))
+
+
+def _is_stale(owned: Owned) -> bool:
+    """Tell whether all that the optimizer holds, in its one group, are tensors of a model that is gone."""
+    optimizer = owned.optimizer
+    if not isinstance(owned.model, nn.Module) or not isinstance(optimizer, torch.optim.Optimizer):
+        return False
+    return can_be_joined_anew(owned.model, optimizer)
+
+
+def can_be_joined_anew(model: nn.Module, optimizer: torch.optim.Optimizer) -> bool:
+    """Tell whether an optimizer holds nothing of the model, and may hold all of it by the settings of its one group.
+
+    The cell that makes the model was run again, and the one that makes the optimizer was not. Of several groups nobody
+    could tell which parameters are meant.
+    """
+    own = {id(parameter) for parameter in model.parameters()}
+    none = not any(id(parameter) in own for parameter in _held(optimizer))
+    return none and len(optimizer.param_groups) == 1 and not isinstance(optimizer, torch.optim.LBFGS)
+
+
+def _were_replaced(missing: list[str], owned: Owned, run: Any) -> bool:
+    """Tell whether each of these takes the place of a tensor of its shape that no model has any more.
+
+    Then it was replaced after the optimizer was made, and nobody leaves it out on purpose.
+    """
+    loss = getattr(getattr(run, "task", None), "loss", None)
+    homes = [one for one in (owned.model, loss) if isinstance(one, nn.Module)]
+    known = {id(parameter) for home in homes for parameter in home.parameters()}
+    gone = Counter(tuple(one.shape) for one in _held(owned.optimizer) if id(one) not in known)
+    return not Counter(tuple(owned.model.get_parameter(name).shape) for name in missing) - gone
 
 
 def _missing(owned: Owned) -> Iterator[tuple[str, nn.Parameter]]:

@@ -5,12 +5,14 @@ where the norms were not measured, by their sizes. What keeps the geometric mean
 gradient opposes that of all others is turned down, and then off (compare PCGrad, Yu et al. 2020).
 """
 
+from dataclasses import replace
 from math import exp, log
 from typing import ClassVar
 
 import numpy as np
 
 from autofix_nb.detectors.aims import aims_of, runaways
+from autofix_nb.detectors.uneven import TIMES, drowned_parts, uneven_parts
 from autofix_nb.finding import Finding
 from autofix_nb.fixes.base import Change, SettingFix, Trainee
 from autofix_nb.fixes.surgery import WayBack, forget_moments
@@ -23,6 +25,15 @@ RECENT_LOSSES = 100
 
 MOST = 1e4
 """Largest weight, and its inverse the smallest: what is further apart is no matter of weights."""
+
+FARTHEST = 1e12
+"""The same for parts that are in units of their own, which may be anything."""
+
+HUGE = 1e5
+"""What a part begins with from which its unit is huge: its answers are hundreds of times as large as usual."""
+
+FAR_BELOW = 1e-4
+"""What such a part counts of an equal share, where that is tried, too."""
 
 TURNED_DOWN = (0.1, 0.0)
 """What an opposing part counts, gentlest first."""
@@ -47,7 +58,7 @@ class RebalanceLosses(SettingFix):
         self._ways_back: list[WayBack] = []
 
     def apply(self, change: Change, run: Trainee) -> None:
-        super().apply(change, run)
+        run.controls.part_weights = change.after["part_weights"]
         optimizer = getattr(run, "optimizer", None)
         groups = optimizer.param_groups if optimizer is not None else []
         if not self._ways_back:
@@ -84,6 +95,12 @@ class RebalanceLosses(SettingFix):
             return changes[::-1] if part in (run.history.facts.get("blind_parts") or ()) else changes
         if finding.code == BAD_NUMBERS:
             return []
+        evened = _evened(run)
+        if evened:
+            return [
+                replace(change, after=change.after | {"sure": True})
+                for change in (self._change(run, now | weights, says) for says, weights in evened)
+            ]
         if aims:
             return self._for(aims, parts, run)
         balanced = _balanced(parts, run)
@@ -160,6 +177,28 @@ def _balanced(parts: list[str], run: Trainee) -> dict[str, float] | None:
     middle = exp(sum(map(log, pulls.values())) / len(pulls))
     weights = {part: min(MOST, max(1 / MOST, middle / pull)) for part, pull in pulls.items()}
     return weights if max(weights.values()) > 1.01 * min(weights.values()) else None
+
+
+def _evened(run: Trainee) -> list[tuple[str, dict[str, float]]]:
+    """Return weights, with what to say of them, for parts that drown one another; none where none does now.
+
+    All come to the pull that is nearest to 1: it is for losses of usual size that rates are chosen. What is in a huge
+    unit must grow its weights until they are huge, and its gradients grow with them: last it is tried far below others.
+    """
+    now = run.controls.part_weights
+    quiet, loudest = drowned_parts(run.history)
+    parts = uneven_parts(run.history) if quiet else {}
+    pulls = {part: _median(run.history.now(f"part_norm/{part}", RECENT_NORMS)) for part in parts}
+    if not pulls or not all(pull > 0 for pull in pulls.values()):
+        return []
+    if not any(pulls[loudest] > TIMES * pulls[part] for part in quiet):
+        return []
+    usual = min(pulls.values(), key=lambda pull: abs(log(pull)))
+    even = {part: now.get(part, 1.0) * min(FARTHEST, max(1 / FARTHEST, usual / pull)) for part, pull in pulls.items()}
+    says = "parts of the loss that are learnt from the targets are weighed so that they pull equally hard"
+    huge = {part: FAR_BELOW * weight for part, weight in even.items() if parts[part] > HUGE}
+    below = [(f"{says}, and what is in a huge unit a ten-thousandth of that", even | huge)] if huge else []
+    return [(says, even), *below]
 
 
 def _median(values: np.ndarray) -> float:

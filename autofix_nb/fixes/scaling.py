@@ -13,6 +13,9 @@ from typing import Any
 import torch
 from torch import nn
 
+SAME = 1e-3
+"""Share of its distance from the median within which a value is taken for the mark: all others lie far from it."""
+
 
 def input_names(model: nn.Module, inputs: Any) -> dict[str, torch.Tensor]:
     """Return the tensors among the inputs of a model by the name of the parameter of `forward` that takes them."""
@@ -40,6 +43,11 @@ def is_scaled(model: nn.Module) -> bool:
 def gap_places(name: str) -> tuple[str, str]:
     """Return the names of the buffers for what fills the gaps of one input, and for the features never read (1)."""
     return f"gap_{name}_value", f"gap_{name}_always"
+
+
+def mark_place(name: str) -> str:
+    """Return the name of the buffer for the marks of one input that stand for gaps; NaN where a feature has none."""
+    return f"gap_{name}_mark"
 
 
 def is_filled(model: nn.Module) -> bool:
@@ -93,7 +101,11 @@ def _filled(model: nn.Module, name: str, part: Any) -> Any:
         return part
     if not _fits(part, value):
         return part
-    return torch.where(torch.isfinite(part) & (always == 0), part, value.to(part.dtype))
+    there = torch.isfinite(part) & (always == 0)
+    mark = model._buffers.get(mark_place(name))
+    if mark is not None:  # a scaler elsewhere may have brought it to a number that differs in its last digits
+        there &= ~((part - mark).abs() <= SAME * (mark - value).abs())
+    return torch.where(there, part, value.to(part.dtype))
 
 
 def _fits(part: torch.Tensor, numbers: torch.Tensor) -> bool:

@@ -114,7 +114,8 @@ def fit(
     if not model.training:
         model.train()
     searched = lr is None and not isinstance(optimizer, torch.optim.Optimizer)
-    optimizer, told_optimizer = setup.make_optimizer(model, optimizer, lr)
+    may_be_stale = autofix == "auto" and preflight is not False
+    optimizer, told_optimizer = setup.make_optimizer(model, optimizer, lr, may_be_stale=may_be_stale)
     setup.check_loss(loss, step)
     setup.check_preflight(preflight)
     if isinstance(loss, nn.Module):
@@ -174,6 +175,7 @@ def fit(
             guard.search_rate()
         validation = guard.val_source = None if val is None else guard_loader(val, guard.seed, name="val")
         guard.answer_what_was_found()
+        setup.check_optimizer(model, guard.stepper.users_optimizer)
         for _ in guard.epochs(epochs):
             for batch in guard.batches(train):
                 guard.step(batch, objective)

@@ -110,7 +110,7 @@ class Guard(Hearing, BeforeFirst, Samples, Steps, EpochEnd, Treatable):
         settings: Mapping[str, Any] | None = None,
     ) -> None:
         setup.check_model(model)
-        optimizer, _ = setup.make_optimizer(model, optimizer, None)
+        optimizer, _ = setup.make_optimizer(model, optimizer, None, may_be_stale=bool(settings))
         if not isinstance(accumulate, int) or accumulate < 1:
             raise ConfigurationError(f"`accumulate` must be a whole number of at least 1, got {accumulate!r}")
         if seed is not None and not isinstance(seed, int):

@@ -10,6 +10,7 @@ import torch
 from autofix_nb.data import structure
 from autofix_nb.data.seeding import LoadingRandomness
 from autofix_nb.detectors.aims import aims_of
+from autofix_nb.detectors.uneven import uneven_parts
 from autofix_nb.errors import StoreError
 from autofix_nb.loop.thresholds import answers, even_goal
 from autofix_nb.objective import evaluating, total_loss
@@ -56,11 +57,12 @@ class Judge:
         losses, sizes, outputs, targets = [], [], [], []
         named = guard.goal.removeprefix("val/loss/")  # before the first step it is not known yet what the parts are
         aims = (named,) if named != guard.goal else aims_of(guard.history)
+        began = uneven_parts(guard.history) if named == guard.goal else {}
         try:
             with guard.stepper.autocast():
                 for data in self._batches:
                     guard.heed()
-                    losses.append(_wanted(*total_loss(objective(data)), aims))
+                    losses.append(_wanted(*total_loss(objective(data)), aims, began))
                     sizes.append(_rows(data))
                     if isinstance(getattr(objective, "outputs", None), torch.Tensor):
                         outputs.append(objective.outputs.detach().float().cpu())
@@ -145,8 +147,15 @@ def _even(task: Any, outputs: list[torch.Tensor], targets: list[Any]) -> tuple[f
     return (math.nan, 0) if name is None else (row[name], len(counts) * int(counts.min()))
 
 
-def _wanted(loss: torch.Tensor, parts: Mapping[str, torch.Tensor], aims: Sequence[str]) -> float:
-    """Return what the training is for, where that is known: of the whole loss, another part may be nearly all."""
+def _wanted(
+    loss: torch.Tensor, parts: Mapping[str, torch.Tensor], aims: Sequence[str], began: Mapping[str, float]
+) -> float:
+    """Return what the training is for, where that is known: of the whole loss, another part may be nearly all.
+
+    Parts of which one drowns the others count in shares of what each `began` with, all the same.
+    """
+    if began and all(part in parts for part in began) and bool(torch.isfinite(loss)):
+        return float(sum(float(parts[part]) / level for part, level in began.items())) / len(began)
     if not aims or not all(part in parts for part in aims) or not bool(torch.isfinite(loss)):
         return float(loss)
     return float(sum(parts[part] for part in aims))

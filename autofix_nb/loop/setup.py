@@ -10,6 +10,7 @@ from torch import nn
 from torch.optim import lr_scheduler
 
 from autofix_nb.errors import ConfigurationError, DataError, ModelError
+from autofix_nb.fixes.join_optimizer import can_be_joined_anew
 from autofix_nb.loop.names import check_name, tidied
 
 DEFAULT_LR = 1e-3
@@ -97,10 +98,14 @@ def check_epochs(epochs: Any) -> int:
     return epochs
 
 
-def make_optimizer(model: nn.Module, optimizer: Any, lr: float | None) -> tuple[torch.optim.Optimizer, str]:
+def make_optimizer(
+    model: nn.Module, optimizer: Any, lr: float | None, *, may_be_stale: bool = False
+) -> tuple[torch.optim.Optimizer, str]:
     """Return the optimizer to train with, and a sentence that says which.
 
-    `optimizer` may be one already made, a class such as `torch.optim.SGD`, the name of one, or None for AdamW.
+    `optimizer` may be one already made, a class such as `torch.optim.SGD`, the name of one, or None for AdamW. With
+    `may_be_stale` one that holds another model's parameters is let through, where this model's can take their place:
+    `check_optimizer` asks again when that was tried.
 
     Raises:
         ConfigurationError: when it belongs to another model, or cannot be made.
@@ -108,7 +113,8 @@ def make_optimizer(model: nn.Module, optimizer: Any, lr: float | None) -> tuple[
     if lr is not None and not (isinstance(lr, int | float) and 0 < lr < float("inf")):
         raise ConfigurationError(f"`lr` must be a number greater than 0, got {lr!r}")
     if isinstance(optimizer, torch.optim.Optimizer):
-        _check_optimizer(model, optimizer)
+        if not (may_be_stale and can_be_joined_anew(model, optimizer)):
+            check_optimizer(model, optimizer)
         if lr is not None:
             raise ConfigurationError(
                 f"`lr={lr}` is given beside an `optimizer` that has its own rate; set it there, or give the class: "
@@ -124,7 +130,7 @@ def make_optimizer(model: nn.Module, optimizer: Any, lr: float | None) -> tuple[
         raise ConfigurationError(
             f"`optimizer`: {kind.__name__} cannot be made with `lr` alone ({error}); make it yourself"
         ) from error
-    _check_optimizer(model, made)
+    check_optimizer(model, made)
     return made, f"Optimizer: {kind.__name__}, lr={rate:g}{' (the default)' if lr is None else ''}."
 
 
@@ -141,7 +147,12 @@ def _optimizer_class(optimizer: Any) -> type[torch.optim.Optimizer]:
     )
 
 
-def _check_optimizer(model: nn.Module, optimizer: torch.optim.Optimizer) -> None:
+def check_optimizer(model: nn.Module, optimizer: torch.optim.Optimizer) -> None:
+    """Raise when the optimizer cannot train the model.
+
+    Raises:
+        ConfigurationError: when it holds none of the model's parameters, or is LBFGS.
+    """
     if isinstance(optimizer, torch.optim.LBFGS):
         raise ConfigurationError(
             "`optimizer`: LBFGS runs the model several times a step and is not supported; use AdamW"

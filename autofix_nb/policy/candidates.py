@@ -26,7 +26,7 @@ AGAINST = {
     "B07": ("join_optimizer", "unfreeze"),
     "B08": ("mend_output", "mend_loss", "scale_targets"),
     "D02": ("standardise",),
-    "D03": ("drop_outliers", "mend_loss"),
+    "D03": ("fill_marks", "drop_outliers", "mend_loss"),
     "D07": ("fill_missing",),
     "D09": ("shuffle",),
 }

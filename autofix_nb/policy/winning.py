@@ -42,8 +42,10 @@ def winner_of(race: Race, *, learnt: bool, begun: bool, left: float) -> int | No
     """
     # A training that stands has nothing to lose by a change, however well it learnt before.
     first = _winner(race, learnt=learnt and not (begun and _stands(race)))
-    if first is not None or (learnt and begun):
+    if first is not None:
         return first
+    if learnt and begun:
+        return _sure_of_itself(race)
     if learnt:
         farther = _far_faster(race)
         if farther is None:
@@ -52,7 +54,9 @@ def winner_of(race: Race, *, learnt: bool, begun: bool, left: float) -> int | No
             farther = _best(race, lambda one: _knows_much(one, race.control))
         return _sure_of_itself(race) if farther is None else farther
     quickest = quicker(race, left=left)
-    return _best(race, lambda one: knows_more(one, race.control, race.start)) if quickest is None else quickest
+    if quickest is None:
+        quickest = _best(race, lambda one: knows_more(one, race.control, race.start))
+    return _sure_of_itself(race) if quickest is None else quickest
 
 
 def gets_on(race: Race, *, left: float, limit: float) -> bool:
@@ -119,7 +123,7 @@ def _sure_of_itself(race: Race) -> int | None:
     """Return the best of those that the data themselves ask for, if it is hardly worse than going on.
 
     A mark for "none" among the targets is no measurement, and rows with gaps are lost one by one as their turn comes: a
-    few steps need not show what mending that gives.
+    few steps need not show what mending that gives. Nor need they where a part of the loss is not heard.
     """
     sure = [place for place, one in enumerate(race.raced) if one.is_sure and place in race.trained]
     sure = [place for place in sure if race.scores[place].is_sound]

@@ -245,3 +245,24 @@ def test_marks_among_the_targets_of_ids_are_named():
     assert Severity.WARNING == finding.severity
     assert "15 of 600 targets lie far out, such as 99 in sample 0" in finding.says
     assert "15 of them the same" in finding.says
+
+
+@pytest.mark.parametrize("every", [4, 20])
+def test_marks_for_none_among_the_inputs_are_named(every):
+    """In many rows, too, where each of them lies in the company of others like it."""
+    values = np.random.default_rng(5).normal(size=(400, 4))
+    values[::every, 2] = -999.0
+    found = [one for one in answer_of(Outliers(), subject_of(scan(values))).findings if "a mark for none" in one.says]
+
+    assert [Severity.WARNING] == [one.severity for one in found]
+    assert f"such as -999 in {400 // every} of 400 rows of" in found[0].says
+
+
+def test_what_a_class_is_like_is_no_mark():
+    """All its rows have the same value, far from the others."""
+    values, labels = np.random.default_rng(5).normal(size=(400, 4)), (np.arange(400) % 10 == 0).astype(int)
+    values[labels == 1, 2] = -999.0
+
+    assert [] == [
+        one for one in answer_of(Outliers(), subject_of(scan(values, labels))).findings if "a mark" in one.says
+    ]

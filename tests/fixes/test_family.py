@@ -94,7 +94,13 @@ def with_gaps(run):
     run.sample_batches = lambda count, with_gaps=False: batches[:count]
 
 
-SICK = {"fill_missing": with_gaps, "mend_loss": summed, "scale_targets": in_thousands}
+def with_marks(run):
+    rows = torch.randn(64, 4, generator=torch.Generator().manual_seed(2))
+    rows[::8, 1] = -999.0
+    run.sample_batches = lambda count, with_gaps=False: [(rows, torch.arange(64) % 3)][:count]
+
+
+SICK = {"fill_marks": with_marks, "fill_missing": with_gaps, "mend_loss": summed, "scale_targets": in_thousands}
 """What makes the run ill in the way that a fix is for, where it is not ill so already."""
 
 
@@ -169,6 +175,7 @@ def test_applying_does_what_was_planned(name, run):
         "class_weights": {"loss"},
         "join_optimizer": {"optimizer", "groups"},
         "restart": set(),
+        "fill_marks": {"structure", "weights"},
         "fill_missing": {"structure", "weights"},
         "insert_norm": {"structure", "weights", "optimizer", "groups"},
         "mend_output": {"structure"},

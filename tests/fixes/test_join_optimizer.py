@@ -164,3 +164,38 @@ def test_while_it_trains_they_join_and_leave_again():
     assert fix.is_built_in(change)
     assert list(map(id, model.parameters())) == joined
     assert before == _deep_bits(optimizer.state_dict())
+
+
+def under_way(model, optimizer):
+    run = trained(model, steps=0)
+    run.optimizer, run.rewire = optimizer, lambda joined=(), left=(): rewire_optimizer(optimizer, joined, left)
+    return JoinOptimizer().plan(finding(code="B07", step=100), run)
+
+
+def test_what_was_replaced_surely_belongs_there():
+    """A tensor of the same shape that no model has any more proves it; one that was left out may be meant so."""
+    model, left_out = build(), build()
+    optimizer = torch.optim.Adam(model.parameters(), lr=0.05)
+    model[2] = nn.Linear(5, 3)
+
+    assert {"joined": ["2.weight", "2.bias"], "sure": True} == under_way(model, optimizer).after
+    assert {"joined": ["2.weight", "2.bias"]} == under_way(left_out, torch.optim.Adam(left_out[0].parameters())).after
+
+
+def test_strangers_of_other_shapes_prove_nothing():
+    """A loss inside the user's own step may have weights of its own."""
+    model = build()
+    optimizer = torch.optim.Adam([*model[0].parameters(), nn.Parameter(torch.zeros(2))], lr=0.05)
+
+    assert {"joined": ["2.weight", "2.bias"]} == under_way(model, optimizer).after
+
+
+def test_one_group_of_a_model_that_is_gone_takes_in_the_new_one():
+    """While it trains, where nothing would be trained else; of several groups nobody knows which is meant."""
+    model = build()
+    groups = [{"params": build().parameters()}, {"params": [nn.Parameter(torch.zeros(3))]}]
+
+    assert [name for name, _ in model.named_parameters()] == under_way(
+        model, torch.optim.Adam(build().parameters())
+    ).after["joined"]
+    assert None is under_way(model, torch.optim.Adam(groups))

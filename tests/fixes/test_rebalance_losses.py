@@ -151,3 +151,33 @@ def test_numbers_that_went_bad_do_not_hide_that_parts_are_added_up():
     run = trainee(history(**{"loss": [5.0, float("inf")], "loss/a": [1.0, 1.0], "loss/b": [4.0, float("inf")]}))
 
     assert 2 == len(weights("G05", run))
+
+
+def uneven(pulls, began):
+    """Return a run whose parts are both learnt from the targets."""
+    series = {f"loss/{part}": [value] * 3 for part, value in began.items()}
+    series |= {f"part_norm/{part}": [value] * 3 for part, value in pulls.items()}
+    series |= {f"part_gain/{part}": [0.1] * 3 for part in pulls}
+    return trainee(history(loss=[sum(began.values())] * 3, **series))
+
+
+@pytest.mark.parametrize(
+    ("run", "expected"),
+    [
+        pytest.param(uneven({"a": 1.0, "b": 1e-6}, {"a": 2.0, "b": 1e-6}), [{"a": 1.0, "b": 1e6}], id="faint"),
+        pytest.param(uneven({"a": 0.5, "b": 5e4}, {"a": 2.0, "b": 5e4}), [{"a": 1.0, "b": 1e-5}], id="loud"),
+        pytest.param(
+            uneven({"a": 1.0, "b": 1e6}, {"a": 2.0, "b": 1e9}),
+            [{"a": 1.0, "b": 1e-6}, {"a": 1.0, "b": 1e-10}],
+            id="in-a-huge-unit",
+        ),
+    ],
+)
+def test_parts_that_drown_one_another_come_to_a_usual_pull(run, expected):
+    """That for which rates are chosen. Surely so: neither is a penalty, and nobody wants so little of one."""
+    changes = RebalanceLosses().plans(finding(code="G05"), run)
+
+    assert expected == [pytest.approx(change.after["part_weights"]) for change in changes]
+    assert all(change.after["sure"] for change in changes)
+    RebalanceLosses().apply(changes[0], run)
+    assert pytest.approx(expected[0]) == run.controls.part_weights

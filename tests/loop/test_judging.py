@@ -245,6 +245,19 @@ def test_judged_is_what_the_training_is_for(goal, blind, expected):
     assert expected == score.loss
 
 
+def test_parts_of_which_one_drowns_the_other_count_in_shares():
+    """Of what each began with: their sum would be that of the loudest."""
+    told = History()
+    told.facts["goal"] = "val/loss"
+    for step in (10, 25):
+        told.record(step, **{"loss/kind": 2.0, "loss/place": 1e6, "part_norm/kind": 1.0, "part_norm/place": 1e5})
+        told.record(step, **{"part_gain/kind": 0.1, "part_gain/place": 0.1})
+    parts = {"kind": torch.tensor(1.0), "place": torch.tensor(1e6)}
+    data = [(torch.zeros(8, 1), torch.zeros(8, 1))]
+
+    assert 0.75 == score_of(data, goal="val/loss", history=told, objective=lambda batch: parts).loss
+
+
 def test_where_rare_classes_must_be_heard_they_count_as_much_as_others():
     """So many rows speak for it as the rarest class has, for each class."""
     told = History()

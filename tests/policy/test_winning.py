@@ -247,11 +247,12 @@ def of_data(**after):
         pytest.param(1.01, True, False, 0, id="hardly-worse"),
         pytest.param(1.03, True, False, None, id="worse"),
         pytest.param(0.99, False, False, None, id="not-sure"),
-        pytest.param(0.99, True, True, None, id="under-way"),
+        pytest.param(1.01, True, True, 0, id="under-way"),
+        pytest.param(1.03, True, True, None, id="under-way-and-worse"),
     ],
 )
 def test_what_the_data_ask_for_need_only_do_no_harm(loss, sure, begun, expected):
-    """Before the first step, where marks for none stand among the targets."""
+    """Where marks for none stand among the targets: before the first step, and where the run has learnt something."""
     made = race(1.2, 1.0, loss)
     made.raced.append(of_data(samples=[1], sure=sure))
 
