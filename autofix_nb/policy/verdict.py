@@ -4,6 +4,7 @@ Two trainings that began alike saw the same batches and are judged on the same r
 be compared in pairs. A difference counts when it is large enough to matter and too large for chance.
 """
 
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from math import isfinite, nan, sqrt
@@ -130,12 +131,18 @@ def has_gained(now: Score, before: Score | None) -> bool:
 
 
 def in_units_of(control: Score, one: Score, beside: Score) -> Score:
-    """Return a score by another loss as if by that of `control`: in shares of `beside`, the control by that loss."""
-    if not (one.is_sound and control.is_sound and beside.is_sound) or control.loss <= 0 or beside.loss <= 0:
+    """Return a score by another loss as if by that of `control`: in shares of `beside`, the control by that loss.
+
+    A share less lies as far below a control that is negative: one whose loss falls while it gets worse.
+    """
+    if not (one.is_sound and control.is_sound and beside.is_sound) or control.loss == 0 or beside.loss <= 0:
         return one
-    pairs = zip(control.losses, one.losses, beside.losses, strict=True)
-    losses = tuple(mine * its / theirs if theirs > 0 else mine for mine, its, theirs in pairs)
-    return replace(one, loss=control.loss * one.loss / beside.loss, losses=losses)
+
+    def in_shares(mine: float, its: float, theirs: float) -> float:
+        return mine - abs(mine) * (1 - its / theirs) if theirs > 0 else mine
+
+    losses = tuple(itertools.starmap(in_shares, zip(control.losses, one.losses, beside.losses, strict=True)))
+    return replace(one, loss=in_shares(control.loss, one.loss, beside.loss), losses=losses)
 
 
 def is_worse(one: Score, other: Score) -> bool:

@@ -141,6 +141,15 @@ def test_another_loss_is_told_in_shares_of_the_control(both, unit):
     assert here.goal == pytest.approx(one.goal, nan_ok=True)
 
 
+def test_shares_of_a_control_below_0_count_downwards():
+    """A loss that falls while the model gets worse: half of what it costs by the right loss lies half as far below."""
+    control, beside, one = (Score(loss=loss, losses=(loss,) * 8, rows=100) for loss in (-4.0, 4.0, 2.0))
+
+    here = in_units_of(control, one, beside)
+
+    assert (-6.0, (-6.0,) * 8) == (here.loss, here.losses)
+
+
 @given(LOSSES)
 def test_of_equals_the_first_is_the_best(losses):
     """Candidates come gentlest first."""
