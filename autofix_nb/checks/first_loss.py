@@ -25,9 +25,18 @@ from autofix_nb.evidence.chance import (
     quietly,
     sums_to_one,
 )
-from autofix_nb.evidence.direction import LINES, SAYS, odd_pull
+from autofix_nb.evidence.direction import odd_pull
+from autofix_nb.evidence.odd_words import LINES, SAYS
+from autofix_nb.evidence.reach import ceiling_of
+from autofix_nb.evidence.silent import silent_columns
 from autofix_nb.finding import Finding, NotApplicable, Severity
-from autofix_nb.objective import ends_linearly, is_softmax_of_softmax, last_activation, total_loss
+from autofix_nb.objective import (
+    ends_linearly,
+    is_softmax_of_softmax,
+    last_activation,
+    last_bounds,
+    total_loss,
+)
 
 RANGES = {"sigmoid": (0.0, 1.0), "softmax": (0.0, 1.0), "tanh": (-1.0, 1.0), "relu": (0.0, float("inf"))}
 """Values that an activation can give."""
@@ -56,6 +65,9 @@ class FirstLoss(Check):
     out_of_reach: float = 0.05
     """Share of the targets that may lie outside what the last activation can give."""
 
+    silent: float = 0.05
+    """Share of the answers that the last activation may hold at its bound for all rows."""
+
     fewest_rows: int = 4
     """Rows below which a first loss tells nothing."""
 
@@ -78,7 +90,10 @@ class FirstLoss(Check):
             findings.append(self._is_a_sum(first, trial.rows, _mean_of(loss), subject))
         if not findings:
             ends_in, linear = last_activation(trial.outputs), ends_linearly(trial.outputs)
-            findings += self._odd(odd_pull(loss, outputs, targets, ends_in, linear=linear))
+            pull = odd_pull(loss, outputs, targets, ends_in, linear=linear)
+            meant = pull == "turned" and _rises(subject.optimizer)
+            meant = meant or (pull == "several" and _are_alike(trial.inputs, targets))
+            findings += [] if meant else self._odd(pull)
         if not findings and first < 0 and asked.takes in ("logits", "yes-or-no logits", "yes-or-no probabilities"):
             findings.append(
                 self.found(
@@ -197,6 +212,12 @@ class FirstLoss(Check):
             )
             to_type = f"return logits  # leave the {ends_in} out of the model; for predictions: logits.sigmoid()"
             measured, limit = ceiling, 1
+        elif (ceiling := ceiling_of(subject.trial.outputs, asked.takes, width)) is not None:
+            says, to_type = (
+                f"{ceiling.says} (limit 100%)",
+                f"return logits  # leave the {ceiling.ends_in} out of the model",
+            )
+            measured, limit = ceiling.share, 1
         elif asked.takes == "log-probabilities" and one == 1:
             says = (
                 "softmax before a negative log-likelihood, which wants log-probabilities: the loss can only lie "
@@ -227,22 +248,25 @@ class FirstLoss(Check):
             )
             to_type = "return logits.sigmoid()  # in the place of the softmax"
             measured = share
-        elif asked.takes == "numbers" and ends_in in RANGES:
-            return self._out_of_reach(ends_in, targets)
+        elif asked.takes == "numbers":
+            return self._out_of_reach(subject.trial.outputs, targets)
         return [self.found(says, severity=severity, measured=measured, limit=limit, to_type=to_type)] if says else []
 
     def _odd(self, pull: str) -> list[Finding]:
         if not pull:
             return []
-        severity = Severity.WARNING if pull == "class_numbers" else Severity.CRITICAL  # classes may have an order
+        # Classes may have an order, and a column may be left out for now.
+        severity = Severity.WARNING if pull in ("class_numbers", "to_columns") else Severity.CRITICAL
         return [self.found(SAYS[pull], severity=severity, to_type=LINES[pull])]
 
-    def _out_of_reach(self, ends_in: str, targets: torch.Tensor) -> list[Finding]:
-        low, high = RANGES[ends_in]
+    def _out_of_reach(self, outputs: torch.Tensor, targets: torch.Tensor) -> list[Finding]:
+        ends_in, low, high = last_bounds(outputs)
+        if not ends_in:
+            return []
         slack = 1e-3
         outside = float(((targets < low - slack) | (targets > high + slack)).float().mean())
         if outside <= self.out_of_reach:
-            return []
+            return self._silent(ends_in, outputs, targets)
         return [
             self.found(
                 f"the model ends in {ends_in}, which gives {low:g} to {high:g}, and {outside:.0%} of the targets lie "
@@ -251,6 +275,22 @@ class FirstLoss(Check):
                 measured=outside,
                 limit=self.out_of_reach,
                 evidence=[f"targets from {_low(targets):.4g} to {_high(targets):.4g}"],
+                to_type=f"return outputs  # leave the {ends_in} out of the model",
+            )
+        ]
+
+    def _silent(self, ends_in: str, outputs: torch.Tensor, targets: torch.Tensor) -> list[Finding]:
+        share = float(silent_columns(outputs, targets).float().mean())
+        if not share > self.silent:
+            return []
+        return [
+            self.found(
+                f"the model ends in {ends_in}, and {share:.0%} of its answers lie at its bound for all "
+                f"{len(outputs)} rows looked at, though their targets do not (limit {self.silent:.0%}): no gradient "
+                "comes back from there, so they stay as they are",
+                severity=Severity.WARNING,
+                measured=share,
+                limit=self.silent,
                 to_type=f"return outputs  # leave the {ends_in} out of the model",
             )
         ]
@@ -302,6 +342,16 @@ def _are_several(targets: Any, outputs: torch.Tensor) -> bool:
     if not isinstance(targets, torch.Tensor) or targets.shape != outputs.shape or targets.dim() != 2:
         return False
     return bool(((targets == 0) | (targets == 1)).all()) and bool((targets.sum(1) != 1).any())
+
+
+def _rises(optimizer: Any) -> bool:
+    """Tell whether an optimizer goes uphill, so that the loss is to be as high as can be."""
+    return isinstance(optimizer, torch.optim.Optimizer) and any(one.get("maximize") for one in optimizer.param_groups)
+
+
+def _are_alike(inputs: Any, targets: Any) -> bool:
+    # An autoencoder of baskets gives each its share of what lies in it, by right.
+    return isinstance(inputs, torch.Tensor) and inputs.shape == targets.shape and torch.equal(inputs, targets)
 
 
 def _is_tied(subject: Subject) -> bool:

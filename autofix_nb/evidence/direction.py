@@ -14,17 +14,24 @@ from typing import Any, Literal
 import torch
 from torch.nn import functional
 
-from autofix_nb.evidence.chance import are_log_probabilities, quietly, sums_to_one
+from autofix_nb.evidence.chance import are_log_probabilities, expectation, quietly, sums_to_one
+from autofix_nb.evidence.deaf import deaf_to
+from autofix_nb.evidence.several import several_as_one
 from autofix_nb.evidence.stretching import mixes_rows, stretched_loss
 from autofix_nb.objective import total_loss
 
-Odd = Literal["turned", "signs", "class_numbers", "unpaired", ""]
+Odd = Literal[
+    "turned", "signs", "class_numbers", "unpaired", "several", "swapped", "to_rows", "to_columns", "to_one_side", ""
+]
 
 FEWEST_ROWS = 4
 """Rows below which nothing is said: a loss may well be the same for two of them."""
 
 SIZES = (1.0, 3.0)
 """Scores of made-up answers, for and against a class: half sure and sure."""
+
+SURE = 100.0
+"""Scores beyond which a loss of right answers has nothing left to fall to."""
 
 SAME = 1e-5
 """Share by which a loss may differ for another order of its sums."""
@@ -38,26 +45,6 @@ DEARER = 1.5
 MOST_CLASSES = 12
 """Classes beyond which the farthest are not asked about one by one."""
 
-SAYS = {
-    "turned": "the loss is lower for wrong answers than for right ones: it falls while the model gets worse, wanted "
-    "the other way round",
-    "signs": "the loss does not care about the rows whose target is 0, as it wants -1 and 1 for no and yes: one answer "
-    "for all rows is as good as the right ones",
-    "class_numbers": "a class costs the more the farther its number is from the right one, as if numbers of classes "
-    "were sizes: right only where the classes have an order",
-    "unpaired": "the loss is the same whichever row gets which target, and one answer for all rows is as good as the "
-    "right ones, so that nothing about single rows can be learnt",
-}
-"""What is said of each."""
-
-LINES = {
-    "turned": "return -value  # of the loss: what is to be as high as can be gets a minus",
-    "signs": "targets = 2 * targets - 1",
-    "class_numbers": "loss = nn.CrossEntropyLoss()",
-    "unpaired": "return (outputs - targets).square().mean()  # the mean of the errors, not the error of the mean",
-}
-"""What to type."""
-
 Ask = Callable[[torch.Tensor, torch.Tensor], float]
 
 
@@ -66,36 +53,60 @@ def odd_pull(loss: Any, outputs: Any, targets: Any, ends_in: str = "", *, linear
 
     `turned`: right answers cost more than wrong ones. `signs`: yes and no are 1 and 0 where the loss wants 1 and -1.
     `class_numbers`: classes whose numbers are far apart cost more, as if these were sizes. `unpaired`: it is all one
-    which row gets which target, and one answer for all of them is as good as the right ones. `ends_in` is the last
-    activation of the model, so that the loss is asked about answers of its kind only; `linear` tells whether nothing
-    bounds these, as far as is known.
+    which row gets which target, and one answer for all of them is as good as the right ones. `several`: one class a
+    row is asked for where rows hold several (`evidence.several`). `swapped`: outputs and targets the other way round.
+    `to_rows`, `to_columns`, `to_one_side`: part of the answers counts nothing (`evidence.deaf`). Of maps and sequences
+    (more than two dimensions) only `turned` is told.
+
+    `ends_in` is the last activation of the model, so that the loss is asked about answers of its kind only; `linear`
+    tells whether nothing bounds these, as far as is known.
     """
     if not (isinstance(outputs, torch.Tensor) and isinstance(targets, torch.Tensor)):
         return ""
-    if (
-        not outputs.is_floating_point()
-        or outputs.dim() not in (1, 2)
-        or not len(outputs) == len(targets) >= FEWEST_ROWS
-    ):
+    if not outputs.is_floating_point() or not outputs.dim() or len(outputs) != len(targets):
+        return ""
+    if outputs.dim() <= 2 and len(outputs) < FEWEST_ROWS:  # a map has rows enough in each picture
         return ""
     outputs = outputs.detach()
+    flat = outputs.dim() <= 2
+    with quietly():
+        found = _pull(loss, outputs, targets, ends_in, linear=linear)
+    if not flat:
+        return found if found == "turned" else ""
+    if not found and _is_swapped(loss, outputs, targets):
+        return "swapped"
+    bounded = ends_in == "sigmoid" or (not linear and bool(((outputs > 0) & (outputs < 1)).all()))
+    return found or deaf_to(loss, outputs, targets, bounded=bounded)
 
+
+def _pull(loss: Any, outputs: torch.Tensor, targets: torch.Tensor, ends_in: str, *, linear: bool) -> Odd:
     def ask(made_up: torch.Tensor, wanted: torch.Tensor) -> float:
         return float(total_loss(loss(made_up.to(outputs.dtype), wanted))[0])
 
-    with quietly():
-        try:
-            if _are_class_numbers(outputs, targets):
-                found = _of_classes(ask, outputs, targets, ends_in)
-                return found if linear or found == "turned" else ""
-            if targets.numel() == outputs.numel():
-                yes_or_no = bool(((targets == 0) | (targets == 1)).all())
-                found = (_of_yes_or_no if yes_or_no else _of_numbers)(ask, outputs, targets, ends_in)
-                # What broadcasting makes of a loss is another fault, with another name.
-                return "" if found == "unpaired" and _stretches(loss, outputs, targets) else found
-        except Exception:  # noqa: BLE001 - a loss that refuses made-up answers says nothing
-            return ""
+    try:
+        if _are_class_numbers(outputs, targets):
+            found = _of_classes(ask, outputs, targets, ends_in)
+            return found if linear or found == "turned" else ""
+        if several_as_one(loss, outputs, targets):
+            return "several"
+        if targets.numel() == outputs.numel():
+            yes_or_no = bool(((targets == 0) | (targets == 1)).all())
+            found = (_of_yes_or_no if yes_or_no else _of_numbers)(ask, outputs, targets, ends_in)
+            # What broadcasting makes of a loss is another fault, with another name.
+            return "" if found == "unpaired" and _stretches(loss, outputs, targets) else found
+    except Exception:  # noqa: BLE001 - a loss that refuses made-up answers says nothing
+        return ""
     return ""
+
+
+def _is_swapped(loss: Any, outputs: torch.Tensor, targets: torch.Tensor) -> bool:
+    """Tell whether a loss that is none as it is given its arguments is a known one of yes or no with them swapped."""
+    if targets.shape != outputs.shape or not targets.is_floating_point():
+        return False
+    if expectation(loss, outputs, targets).takes != "unknown":
+        return False
+    takes = expectation(lambda made_up, wanted: loss(wanted, made_up), outputs, targets).takes
+    return takes.startswith("yes-or-no")
 
 
 def _stretches(loss: Any, outputs: torch.Tensor, targets: torch.Tensor) -> bool:
@@ -103,18 +114,21 @@ def _stretches(loss: Any, outputs: torch.Tensor, targets: torch.Tensor) -> bool:
 
 
 def _are_class_numbers(outputs: torch.Tensor, targets: torch.Tensor) -> bool:
-    if outputs.dim() != 2 or outputs.shape[1] < 2 or targets.dim() != 1 or targets.is_floating_point():
+    if outputs.dim() < 2 or outputs.shape[1] < 2 or targets.is_floating_point() or targets.dtype == torch.bool:
         return False
-    return targets.dtype != torch.bool and 0 <= int(targets.min()) and int(targets.max()) < outputs.shape[1]
+    fits = targets.shape == outputs.shape[:1] + outputs.shape[2:] and int(targets.max()) < outputs.shape[1]
+    # Places to be ignored are marked by numbers below 0, in maps and sequences.
+    return fits and (outputs.dim() > 2 or 0 <= int(targets.min()))
 
 
 def _of_classes(ask: Ask, outputs: torch.Tensor, targets: torch.Tensor, ends_in: str) -> Odd:
     count, answer = outputs.shape[1], _kind_of_answer(outputs, ends_in)
     kinds = torch.eye(count, device=outputs.device) * 2 - 1
-    right, wrong = kinds[targets.long()], kinds[(targets.long() + 1) % count]
+    known = targets.long().clamp_min(0)
+    right, wrong = (kinds[ids].movedim(-1, 1) for ids in (known, (known + 1) % count))
     if _is_turned(ask, right, wrong, answer, targets):
         return "turned"
-    if answer is not _as_they_are:
+    if answer is not _as_they_are or outputs.dim() > 2:
         return ""
     numbers = targets.to(outputs.dtype)[:, None].expand_as(outputs)
     if abs(ask(numbers, targets)) < NEXT_TO_NOTHING < ask(numbers + 1.0, targets):
@@ -146,6 +160,8 @@ def _of_yes_or_no(ask: Ask, outputs: torch.Tensor, targets: torch.Tensor, ends_i
     cares = blind and _cares(ask, right, wanted == 1, targets)
     # With -1 for no it must care about these rows, too, and be lowest where all is right.
     cares = cares and _cares(ask, right, wanted == 0, signed)
+    # A likelihood without its "no" would fall without end.
+    cares = cares and ask(SURE * right, signed) > -NEXT_TO_NOTHING
     ones = torch.ones_like(right)
     return "signs" if cares and ask(right, signed) < min(ask(ones, signed), ask(-ones, signed)) else ""
 
@@ -192,7 +208,7 @@ def _is_turned(
 
 def _kind_of_answer(outputs: torch.Tensor, ends_in: str) -> Callable[[torch.Tensor], torch.Tensor]:
     """Return what makes scores to answers such as the model gives."""
-    if outputs.dim() == 2 and outputs.shape[1] > 1:
+    if outputs.dim() >= 2 and outputs.shape[1] > 1:
         if are_log_probabilities(outputs):
             return lambda scores: functional.log_softmax(scores, 1)
         if sums_to_one(outputs) == 1:

@@ -18,6 +18,7 @@ ACTIVATIONS = {
     **{name: name for name in ("sigmoid", "hardsigmoid", "tanh", "hardtanh", "softsign", "exp", "softplus")},
     **{name: name for name in ("logsigmoid", "hardswish", "softmax", "log_softmax", "prelu", "rrelu")},
     "expit": "sigmoid",
+    **dict.fromkeys(("clamp", "clip", "clamp_min", "clamp_max"), "clamp"),
 }
 """Kind of activation by the name of the function."""
 

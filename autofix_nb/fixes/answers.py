@@ -34,6 +34,9 @@ class Answers:
     linear: bool = False
     """Whether it ends in a linear layer or a sum, whose values have no bounds."""
 
+    echoes: bool = False
+    """Whether the targets are the inputs themselves, as an autoencoder's are."""
+
 
 def answers(run: Trainee) -> Answers | None:
     """Return what the model answers to the first sample batch; None where it cannot be asked, or answers no tensor."""
@@ -55,7 +58,8 @@ def answers(run: Trainee) -> Answers | None:
         before.restore()
     if not isinstance(outputs, torch.Tensor) or not isinstance(targets, torch.Tensor) or not outputs.dim():
         return None
-    return Answers(outputs=outputs.detach(), targets=targets, ends_in=ends_in, linear=linear)
+    echoes = isinstance(inputs, torch.Tensor) and inputs.shape == targets.shape and torch.equal(inputs, targets)
+    return Answers(outputs=outputs.detach(), targets=targets, ends_in=ends_in, linear=linear, echoes=echoes)
 
 
 def weighable_loss(run: Trainee) -> str:

@@ -26,7 +26,17 @@ from autofix_nb.objective import shares, total_loss
 FEWEST_ROWS = 8
 """Rows from which targets with a single yes each are taken for classes."""
 
-MENDED = {"turned": "turned", "signs": "signs", "class_numbers": "cross_entropy", "unpaired": "row_by_row"}
+MENDED = {
+    "turned": "turned",
+    "signs": "signs",
+    "class_numbers": "cross_entropy",
+    "unpaired": "row_by_row",
+    "several": "binary_cross_entropy",
+    "swapped": "swapped",
+    "to_rows": "row_by_row",
+    "to_columns": "each_column",
+    "to_one_side": "binary_cross_entropy",
+}
 """The loss that answers what is odd about where one pulls."""
 
 SAMPLES = 1024
@@ -38,17 +48,22 @@ FAR_OUT = 10.0
 SAYS = {
     "cross_entropy": "the loss is the cross-entropy of the model's scores",
     "cross_entropy_of_probabilities": "the loss is the cross-entropy of the model's softmax probabilities",
+    "binary_cross_entropy": "the loss is the binary cross-entropy of each of the model's scores, as a yes or no of its "
+    "own",
     "binary_cross_entropy_of_probabilities": "the loss is the binary cross-entropy of the model's sigmoid "
     "probabilities",
     "mean": "the loss is the mean over the rows, and no longer their sum",
     "aligned": "the loss compares each output with its own target, in the shape of the outputs",
     "row_by_row": "the loss is taken of each row by itself, and then their mean",
+    "swapped": "the loss gets outputs and targets the other way round",
+    "each_column": "the loss is taken of each column in turn, and then their mean",
     "turned": "the loss gets a minus, so that right answers cost less than wrong ones",
     "signs": "the loss is given -1 and 1 for the targets 0 and 1",
     "huber": "the loss grows in a line, and not with the square, where outputs are far off (Huber)",
 }
 
 LINES = {
+    "binary_cross_entropy": "loss = nn.BCEWithLogitsLoss()",
     "cross_entropy": "loss = nn.CrossEntropyLoss()",
     "cross_entropy_of_probabilities": "return logits  # leave the softmax out of the model, with loss="
     "nn.CrossEntropyLoss()",
@@ -57,6 +72,8 @@ LINES = {
     "mean": 'loss = type(loss)(reduction="mean")',
     "aligned": "targets = targets.reshape(outputs.shape)",
     "row_by_row": "targets = targets.reshape(outputs.shape)  # within the loss, before they are subtracted",
+    "swapped": "return loss(outputs, targets)  # these were the other way round",
+    "each_column": "return loss(outputs, targets)  # of all columns, not of `outputs[:, 0]`",
     "turned": "return -value  # of the loss",
     "signs": "targets = 2 * targets - 1",
     "huber": "loss = nn.SmoothL1Loss()",
@@ -78,22 +95,28 @@ class MendLoss(SettingFix):
         asked = answers(run)
         if asked is None or len(asked.outputs) < 2:
             return []
+        uphill = any(one.get("maximize") for one in getattr(run.optimizer, "param_groups", ()))
         # A look at all targets saw more than one batch of them does.
-        names = list(dict.fromkeys(_fitting(run.task.loss, asked, outliers=finding.code == "D03")))
+        names = dict(_fitting(run.task.loss, asked, outliers=finding.code == "D03"))
+        if uphill:
+            names.pop("turned", None)  # the optimizer goes uphill, as it is to
         as_shares = _of_shares(run, asked)
         if as_shares:
-            names = [as_shares]  # what else is odd about the loss comes of its targets
+            names = {as_shares: True}  # what else is odd about the loss comes of its targets
         return [
             Change(
                 fix=self.name,
                 touches=self.touches,
                 says=shares.says(name) if name == as_shares else SAYS[name],
                 before={"loss": run.controls.loss},
-                after={"loss": name} | ({"sure": True} if name == as_shares else {}),
+                after={"loss": name} | ({"sure": True} if sure else {}),
                 permanent=shares.line(name) if name == as_shares else LINES[name],
             )
-            for name in names
+            for name, sure in names.items()
         ]
+
+    def apply(self, change: Change, run: Trainee) -> None:
+        run.controls.loss = change.after["loss"]
 
 
 def _of_shares(run: Trainee, asked: Answers) -> str:
@@ -109,18 +132,25 @@ def _of_shares(run: Trainee, asked: Answers) -> str:
     return shares.name_of(torch.cat([part.flatten() for part in parts])) if parts and fit else ""
 
 
-def _fitting(loss: Any, asked: Answers, *, outliers: bool = False) -> Iterator[str]:
-    """Yield the names of the losses that fit better, what changes least first; none where the loss is right."""
+def _fitting(loss: Any, asked: Answers, *, outliers: bool = False) -> Iterator[tuple[str, bool]]:
+    """Yield the names of the losses that fit better, what changes least first; none where the loss is right.
+
+    With each comes whether it is sure: whether the loss itself, asked, says that it cannot be meant as it is.
+    """
     outputs, targets = asked.outputs, asked.targets
     told = stretched_loss(loss, outputs, targets)
     if told is not None and not isclose(*told, rel_tol=1e-4, abs_tol=1e-9):
-        yield "aligned"
+        yield "aligned", True
         targets = targets.reshape(outputs.shape)
     elif mixes_rows(loss, outputs, targets):
-        yield "row_by_row"
+        yield "row_by_row", True
     odd = odd_pull(loss, outputs, targets, asked.ends_in, linear=asked.linear)
-    if odd in MENDED:
-        yield MENDED[odd]
+    if odd == "to_one_side" and not asked.linear and asked.ends_in == "sigmoid":
+        yield "binary_cross_entropy_of_probabilities", True
+        return
+    needs_scores = odd in ("several", "to_one_side")
+    if odd in MENDED and not (needs_scores and not asked.linear) and not (odd == "several" and asked.echoes):
+        yield MENDED[odd], odd != "class_numbers"  # classes may have an order
         return
     said = expectation(loss, outputs, targets)
     softmax = asked.ends_in == "softmax" or (not asked.linear and sums_to_one(outputs) == 1)
@@ -132,15 +162,15 @@ def _fitting(loss: Any, asked: Answers, *, outliers: bool = False) -> Iterator[s
     logs = said.takes == "log-probabilities" and one_of_many and _reads_targets(loss, outputs, targets)
     scores = logs or said.takes in ("logits", "yes-or-no logits")
     if (scores or squares) and softmax and one_of_many:
-        yield "cross_entropy_of_probabilities"
+        yield "cross_entropy_of_probabilities", bool(scores)
     elif (scores or squares) and sigmoid and (yes_or_no or one_of_many):
-        yield "binary_cross_entropy_of_probabilities"
+        yield "binary_cross_entropy_of_probabilities", False
     elif (logs and not are_log_probabilities(outputs)) or (squares and one_of_many and asked.linear):
-        yield "cross_entropy"
+        yield "cross_entropy", logs
     elif said.grows:
-        yield "mean"
+        yield "mean", False
     elif said.takes == "numbers" and not yes_or_no and (outliers or _has_outliers(targets)):
-        yield "huber"
+        yield "huber", False
 
 
 def _reads_targets(loss: Any, outputs: torch.Tensor, targets: torch.Tensor) -> bool:

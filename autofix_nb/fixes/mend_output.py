@@ -10,13 +10,14 @@ from typing import Any, ClassVar
 import torch
 
 from autofix_nb.evidence.chance import Takes, expectation
+from autofix_nb.evidence.silent import silent_columns
 from autofix_nb.finding import Finding
 from autofix_nb.fixes.anatomy import Anatomy, Site, is_plain_activation
 from autofix_nb.fixes.base import Change, Trainee
 from autofix_nb.fixes.exchange import CODE, MADE, exchange, place_of
 from autofix_nb.fixes.surgery import ModelFix, WayBack, in_code, put_module
 from autofix_nb.fixes.tracing import anatomy_of
-from autofix_nb.objective import shares
+from autofix_nb.objective import last_bounds, shares
 
 BOUNDS = {
     "sigmoid": (0.0, 1.0),
@@ -31,6 +32,7 @@ BOUNDS = {
     "exp": (0.0, float("inf")),
     "log_softmax": (-float("inf"), 0.0),
     "logsigmoid": (-float("inf"), 0.0),
+    "clamp": (-float("inf"), float("inf")),
 }
 """Between what an activation's values lie; others have no bounds that matter."""
 
@@ -53,17 +55,19 @@ class MendOutput(ModelFix):
         if run.task is None or run.task.loss is None or run.controls.loss:
             return []
         anatomy = anatomy_of(run)
-        outputs, chain = anatomy.outputs, [one for one in anatomy.ending if one.kind in BOUNDS]
-        if not chain or not isinstance(outputs, torch.Tensor) or not isinstance(anatomy.targets, torch.Tensor):
+        outputs, targets = anatomy.outputs, anatomy.targets
+        chain = [one for one in anatomy.ending if one.kind in BOUNDS]
+        if not chain or not isinstance(outputs, torch.Tensor) or not isinstance(targets, torch.Tensor):
             return []
-        if chain[0].kind == "sigmoid" and shares.name_of(anatomy.targets):
+        if chain[0].kind == "sigmoid" and shares.name_of(targets):
             return []  # it is the targets that are written otherwise than as shares
-        wanted = _wanted(chain[0].kind, run.task.loss, outputs, anatomy.targets)
+        wanted = _wanted(chain[0].kind, run.task.loss, outputs, targets)
         if wanted is None:
             return []
         exchanged = [(chain[0], wanted)] if wanted != chain[0].kind else []
         exchanged += [(site, "identity") for site in chain[1:]]
-        return [_change(run, anatomy, exchanged)] if exchanged else []
+        silent = targets.numel() == outputs.numel() and bool(silent_columns(outputs, targets).any())
+        return [_change(run, anatomy, exchanged, silent=silent)] if exchanged else []
 
     def operate(self, change: Change, run: Trainee) -> list[WayBack]:
         after, model = change.after, run.model
@@ -82,6 +86,13 @@ def _wanted(kind: str, loss: Any, outputs: torch.Tensor, targets: torch.Tensor) 
     single = kind in ("softmax", "log_softmax") and outputs.shape[1:].numel() == 1
     if takes in WANTED:
         fitting, instead = WANTED[takes]
+        if (
+            takes == "yes-or-no probabilities"
+            and kind == "softmax"
+            and not single
+            and not _sum_to_one(targets, outputs)
+        ):
+            return instead
         return kind if kind in fitting and not single else instead
     if takes != "numbers" or targets.numel() != outputs.numel():
         return None
@@ -90,16 +101,20 @@ def _wanted(kind: str, loss: Any, outputs: torch.Tensor, targets: torch.Tensor) 
     if single:
         return "sigmoid" if within else "identity"
     if kind == "softmax":
-        sums = targets.reshape(outputs.shape).float().sum(1)
-        if within and torch.allclose(sums, torch.ones_like(sums), atol=1e-3):
+        if within and _sum_to_one(targets, outputs):
             return kind
         return "sigmoid" if within else "identity"
-    bottom, top = BOUNDS[kind]
-    silent = kind in ("relu", "relu6") and not bool(outputs.any())
+    bottom, top = last_bounds(outputs)[1:] if kind == "clamp" else BOUNDS[kind]
+    silent = kind in ("relu", "relu6", "clamp") and bool(silent_columns(outputs, targets).any())
     return kind if bottom <= low and high <= top and not silent else "identity"
 
 
-def _change(run: Trainee, anatomy: Anatomy, exchanged: list[tuple[Site, str]]) -> Change:
+def _sum_to_one(targets: torch.Tensor, outputs: torch.Tensor) -> bool:
+    sums = targets.reshape(outputs.shape).float().sum(1)
+    return torch.allclose(sums, torch.ones_like(sums), atol=1e-3)
+
+
+def _change(run: Trainee, anatomy: Anatomy, exchanged: list[tuple[Site, str]], *, silent: bool) -> Change:
     elsewhere = {one.owner for one in anatomy.sites} - {""}
     modules: dict[str, str] = {}
     places: dict[str, list[list[Any]]] = {}
@@ -123,6 +138,8 @@ def _change(run: Trainee, anatomy: Anatomy, exchanged: list[tuple[Site, str]]) -
             "modules": modules,
             "places": places,
             "callers": list(dict.fromkeys(one.owner for one in anatomy.sites)) if places else [],
+            "sure": True,
+            **({"silent": True} if silent else {}),
         },
         permanent="\n".join(lines),
     )

@@ -64,7 +64,7 @@ def look(model: nn.Module, inputs: Any) -> Anatomy:
             for name, module in hookable(model):
                 hooks.append(module.register_forward_pre_hook(tracer.enter(name)))
                 hooks.append(module.register_forward_hook(tracer.leave, always_call=True))
-            with evaluating(model), tracer:
+            with evaluating(model), torch.enable_grad(), tracer:
                 outputs = forward(model, inputs)
         finally:
             for hook in hooks:

@@ -1,6 +1,12 @@
 """From a batch to a loss: taking it apart, calling the model, choosing and adding up losses, running out of memory."""
 
-from autofix_nb.objective.activation import Activation, ends_linearly, is_softmax_of_softmax, last_activation
+from autofix_nb.objective.activation import (
+    Activation,
+    ends_linearly,
+    is_softmax_of_softmax,
+    last_activation,
+    last_bounds,
+)
 from autofix_nb.objective.hooks import hookable
 from autofix_nb.objective.memory import free_memory, is_device_lost, is_out_of_memory
 from autofix_nb.objective.modes import evaluating
@@ -24,6 +30,7 @@ __all__ = [
     "is_out_of_memory",
     "is_softmax_of_softmax",
     "last_activation",
+    "last_bounds",
     "split_batch",
     "takes_class_ids",
     "task_of",

@@ -98,6 +98,21 @@ def _row_by_row(loss: Loss) -> Loss:
     return mended
 
 
+def _each_column(loss: Loss) -> Loss:
+    """Return the mean of a loss over all turns of the columns: who hears the first alone hears each in its turn."""
+
+    def mended(outputs: Any, targets: Any) -> Any:
+        turns = [loss(outputs.roll(by, 1), targets.roll(by, 1)) for by in range(outputs.shape[1])]
+        return torch.stack([torch.as_tensor(value).mean() for value in turns]).mean()
+
+    return mended
+
+
+def _swapped(loss: Loss) -> Loss:
+    """Return the same loss, given its arguments the other way round."""
+    return lambda outputs, targets: loss(targets.reshape(outputs.shape).to(outputs.dtype), outputs)
+
+
 def _aligned(loss: Loss) -> Loss:
     """Return the same loss, given the targets in the shape of the outputs: nothing is broadcast."""
     return lambda outputs, targets: loss(outputs, targets.reshape(outputs.shape).to(outputs.dtype))
@@ -148,6 +163,8 @@ LOSSES: dict[str, Callable[[Loss], Loss]] = {
     "row_by_row": _row_by_row,
     "turned": _turned,
     "signs": _signs,
+    "each_column": _each_column,
+    "swapped": _swapped,
 }
 """By name, what makes a loss from the task's own: most take its place, from `mean` on they mend it."""
 

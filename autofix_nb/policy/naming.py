@@ -52,6 +52,8 @@ def name_by_what_helped(policy: "Policy", chosen: Candidate, race: Race, run: An
             code, title = _of_another_rate(change, run)
         if change.fix == "set_dropout" and change.after["dropouts"] and not any(change.after["dropouts"].values()):
             code, title = "L05", "Underfitting"  # what held the model back
+        if change.after.get("silent"):
+            code, title = "G07", "Dead units"  # of the last layer
         if not code or code in policy.ignore or any(finding.code == code for finding in policy.findings):
             continue
         control, one = race.controls[race.best], race.scores[race.best]

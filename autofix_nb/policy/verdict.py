@@ -4,6 +4,7 @@ Two trainings that began alike saw the same batches and are judged on the same r
 be compared in pairs. A difference counts when it is large enough to matter and too large for chance.
 """
 
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from math import isfinite, nan, sqrt
@@ -132,17 +133,20 @@ def has_gained(now: Score, before: Score | None) -> bool:
 def in_units_of(control: Score, one: Score, beside: Score) -> Score:
     """Return a score by another loss as if by that of `control`: in shares of `beside`, the control by that loss.
 
-    Where one of both is below 0 there are no shares: then it lies as far from the control as from `beside`.
+    A share less lies as far below a control that is negative: one whose loss falls while it gets worse. Beside what is
+    not above 0 there are no shares: then it lies as far from the control as from that.
     """
     if not (one.is_sound and control.is_sound and beside.is_sound):
         return one
-    if control.loss <= 0 or beside.loss <= 0:
-        pairs = zip(control.losses, one.losses, beside.losses, strict=True)
-        losses = tuple(mine + its - theirs for mine, its, theirs in pairs)
-        return replace(one, loss=control.loss + one.loss - beside.loss, losses=losses)
-    pairs = zip(control.losses, one.losses, beside.losses, strict=True)
-    losses = tuple(mine * its / theirs if theirs > 0 else mine for mine, its, theirs in pairs)
-    return replace(one, loss=control.loss * one.loss / beside.loss, losses=losses)
+    has_shares = control.loss != 0 and beside.loss > 0
+
+    def here(mine: float, its: float, theirs: float) -> float:
+        if not has_shares:
+            return mine + its - theirs
+        return mine - abs(mine) * (1 - its / theirs) if theirs > 0 else mine
+
+    losses = tuple(itertools.starmap(here, zip(control.losses, one.losses, beside.losses, strict=True)))
+    return replace(one, loss=here(control.loss, one.loss, beside.loss), losses=losses)
 
 
 def is_worse(one: Score, other: Score) -> bool:

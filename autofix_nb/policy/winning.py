@@ -42,17 +42,17 @@ def winner_of(race: Race, *, learnt: bool, begun: bool, left: float) -> int | No
     """
     # A training that stands has nothing to lose by a change, however well it learnt before.
     first = _winner(race, learnt=learnt and not (begun and _stands(race)))
+    if learnt and begun:
+        return _sure_of_itself(race) if first is None else first
+    if learnt:
+        won = _far_faster(race) if first is None else first
+        if won is None:
+            won = _best(race, lambda one: knows_more(one, race.control, race.start))
+        if won is None:
+            won = _best(race, lambda one: _knows_much(one, race.control))
+        return _sure_of_itself(race) if won is None else _sure_rather(race, won)
     if first is not None:
         return first
-    if learnt and begun:
-        return _sure_of_itself(race)
-    if learnt:
-        farther = _far_faster(race)
-        if farther is None:
-            farther = _best(race, lambda one: knows_more(one, race.control, race.start))
-        if farther is None:
-            farther = _best(race, lambda one: _knows_much(one, race.control))
-        return _sure_of_itself(race) if farther is None else farther
     quickest = quicker(race, left=left)
     if quickest is None:
         quickest = _best(race, lambda one: knows_more(one, race.control, race.start))
@@ -123,12 +123,14 @@ def _sure_of_itself(race: Race) -> int | None:
     """Return the best of those that the data themselves ask for, if it is hardly worse than going on.
 
     A mark for "none" among the targets is no measurement, and rows with gaps are lost one by one as their turn comes: a
-    few steps need not show what mending that gives. Nor need they where a part of the loss is not heard.
+    few steps need not show what mending that gives. No more need those of a loss that cannot be meant as it is, or of
+    which a part is not heard.
     """
     sure = [place for place, one in enumerate(race.raced) if one.is_sure and place in race.trained]
     sure = [place for place in sure if race.scores[place].is_sound]
     limit = race.control.loss + NO_WORSE * abs(race.control.loss)
     sure = [place for place in sure if not race.scores[place].loss > limit]
+    sure = [place for place in sure if not is_worse(race.scores[place], race.control)]
     return sure[best_of([race.scores[place] for place in sure])] if sure else None
 
 
@@ -136,6 +138,17 @@ def _knows_much(one: Score, control: Score) -> bool:
     """Tell whether one surely knows much of the targets and the control surely nothing, at a loss that is lower."""
     knows = one.known >= MUCH and not control.known and len(control.gains) > 0
     return knows and one.loss <= (1 - MUCH) * control.loss and not is_worse(one, control)
+
+
+def _sure_rather(race: Race, first: int) -> int:
+    """Return the place of a sure candidate that knows no less than a winner by another loss; else that of the winner.
+
+    A loss in other units may fall by much while all answers move alike, which tells nothing of a better training.
+    """
+    sure = _sure_of_itself(race)
+    if sure is None or race.raced[first].loss is None or race.raced[first].is_sure:
+        return first
+    return first if race.scores[sure].known < race.scores[first].known else sure
 
 
 def _best(race: Race, wins: Callable[[Score], bool]) -> int | None:

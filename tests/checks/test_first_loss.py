@@ -35,6 +35,13 @@ def sure():
     return model
 
 
+def silent():
+    """A relu at the end, and one answer of three that lies below 0 for all rows."""
+    model = ending_in(nn.ReLU())
+    nn.init.constant_(model[0][-1].bias[1:2], -50.0)
+    return model
+
+
 def with_step(reduction):
     return {"step": lambda model, batch: functional.cross_entropy(model(batch[0]), batch[1], reduction=reduction)}
 
@@ -127,6 +134,13 @@ CE, NLL, BCE, MSE = nn.CrossEntropyLoss(), nn.NLLLoss(), nn.BCEWithLogitsLoss(),
             "whichever row gets which target",
             id="error-of-the-mean",
         ),
+        pytest.param(ending_in(nn.Softplus(), 1), YES, {"loss": BCE}, 2, "no no can get more", id="never-no"),
+        pytest.param(ending_in(nn.Hardtanh()), LABELS, {"loss": CE}, 2, "between -1 and 1", id="hardtanh"),
+        pytest.param(
+            ending_in(nn.Softplus(), 1), normal(ROWS, 1), {"loss": MSE}, 2, "in softplus, which", id="softplus"
+        ),
+        pytest.param(mlp(4, 3), SEVERAL, {"loss": CE}, 3, "hold several yeses", id="several-as-one-class"),
+        pytest.param(silent(), normal(ROWS, 3).abs(), {"loss": MSE}, 2, "33% of its answers", id="silent-answers"),
         pytest.param(mlp(4, 3), LABELS, with_step("sum"), 2, "is a sum over the rows", id="sum-in-a-step"),
         pytest.param(sure(), LABELS, {"loss": CE}, 2, "chance would lose 1.099", id="sure-of-wrong-answers"),
         pytest.param(mlp(4, 1), normal(ROWS, 1) * 77 + 252, {}, 1, "mean of the targets", id="targets-far-from-0"),
@@ -140,6 +154,15 @@ def test_what_does_not_fit_is_named(model, targets, options, severity, says):
     assert 1 == len(findings)
     assert severity == findings[0].severity
     assert says in findings[0].says
+
+
+def test_uphill_is_right_where_the_optimizer_goes_up():
+    """`maximize=True` turns the loss round once more."""
+    model = mlp(4, 3)
+    uphill = torch.optim.SGD(model.parameters(), lr=0.1, maximize=True)
+    found = asked(model, LABELS, loss=lambda o, t: -CE(o, t), optimizer=uphill).findings
+
+    assert not any("lower for wrong" in one.says for one in found)
 
 
 class Tied(nn.Module):

@@ -46,6 +46,26 @@ def error_of_the_mean(outputs, targets):
     return (outputs.mean() - targets.mean()).square()
 
 
+def of_yes_alone(outputs, targets):
+    return -(targets * functional.logsigmoid(outputs)).mean()
+
+
+def chances_of_yes(outputs, targets):
+    return -(targets * outputs.log()).mean()
+
+
+def swapped(outputs, targets):
+    return nn.BCELoss()(targets, outputs)
+
+
+def first_row(outputs, targets):
+    return nn.MSELoss()(outputs[0], targets[0])
+
+
+def first_column(outputs, targets):
+    return nn.MSELoss()(outputs[:, 0], targets[:, 0])
+
+
 def net(width, *last):
     torch.manual_seed(0)
     return nn.Sequential(nn.Linear(4, width), *last)
@@ -97,6 +117,12 @@ SOFTMAX, SIGMOID = "cross_entropy_of_probabilities", "binary_cross_entropy_of_pr
         pytest.param(net(1, nn.Flatten(0)), nn.MSELoss(), FAR, ["huber"], id="outliers"),
         pytest.param(net(1), nn.BCEWithLogitsLoss(), 255 * YES[:, None], [BYTES], id="bytes-for-shares"),
         pytest.param(net(1, nn.Sigmoid()), nn.MSELoss(), 255 * YES[:, None], [BYTES], id="bytes-for-a-sigmoid"),
+        pytest.param(net(3), nn.CrossEntropyLoss(), SEVERAL, ["binary_cross_entropy"], id="several-as-one"),
+        pytest.param(net(1, nn.Flatten(0)), of_yes_alone, YES, ["binary_cross_entropy"], id="no-counts-nothing"),
+        pytest.param(net(1, nn.Sigmoid(), nn.Flatten(0)), chances_of_yes, YES, [SIGMOID], id="the-same-of-chances"),
+        pytest.param(net(1, nn.Sigmoid(), nn.Flatten(0)), swapped, YES, ["swapped"], id="swapped"),
+        pytest.param(net(3), first_row, torch.randn(16, 3), ["row_by_row"], id="first-row"),
+        pytest.param(net(3), first_column, torch.randn(16, 3), ["each_column"], id="first-column"),
     ],
 )
 def test_the_losses_that_fit(model, loss, targets, expected):
@@ -184,3 +210,32 @@ def test_each_loss_has_its_words_and_its_line():
     """In a sentence without a full stop."""
     assert SAYS.keys() == LINES.keys()
     assert not any(says.endswith(".") for says in SAYS.values())
+
+
+@pytest.mark.parametrize(
+    ("loss", "targets", "sure"),
+    [
+        pytest.param(nn.CrossEntropyLoss(), SEVERAL, True, id="several-as-one"),
+        pytest.param(likelihood, IDS, True, id="no-minus"),
+        pytest.param(nn.NLLLoss(), IDS, True, id="scores-before-nll"),
+        pytest.param(distances_to_numbers, IDS, False, id="classes-may-have-an-order"),
+        pytest.param(nn.CrossEntropyLoss(reduction="sum"), IDS, False, id="sums-may-be-meant"),
+    ],
+)
+def test_what_cannot_be_meant_as_it_is_is_sure(loss, targets, sure):
+    """A race need only show that mending it does no harm; and the controls get the loss alone."""
+    run = run_of(net(3), loss, targets)
+    change = MendLoss().plan(finding(code="B08"), run)
+    MendLoss().apply(change, run)
+
+    assert sure == bool(change.after.get("sure"))
+    assert change.after["loss"] == run.controls.loss
+
+
+def test_an_autoencoder_of_baskets_is_left_alone():
+    """Its softmax over several yeses gives each its share of what lies in it (Liang et al. 2018)."""
+    torch.manual_seed(0)
+    run = run_of(nn.Sequential(nn.Linear(4, 4)), nn.CrossEntropyLoss(), (INPUTS > 0).float())
+    run.sample_batches = lambda count: [((INPUTS > 0).float(), (INPUTS > 0).float())]
+
+    assert MendLoss().plans(finding(code="B08"), run) == []

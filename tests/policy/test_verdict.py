@@ -141,11 +141,20 @@ def test_another_loss_is_told_in_shares_of_the_control(both, unit):
     assert here.goal == pytest.approx(one.goal, nan_ok=True)
 
 
+def test_shares_of_a_control_below_0_count_downwards():
+    """A loss that falls while the model gets worse: half of what it costs by the right loss lies half as far below."""
+    control, beside, one = (Score(loss=loss, losses=(loss,) * 8, rows=100) for loss in (-4.0, 4.0, 2.0))
+
+    here = in_units_of(control, one, beside)
+
+    assert (-6.0, (-6.0,) * 8) == (here.loss, here.losses)
+
+
 @given(pairs(), st.floats(0.1, 10))
-def test_below_nothing_there_are_no_shares(both, depth):
-    """A loss that falls without end is no unit: what is lower than the control by the other loss is so here, too."""
-    beside, one = both
-    control = replace(beside, loss=-depth, losses=tuple(-depth for _ in beside.losses))
+def test_beside_what_is_below_nothing_there_are_no_shares(both, depth):
+    """What is lower than the control by the other loss is so here, too, by as much."""
+    beside, one = (replace(each, loss=-depth - each.loss) for each in both)
+    control = replace(beside, loss=depth)
 
     here = in_units_of(control, one, beside)
 

@@ -275,3 +275,32 @@ def test_before_the_first_step_sure_knowledge_wins_against_none(loss, known, beg
     one = replace(score(loss), gains=(known, 0.99 * known) * 5, mispaired=1.0)
 
     assert expected == winner(race(5.0, control, one), learnt=True, begun=begun)
+
+
+def by_another_loss(**after):
+    """Return a candidate that puts another loss in the place of the user's."""
+    change = Change(fix="mend_loss", touches="loop", says="", before={}, after={"loss": "x"} | after, permanent="")
+    return Candidate(fixes=[(FIXES["mend_loss"](), change)])
+
+
+@pytest.mark.parametrize(
+    ("sure_knows", "other_knows", "expected"),
+    [
+        pytest.param(0.2, 0.0, 1, id="the-other-knows-nothing"),
+        pytest.param(0.2, 0.6, 0, id="the-other-knows-more"),
+    ],
+)
+def test_what_falls_by_another_loss_must_know_more_than_what_is_sure(sure_knows, other_knows, expected):
+    """A loss in other units falls by much while all answers move alike."""
+    made = race(1.2, 1.0, knowing(0.5, other_knows), knowing(1.0, sure_knows))
+    made.raced += [by_another_loss(), of_data(samples=[1], sure=True)]
+
+    assert expected == winner(made, learnt=True, begun=False)
+
+
+def test_what_is_sure_must_not_lose_the_goal():
+    """A metric that falls beyond chance speaks against it."""
+    made = race(1.2, score(1.0, goal=0.8), score(0.99, goal=0.5))
+    made.raced.append(of_data(samples=[1], sure=True))
+
+    assert winner(made, learnt=True, begun=False) is None
