@@ -2,8 +2,9 @@
 
 He 2015 (relu and its kin): N(0, 2/fan_in). Glorot and Bengio 2010 (tanh, sigmoid, answers): N(0, 2/(fan_in + fan_out)).
 LeCun 1998 and Klambauer 2017 (selu): N(0, 1/fan_in). Saxe 2014 (recurrent weights): orthogonal. Biases are 0, but 1 for
-the forget gates of an LSTM (Jozefowicz 2015). Mishkin and Matas 2016 (LSUV): each layer then divided by the standard
-deviation of its sums on one batch, from the first layer to the last.
+the forget gates of an LSTM (Jozefowicz 2015), and even within 1/sqrt(fan_in), as PyTorch draws them, in layers of few
+inputs: with biases of 0 all units of a layer with one input bend at 0, and the curve has one corner. Mishkin and Matas
+2016 (LSUV): each layer then divided by the standard deviation of its sums on one batch, from the first to the last.
 """
 
 import math
@@ -20,6 +21,10 @@ from autofix_nb.objective import evaluating, forward, hookable
 RECURRENT = (nn.RNNBase, nn.RNNCellBase)
 NORMS = (nn.modules.batchnorm._NormBase, nn.LayerNorm, nn.GroupNorm)
 DRAWN = (*LAYERS, *RECURRENT, *NORMS, nn.Embedding, nn.MultiheadAttention)
+
+
+FEW_INPUTS = 8
+"""Inputs of a layer up to which its biases are drawn, too."""
 
 
 def rules_for(model: nn.Module, anatomy: Anatomy, hidden: str = "") -> dict[str, str]:
@@ -73,8 +78,8 @@ def draw(model: nn.Module, rules: dict[str, str], seed: int, scales: dict[str, f
 def measured_scales(model: nn.Module, rules: dict[str, str], seed: int, inputs: Any) -> dict[str, float]:
     """Return what each layer's weights must be multiplied by for sums of variance 1 on this batch.
 
-    The weights are drawn for it and put back bit for bit. One pass does: without biases sums grow as the weights do, so
-    each layer hands on what it would give with its scale.
+    The weights are drawn for it and put back bit for bit. One pass does: but for
+    their biases sums grow as the weights do, so each layer hands on what it would give with its scale.
     """
     scales: dict[str, float] = {}
     scaled: list[torch.Tensor] = []
@@ -82,6 +87,8 @@ def measured_scales(model: nn.Module, rules: dict[str, str], seed: int, inputs: 
 
     def measure(name: str) -> Callable[..., torch.Tensor]:
         def hook(module: nn.Module, _: Any, sums: torch.Tensor) -> torch.Tensor:
+            biases = _biases(module, sums)
+            sums = sums - biases
             if name not in scales:
                 spread = float(sums.float().std()) if sums.numel() > 1 else 1.0
                 scales[name] = 1.0 / spread if math.isfinite(spread) and spread > 1e-8 else 1.0
@@ -89,7 +96,7 @@ def measured_scales(model: nn.Module, rules: dict[str, str], seed: int, inputs: 
                 if any(shared is other for other in scaled):
                     scales[name] = 1.0
                 scaled.append(shared)
-            return sums * scales[name]
+            return sums * scales[name] + biases
 
         return hook
 
@@ -108,6 +115,13 @@ def measured_scales(model: nn.Module, rules: dict[str, str], seed: int, inputs: 
     return {name: scale for name, scale in scales.items() if scale != 1.0}
 
 
+def _biases(module: nn.Module, sums: torch.Tensor) -> torch.Tensor | float:
+    """Return the biases of a layer as they stand in its sums (..., K) or (..., K, *pixels)."""
+    if module.bias is None:
+        return 0.0
+    return module.bias.reshape(-1, *(1,) * (module.weight.dim() - 2)).to(sums.dtype)
+
+
 def _rule_of(kinds: set[str], hidden: str) -> str:
     bent = kinds - {"softmax", "log_softmax"}
     if hidden and bent:
@@ -120,6 +134,9 @@ def _rule_of(kinds: set[str], hidden: str) -> str:
 def _drawn(module: nn.Module, name: str, part: torch.Tensor, rule: str, generator: torch.Generator) -> torch.Tensor:
     if part.dim() < 2:
         values = torch.zeros(part.shape)
+        inputs = module.weight[0].numel() if isinstance(module, LAYERS) else FEW_INPUTS + 1
+        if name == "bias" and inputs <= FEW_INPUTS:
+            values.uniform_(-(inputs**-0.5), inputs**-0.5, generator=generator)
         if isinstance(module, nn.LSTM | nn.LSTMCell) and "bias_ih" in name:
             size = len(part) // 4
             values[size : 2 * size] = 1.0

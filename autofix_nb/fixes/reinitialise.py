@@ -11,13 +11,13 @@ import torch
 from autofix_nb.finding import Finding
 from autofix_nb.fixes.anatomy import SATURATING, Anatomy
 from autofix_nb.fixes.base import Change, Trainee
-from autofix_nb.fixes.drawing import DRAWN, draw, measured_scales, rules_for, weights_of
+from autofix_nb.fixes.drawing import DRAWN, FEW_INPUTS, draw, measured_scales, rules_for, weights_of
 from autofix_nb.fixes.surgery import ModelFix, WayBack, forget_moments, listed
 from autofix_nb.fixes.tracing import anatomy_of
 
 
 class Reinitialise(ModelFix):
-    """Draw weights by the rule that fits their activation, biases 0, with a stream of its own.
+    """Draw weights by the rule that fits their activation, biases mostly 0, with a stream of its own.
 
     The optimizer forgets what it remembers of them. Frozen weights stay.
     """
@@ -46,7 +46,9 @@ class Reinitialise(ModelFix):
 
     def operate(self, change: Change, run: Trainee) -> list[WayBack]:
         after = change.after
-        return redraw(run, after["draws"], after["seed"], after["scales"])
+        ways_back = redraw(run, after["draws"], after["seed"], after["scales"])
+        run.rewire()  # what was odd about the weights is so no more
+        return [run.rewire, *ways_back]
 
 
 def redraw(run: Trainee, rules: dict[str, str], seed: int, scales: dict[str, float] | None = None) -> list[WayBack]:
@@ -81,7 +83,7 @@ def typed(rules: dict[str, str], scales: dict[str, float] | None = None) -> str:
         "for layer in model.modules():",
         "    if isinstance(layer, (nn.Linear, nn.Conv1d, nn.Conv2d)):",
         f"        {TYPED[most]}",
-        "        if layer.bias is not None:",
+        f"        if layer.bias is not None and layer.weight[0].numel() > {FEW_INPUTS}:  # of few inputs they stay",
         "            nn.init.zeros_(layer.bias)",
     ]
     names = [name for name in scales or {} if len(scales) <= SCALES_TYPED]

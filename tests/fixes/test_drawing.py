@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
 
-from autofix_nb.fixes.drawing import draw, measured_scales, rules_for, weights_of
+from autofix_nb.fixes.drawing import FEW_INPUTS, draw, measured_scales, rules_for, weights_of
 from autofix_nb.fixes.tracing import look
 from tests.runs import _deep_bits
 
@@ -44,6 +44,18 @@ def test_the_activation_decides(activation, rule, spread):
     assert [rule] * 6 + ["xavier"] == list(rules.values())
     assert abs(float(model[2].weight.detach().std()) / spread - 1) < 0.06
     assert not any(bool(layer.bias.any()) for layer in model[::2])
+
+
+@pytest.mark.parametrize(("inputs", "drawn"), [(1, True), (FEW_INPUTS, True), (FEW_INPUTS + 1, False)])
+def test_biases_of_layers_with_few_inputs_are_drawn_as_torch_does(inputs, drawn):
+    """Units of one input whose biases are 0 all bend at the same place, and the curve that they draw has one corner."""
+    model = nn.Sequential(nn.Linear(inputs, 200), nn.ReLU(), nn.Linear(200, 1))
+    draw(model, rules_of(model, ROWS[:, :inputs]), 7)
+    largest = float(model[0].bias.detach().abs().max())
+
+    assert largest <= inputs**-0.5
+    assert drawn == (largest > 0.9 * inputs**-0.5)
+    assert not model[2].bias.any()
 
 
 @given(st.integers(0, 2**31))

@@ -3,7 +3,8 @@
 import torch
 from torch import nn
 
-from autofix_nb.fixes.reinitialise import Reinitialise
+from autofix_nb.fixes.drawing import FEW_INPUTS
+from autofix_nb.fixes.reinitialise import Reinitialise, typed
 from tests.fixes.test_surgery import step, trained
 from tests.runs import finding
 
@@ -69,6 +70,8 @@ def test_the_code_to_type_draws_by_the_same_rule():
     model = plain()
     _, found = plans(model)
     exec(found[-1].permanent, {"model": model, "nn": nn})  # noqa: S102
+    wide = nn.Sequential(nn.Linear(FEW_INPUTS, 20), nn.ReLU(), nn.Linear(20, 3))
+    exec(typed({"0": "he", "2": "xavier"}), {"model": wide, "nn": nn})  # noqa: S102
 
-    assert not any(bool(layer.bias.any()) for layer in model[::2])
     assert "kaiming_normal_" in found[-1].permanent
+    assert (True, False) == (bool(wide[0].bias.any()), bool(wide[2].bias.any()))
