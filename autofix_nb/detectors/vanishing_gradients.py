@@ -21,6 +21,7 @@ import numpy as np
 
 from autofix_nb.detectors.base import Detector
 from autofix_nb.detectors.learning import is_learning, median
+from autofix_nb.detectors.weak_signals import BEHIND, HEARD, MUTED, deaf_layer, is_high, muted
 from autofix_nb.finding import Finding, NotApplicable, Severity
 from autofix_nb.history import History
 
@@ -82,7 +83,26 @@ class VanishingGradients(Detector):
     """Share of the loss of a constant answer, else of the run's start, that the loss must be above for that."""
 
     def check(self, history: History) -> Finding | None:
-        return self._shut_gates(history) or self._judge(history)
+        return self._shut_gates(history) or self._deaf(history) or self._muted(history) or self._judge(history)
+
+    def _deaf(self, history: History) -> Finding | None:
+        """Return that nothing of the beginning of its sequences is left in the last state of a recurrent layer."""
+        found = deaf_layer(history)
+        if found is None or not is_high(history, self.high_loss):
+            return None
+        name, reach, odd = found
+        because = f", and `{odd[0]}` is many times smaller than any rule draws it" if odd else ""
+        return self.found(
+            history,
+            f"the first quarter of its sequences changes the last state of the recurrent layer `{name}` {reach:.1g} "
+            f"times as much as the last quarter does, limit {HEARD:g}{because}: no gradient comes back to it, and "
+            "nothing is learnt",
+            severity=Severity.CRITICAL if odd and is_learning(history) is False else Severity.WARNING,
+            measured=reach,
+            limit=HEARD,
+            where=(name,),
+            fixes=("reinitialise", "swap_optimizer"),
+        )
 
     def _shut_gates(self, history: History) -> Finding | None:
         """Return that a recurrent layer was drawn so that its gates stand at their bounds."""
@@ -107,6 +127,22 @@ class VanishingGradients(Detector):
             limit=self.saturated,
             where=tuple(shut),
             fixes=("reinitialise", "swap_optimizer"),
+        )
+
+    def _muted(self, history: History) -> Finding | None:
+        """Return that signals shrink on their way forward, and gradients on their way back, and nothing is learnt."""
+        found = muted(history, _norms(history, self.newest))
+        if found is None or _is_cut_off(history):
+            return None
+        quiet = f"the answers differ across rows by {found.spread:.2g} of their size (limit {MUTED:g})"
+        return self.found(
+            history,
+            f"{quiet}, the gradient norm of the first layers is {found.ratio:.1g} of that of the last ones (limit "
+            f"{BEHIND:g}), and nothing is learnt",
+            severity=Severity.CRITICAL if found.spread < self.ratio else Severity.WARNING,
+            measured=found.ratio,
+            limit=BEHIND,
+            where=(found.where,),
         )
 
     def _judge(self, history: History) -> Finding | None:
