@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from autofix_nb.detectors.learning import is_learning, median
+from autofix_nb.detectors.learning import gain_of, is_learning, median
 from autofix_nb.detectors.life import grows, rate_rises
 from autofix_nb.history import History
 
@@ -31,6 +31,15 @@ LEAST = 60
 
 SMALL = 1.0
 """Times the usual size below which an odd weight is too small."""
+
+FEW_STEPS = 25
+"""Steps after which a run with odd weights is judged at the soonest."""
+
+FEW_SHARE = 0.1
+"""The same as a share of the planned steps, where that is more."""
+
+KNOWS = 0.3
+"""Share of the loss of wrongly paired targets from which a run has learnt well whatever its weights are."""
 
 MUTED = 0.03
 """Spread of the answers across rows, over their size, below which rows hardly differ; 0.19 and more at the start of
@@ -71,6 +80,23 @@ def deaf_layer(history: History) -> tuple[str, float, list[str]] | None:
             continue
         return name, float(reach.max()), odd
     return None
+
+
+def spoilt_by_its_weights(history: History) -> tuple[str, float] | None:
+    """Return the oddest of the weights that no rule draws, with how many times the usual size it has.
+
+    None where there is none, or the run has learnt well. None of 85 healthy trainings had such weights.
+    """
+    equal = history.facts.get("equal_weights") or ()  # dead or alike units show those
+    odd = {name: times for name, times in (history.facts.get("odd_weights") or {}).items() if name not in equal}
+    planned = float(history.facts.get("planned_steps") or 0)
+    steps = history.step("loss") - max(0, history.since)
+    gain = gain_of(history)
+    if not odd or gain is None or steps < max(FEW_STEPS, FEW_SHARE * planned) or rate_rises(history):
+        return None
+    if gain.is_sure and gain.share > KNOWS:
+        return None
+    return max(odd.items(), key=lambda one: max(one[1], 1 / max(one[1], 1e-9)))
 
 
 def is_high(history: History, share: float, newest: int = 10) -> bool:

@@ -55,7 +55,11 @@ def odd_weights(model: nn.Module) -> dict[str, float]:
 
 def _drawn(model: nn.Module) -> Iterator[tuple[str, nn.Parameter, int, bool]]:
     """Yield the matrices of layers and recurrences by name, with the inputs of a sum, and whether a norm follows."""
-    modules = [(name, module) for name, module in model.named_modules() if next(module.children(), None) is None]
+    modules = [
+        (name, module)
+        for name, module in model.named_modules()
+        if next(module.children(), None) is None or isinstance(module, nn.MultiheadAttention)
+    ]
     for place, (name, module) in enumerate(modules):
         dot = f"{name}." if name else ""
         if isinstance(module, LAYERS) and isinstance(getattr(module, "weight", None), nn.Parameter):
@@ -64,6 +68,8 @@ def _drawn(model: nn.Module) -> Iterator[tuple[str, nn.Parameter, int, bool]]:
             fan_in = module.weight[0].numel()
             normed = place + 1 < len(modules) and isinstance(modules[place + 1][1], NORMS)
             yield f"{dot}weight", module.weight, fan_in, normed
+        elif isinstance(module, nn.MultiheadAttention) and module.in_proj_weight is not None:
+            yield f"{dot}in_proj_weight", module.in_proj_weight, module.embed_dim, False
         elif isinstance(module, nn.RNNBase | nn.RNNCellBase):
             for own, part in module.named_parameters(recurse=False):
                 if own.startswith("weight_hh"):

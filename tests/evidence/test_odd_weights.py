@@ -83,3 +83,15 @@ def test_frozen_weights_and_tables_are_left_alone():
     model[1].weight.requires_grad_(False)
 
     assert {} == odd_weights(model)
+
+
+def test_attention_is_measured_by_its_own_matrices():
+    """They are no layer of their own, and a normalisation behind the whole block does not undo them."""
+    torch.manual_seed(0)
+    body = nn.TransformerEncoderLayer(32, 4, 64, batch_first=True)
+    usual = odd_weights(body)
+    with torch.no_grad():
+        body.self_attn.in_proj_weight.mul_(40.0)
+
+    assert {} == usual
+    assert ["self_attn.in_proj_weight"] == list(odd_weights(body))
