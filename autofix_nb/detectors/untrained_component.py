@@ -3,7 +3,8 @@
 Weights are compared before and after a step in a few close looks. What is frozen (`requires_grad=False`) in front
 of a head that trains is meant so, and so is a large front that only the optimizer leaves out. It is a mistake when
 nothing moves at all, when a layer wants gradients and is in no group of the optimizer, when the last layer or one
-that was never trained is frozen, or when no gradient comes to a layer of a run that does not learn.
+that was never trained is frozen, or when no gradient comes to a layer of a run that does not learn. And where all units
+of a layer are copies of one another, one trains and the others only follow.
 
 Reference: Jiang et al. (2025), TrainCheck, https://www.usenix.org/conference/osdi25/presentation/jiang, among whose
 silent errors are a frozen new head and an optimizer that holds weights which are no longer the model's.
@@ -15,6 +16,7 @@ from typing import ClassVar
 
 import numpy as np
 
+from autofix_nb.detectors.alike_units import alike_layers
 from autofix_nb.detectors.base import Detector
 from autofix_nb.detectors.learning import is_learning
 from autofix_nb.finding import Finding, NotApplicable, Severity
@@ -37,7 +39,8 @@ class UntrainedComponent(Detector):
     )
     how: ClassVar = (
         "Weights are compared before and after a step, in several steps whose rate is above 0. A part that never moved "
-        "is looked up: in no group of the optimizer, frozen though it is new or the last one, or without a gradient."
+        "is looked up: in no group of the optimizer, frozen though it is new or the last one, or without a gradient. "
+        "Or all units of a layer give the same as one another in each of the first looks."
     )
 
     looks: int = 3
@@ -68,6 +71,7 @@ class UntrainedComponent(Detector):
             *(self._in_no_group(history) if len(ratios) >= self.looks_outside else ()),
             *self._frozen_by_mistake(history),
             *self._without_gradient(history),
+            *self._all_alike(history),
         ]
         return max(found, key=lambda finding: finding.severity, default=None)
 
@@ -156,6 +160,24 @@ class UntrainedComponent(Detector):
             limit=0,
             where=tuple(cut_off),
             fixes=(),
+        )
+
+    def _all_alike(self, history: History) -> Iterator[Finding]:
+        """Return that the units of layers are copies of one another, and learn as one unit would."""
+        alike = alike_layers(history)
+        if not alike:
+            return
+        equal = _names(history, "equal_weights")
+        because = f"all numbers of `{equal[0]}` began the same" if equal else "their weights are the same"
+        yield self.found(
+            history,
+            f"all units of {len(alike)} layers, such as `{alike[0]}`, have given the same as one another since the "
+            f"first step, limit 0 layers: {because}, so that they get the same gradient, if any",
+            severity=Severity.WARNING,
+            measured=len(alike),
+            limit=0,
+            where=tuple(alike),
+            fixes=("reinitialise",),
         )
 
 

@@ -9,6 +9,7 @@ another illness: dead units, or a part that is cut off.
 A recurrent layer hides it: its gradient norm is that of the newest steps of the sequence. Where most of its gates have
 stood at their bounds since the first step, next to nothing comes through from the steps before (Pascanu, Mikolov,
 Bengio 2013, https://arxiv.org/abs/1211.5063); in layers as they are usually drawn none do, and a twentieth later on.
+What does not come through forward brings no gradient back: weak_signals.py.
 
 Reference: Zhang et al. (2021), AUTOTRAINER, https://doi.org/10.1109/ICSE43902.2021.00043; Glorot and Bengio (2010),
 https://proceedings.mlr.press/v9/glorot10a.html
@@ -21,6 +22,16 @@ import numpy as np
 
 from autofix_nb.detectors.base import Detector
 from autofix_nb.detectors.learning import is_learning, median
+from autofix_nb.detectors.weak_signals import (
+    BEHIND,
+    HEARD,
+    MUTED,
+    deaf_layer,
+    is_high,
+    muted,
+    spoilt_by_its_weights,
+)
+from autofix_nb.evidence.odd_weights import TIMES
 from autofix_nb.finding import Finding, NotApplicable, Severity
 from autofix_nb.history import History
 
@@ -42,7 +53,9 @@ class VanishingGradients(Detector):
     how: ClassVar = (
         "The run does not learn, and the gradient norm of the first layers is tiny in itself and beside that of the "
         "last ones, and does not grow; or the whole gradient is. Or most gates of a recurrent layer have stood at "
-        "their bounds since the first step, and the loss stays high."
+        "their bounds since the first step, and the loss stays high. Or nothing of the beginning of its sequences is "
+        "left in the last state of one, the answers hardly differ from row to row while the first layers hardly hear "
+        "of the loss, or weights are many times outside of the sizes that they are drawn with."
     )
 
     newest: int = 10
@@ -82,7 +95,32 @@ class VanishingGradients(Detector):
     """Share of the loss of a constant answer, else of the run's start, that the loss must be above for that."""
 
     def check(self, history: History) -> Finding | None:
-        return self._shut_gates(history) or self._judge(history)
+        return (
+            self._shut_gates(history)
+            or self._deaf(history)
+            or self._muted(history)
+            or self._odd(history)
+            or self._judge(history)
+        )
+
+    def _deaf(self, history: History) -> Finding | None:
+        """Return that nothing of the beginning of its sequences is left in the last state of a recurrent layer."""
+        found = deaf_layer(history)
+        if found is None or not is_high(history, self.high_loss):
+            return None
+        name, reach, odd = found
+        because = f", and `{odd[0]}` is many times smaller than any rule draws it" if odd else ""
+        return self.found(
+            history,
+            f"the first quarter of its sequences changes the last state of the recurrent layer `{name}` {reach:.1g} "
+            f"times as much as the last quarter does, limit {HEARD:g}{because}: no gradient comes back to it, and "
+            "nothing is learnt",
+            severity=Severity.CRITICAL if odd and is_learning(history) is False else Severity.WARNING,
+            measured=reach,
+            limit=HEARD,
+            where=(name,),
+            fixes=("reinitialise", "swap_optimizer"),
+        )
 
     def _shut_gates(self, history: History) -> Finding | None:
         """Return that a recurrent layer was drawn so that its gates stand at their bounds."""
@@ -107,6 +145,41 @@ class VanishingGradients(Detector):
             limit=self.saturated,
             where=tuple(shut),
             fixes=("reinitialise", "swap_optimizer"),
+        )
+
+    def _muted(self, history: History) -> Finding | None:
+        """Return that signals shrink on their way forward, and gradients on their way back, and nothing is learnt."""
+        found = muted(history, _norms(history, self.newest))
+        if found is None or _is_cut_off(history):
+            return None
+        quiet = f"the answers differ across rows by {found.spread:.2g} of their size (limit {MUTED:g})"
+        return self.found(
+            history,
+            f"{quiet}, the gradient norm of the first layers is {found.ratio:.1g} of that of the last ones (limit "
+            f"{BEHIND:g}), and nothing is learnt",
+            severity=Severity.CRITICAL if found.spread < self.ratio else Severity.WARNING,
+            measured=found.ratio,
+            limit=BEHIND,
+            where=(found.where,),
+        )
+
+    def _odd(self, history: History) -> Finding | None:
+        """Return that weights were drawn as no rule draws them, and that the run shows it."""
+        found = spoilt_by_its_weights(history)
+        if found is None or not is_high(history, self.high_loss):
+            return None
+        name, times = found
+        what = f"{1 / times:.3g} times smaller" if times > 0 else "0, far below"
+        what = f"{times:.3g} times larger" if times > 1 else what
+        return self.found(
+            history,
+            f"`{name}` is {what} than any rule draws such weights (limit {TIMES:g} times), so that signals and "
+            "gradients come to nothing or stand at their bounds on the way, and little is learnt",
+            severity=Severity.WARNING,
+            measured=times,
+            limit=TIMES,
+            where=(name.rpartition(".")[0],) if "." in name else (),
+            fixes=("reinitialise", "insert_norm", "swap_activations"),
         )
 
     def _judge(self, history: History) -> Finding | None:

@@ -46,7 +46,9 @@ class Reinitialise(ModelFix):
 
     def operate(self, change: Change, run: Trainee) -> list[WayBack]:
         after = change.after
-        return redraw(run, after["draws"], after["seed"], after["scales"])
+        ways_back = redraw(run, after["draws"], after["seed"], after["scales"])
+        run.rewire()  # what was odd about the weights is so no more
+        return [run.rewire, *ways_back]
 
 
 def redraw(run: Trainee, rules: dict[str, str], seed: int, scales: dict[str, float] | None = None) -> list[WayBack]:

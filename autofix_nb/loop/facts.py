@@ -6,6 +6,7 @@ import torch
 from torch import nn
 
 from autofix_nb.evidence.batches import length_of
+from autofix_nb.evidence.odd_weights import odd_weights
 from autofix_nb.evidence.parameters import membership, size_of
 from autofix_nb.finding import Severity
 from autofix_nb.loop.initial import looks_initial
@@ -27,7 +28,7 @@ def facts_of(guard: "Guard", planned_epochs: int, train: Any, **more: Any) -> di
         | _of_task(guard)
         | _of_optimizer(guard)
         | of_model(guard.model, guard.stepper.optimizer)
-        | {"found_before": _found_before(guard), "equal_weights": _equal(guard.model)}
+        | {"found_before": _found_before(guard)}
         | more
     )
 
@@ -77,6 +78,8 @@ def of_model(model: nn.Module, optimizer: torch.optim.Optimizer) -> dict[str, An
             if isinstance(module, nn.modules.dropout._DropoutNd)
         },
         "straight": _straight(model),
+        "equal_weights": _equal(model),
+        "odd_weights": odd_weights(model),
     }
 
 

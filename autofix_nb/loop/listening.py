@@ -1,9 +1,10 @@
-"""Listens to the activations of a model during a forward pass: which share is dead, saturated, how large they are.
+"""Listens to the activations of a model during a forward pass: which share is dead, saturated, alike, and how large.
 
-A unit is dead when its output is the same for all rows (zero with ReLU): nothing flows back through it (Lu et al.,
-"Dying ReLU and Initialization", 2019). A sigmoid or tanh within 1 % of its bounds is saturated: its slope is next to
+Units are alike when they give what the first one gives, for all rows: they get the same gradient, and stay so. A unit
+is dead when its output is the same for all rows (zero with ReLU): nothing flows back through it (Lu et al., "Dying ReLU
+and Initialization", 2019). A sigmoid or tanh within 1 % of its bounds is saturated: its slope is next to
 nothing there (Glorot and Bengio, "Understanding the difficulty of training deep feedforward neural networks", 2010).
-Of recurrent layers the gates are counted, which `recurrent.py` recomputes.
+Of recurrent layers the gates are counted, which `recurrent.py` recomputes, and how far back they hear (`reach.py`).
 Modules are listened to by hooks, functions (`torch.relu`, `F.gelu`, ...) by a mode of torch that sees every call; both
 are there for that one pass only.
 """
@@ -17,6 +18,7 @@ from torch.nn import functional
 from torch.nn.utils.rnn import PackedSequence
 from torch.overrides import TorchFunctionMode
 
+from autofix_nb.loop.reach import reach_of
 from autofix_nb.loop.recurrent import RECURRENT, saturated_share
 from autofix_nb.objective import hookable
 
@@ -110,7 +112,7 @@ class Listening:
         found: Stats = {}
         for name, calls in _evenly(list(self.heard.items())):
             for what in calls[0]:
-                values = [one[what] for one in calls]
+                values = [one[what] for one in calls if what in one]
                 found[f"{what}/{name}"] = values[0] if len(values) == 1 else torch.stack(values).mean()
         return found
 
@@ -132,8 +134,9 @@ class Listening:
             if calls < MOST_CALLS:
                 self._hear(own, states.reshape(-1, states.shape[-1]), None)
             if len(self.heard.get(own, ())) > calls:
-                share = saturated_share(module, inputs, named)
+                share, reach = saturated_share(module, inputs, named), reach_of(module, inputs, named)
                 self.heard[own][-1] |= {} if share is None else {"saturated": share}
+                self.heard[own][-1] |= {} if reach is None else {"reach": reach}
 
         return hook
 
@@ -185,6 +188,9 @@ def _stats(output: torch.Tensor, bounds: tuple[float, float] | None, *, in_rows:
         others = [place for place in range(output.dim()) if place != unit]
         apart = output.amax(others) - output.amin(others)
         stats["dead"] = (apart <= SAME * size).mean(dtype=torch.float32)
+        if output.shape[unit] > 1:
+            other = (output - output.narrow(unit, 0, 1)).abs().amax(others)
+            stats["alike"] = (other <= SAME * size).mean(dtype=torch.float32)
     if bounds is not None:
         low, high = bounds
         near = NEAR * max(abs(low), abs(high))

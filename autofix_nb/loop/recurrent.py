@@ -26,20 +26,34 @@ _KINDS = {nn.LSTM: "lstm", nn.LSTMCell: "lstm", nn.GRU: "gru", nn.GRUCell: "gru"
 
 def saturated_share(module: nn.Module, inputs: tuple[Any, ...], named: dict[str, Any]) -> torch.Tensor | None:
     """Return the share of all gates within 1 % of a bound in one call; None where the layer has no bounds."""
-    kind = next((kind for owner, kind in _KINDS.items() if isinstance(module, owner)), None)
-    if kind is None or getattr(module, "nonlinearity", "tanh") != "tanh":
+    kind = kind_of(module)
+    if kind is None:
         return None
     values = [*inputs, *named.values()]
-    times, batched = _times(module, values[0])
+    times, batched = times_of(module, values[0])
     if not times or not times[0].numel():
         return None
     with torch.no_grad(), torch.autocast(times[0].device.type, enabled=False):
         given = values[1] if len(values) > 1 and batched else None
-        shares = list(_layers(module, kind, times, given))
+        shares = [share for _, share in _layers(module, kind, times, given)]
         return torch.stack(shares).mean()
 
 
-def _times(module: nn.Module, given: Any) -> tuple[list[torch.Tensor], bool]:
+def kind_of(module: nn.Module) -> str | None:
+    """Return which recurrence a layer or cell is; None where it is none whose states have bounds."""
+    kind = next((kind for owner, kind in _KINDS.items() if isinstance(module, owner)), None)
+    return None if kind is None or getattr(module, "nonlinearity", "tanh") != "tanh" else kind
+
+
+def last_states(module: nn.Module, kind: str, times: list[torch.Tensor]) -> torch.Tensor:
+    """Return what the last layer gives at the last step (N, H) of rows that come step by step, (N, F) each."""
+    states = torch.empty(0)
+    for gave, _ in _layers(module, kind, times, None):
+        states = gave[-1]
+    return states
+
+
+def times_of(module: nn.Module, given: Any) -> tuple[list[torch.Tensor], bool]:
     """Return the rows of each step, (rows, features); of packed sequences, longer ones come first and shorter ones end.
 
     And whether the state that came with them has the same rows in the same places.
@@ -54,8 +68,10 @@ def _times(module: nn.Module, given: Any) -> tuple[list[torch.Tensor], bool]:
     return list((given.transpose(0, 1) if module.batch_first else given)[:TIMES, :ROWS]), True
 
 
-def _layers(module: nn.Module, kind: str, times: list[torch.Tensor], given: Any) -> Iterator[torch.Tensor]:
-    """Yield the share of each layer and direction; a layer reads what both directions of the one below gave."""
+def _layers(
+    module: nn.Module, kind: str, times: list[torch.Tensor], given: Any
+) -> Iterator[tuple[list[torch.Tensor], torch.Tensor]]:
+    """Yield states and share of each layer and direction; a layer reads what both directions of the one below gave."""
     both = 2 if getattr(module, "bidirectional", False) else 1
     now = [part.detach().float() for part in times]
     for layer in range(getattr(module, "num_layers", 1)):
@@ -66,7 +82,7 @@ def _layers(module: nn.Module, kind: str, times: list[torch.Tensor], given: Any)
             steps = now[::-1] if way else now
             hidden, share = _recur(_weights(module, ending), kind, steps, states)
             gave.append(hidden[::-1] if way else hidden)
-            yield share
+            yield gave[-1], share
         now = [torch.cat(parts, 1) for parts in zip(*gave, strict=True)]
 
 

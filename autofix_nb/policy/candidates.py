@@ -15,6 +15,7 @@ from autofix_nb.detectors.life import held_back
 from autofix_nb.finding import Finding
 from autofix_nb.fixes import FIXES, Change, Fix
 from autofix_nb.fixes.swap_optimizer import SAME_WITHIN
+from autofix_nb.history import History
 from autofix_nb.journal import plain
 
 MOST_CANDIDATES = 10
@@ -164,8 +165,11 @@ class Offers:
             by_fix.sort(key=lambda found: not (found and found[0].fixes[0][1].fix in MEASURED))
         held_up = self._held_and_raised(finding) if {"hold_lr", "scale_lr"} <= set(finding.fixes) else []
         by_fix.insert(0, held_up)
-        if self.run.history.facts.get("equal_weights"):
-            # Units that begin alike stay alike: whatever else ails the run, nothing helps before they differ.
+        if weights_are_to_blame(self.run.history):
+            # Units that begin alike stay alike: whatever else ails the run, nothing helps before they differ. Nor does
+            # a rate help where signals come to nothing.
+            if not learnt and "reinitialise" not in finding.fixes:
+                by_fix.append(self._of_fix("reinitialise", finding))
             by_fix.sort(key=lambda found: not (found and found[0].fixes[0][1].fix == "reinitialise"))
         others = (
             # A schedule that has come down is illness enough, and cannot begin again.
@@ -309,6 +313,11 @@ class Offers:
                 self.seen.add(named(one))
                 found.append(one)
         return found
+
+
+def weights_are_to_blame(history: History) -> bool:
+    """Tell whether the weights were found to be such as no rule draws: all the same, or far outside of usual sizes."""
+    return bool(history.facts.get("equal_weights") or history.facts.get("odd_weights"))
 
 
 def in_turn(candidates: Sequence[Candidate], tries: int, *, only_the_rate: bool = False) -> list[Candidate]:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from autofix_nb.finding import Finding, Severity
 from autofix_nb.fixes import FIXES
-from autofix_nb.policy.candidates import HELD_BACK, MEASURED, Candidate, Offers
+from autofix_nb.policy.candidates import HELD_BACK, MEASURED, Candidate, Offers, weights_are_to_blame
 from autofix_nb.policy.races import Race, has_learnt, wasted
 from autofix_nb.policy.verdict import Score, best_of, is_worse
 
@@ -52,7 +52,8 @@ def dare_after(policy: "Policy", finding: Finding, run: Any, race: Race) -> bool
     ]
     # What was measured is the best guess, then what mends most at once, then a usual optimizer; of several the one that
     # came lowest.
-    measured = [place for place in places if race.raced[place].fixes[0][1].fix in MEASURED | set(HELD_BACK)]
+    seen = MEASURED | set(HELD_BACK) | ({"reinitialise"} if weights_are_to_blame(run.history) else set())
+    measured = [place for place in places if race.raced[place].fixes[0][1].fix in seen]
     measured = [place for place in measured if race.raced[place].resort] or measured
     usual = [place for place in places if race.raced[place].fixes[-1][1].fix == "swap_optimizer"]
     thorough = measured or [place for place in places if race.raced[place].resort] or usual or places

@@ -10,6 +10,7 @@ from autofix_nb.fixes.cap_lr import has_risen
 from autofix_nb.policy.broken_off import whole_or_not
 from autofix_nb.policy.candidates import Candidate, Offers, in_turn
 from autofix_nb.policy.daring import OF_THE_RATE, dare_after, is_at_a_dead_end
+from autofix_nb.policy.known_by import name_by_what_stood, standing_before
 from autofix_nb.policy.naming import (
     name_by_its_gradients,
     name_by_what_helped,
@@ -192,11 +193,13 @@ def _race(
         return False
     chosen = race.raced[won]
     policy.races.spent += wasted(run.history, run.step_count) if chosen.fresh else 0
+    before = standing_before(run.history)
     # Of the planned steps these are some; what a run that begins again did before is lost.
     policy.races.spent -= run.take_over(chosen, race)
     cause = next((one for one in run.found_before if one.code == chosen.code), finding)
     policy.take_note(chosen, replace(cause, step=run.step_count), race)
     name_by_what_helped(policy, chosen, race, run)
+    name_by_what_stood(policy, chosen, race, run, before)
     name_by_what_the_control_did(policy, race, run)
     name_by_its_gradients(policy, race, run)
     return True

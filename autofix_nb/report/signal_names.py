@@ -31,6 +31,8 @@ FAMILIES = {
     "loss/": "loss part {}",
     "grad_norm/": "gradient norm of {}",
     "dead/": "share of dead units in {}",
+    "alike/": "share of units in {} that give the same",
+    "reach/": "what {} keeps of the beginning",
     "share/": "share of predictions: class {}",
     "target_share/": "share of targets: class {}",
     "part_norm/": "gradient norm of loss part {}",

@@ -166,3 +166,23 @@ def test_says_what_it_measured():
         "G04 A component does not train at step 3: 2 parameters want a gradient and are in no group of the optimizer, "
         "limit 0, so they stay as they are. Where: head. Try join_optimizer."
     )
+
+
+@pytest.mark.parametrize(
+    ("alike", "dead", "facts", "fires"),
+    [
+        pytest.param([1.0] * 3, [0.0] * 3, {}, True, id="copies-of-one-another"),
+        pytest.param([1.0] * 3, [1.0] * 3, {"equal_weights": ["stem.weight"]}, True, id="weights-of-zero"),
+        pytest.param([1.0] * 3, [1.0] * 3, {}, False, id="dead-units-are-another-illness"),
+        pytest.param([1.0] * 2, [0.0] * 2, {}, False, id="too-few-looks"),
+        pytest.param([1.0, 0.1, 0.1], [0.0] * 3, {}, False, id="they-part-with-the-first-step"),
+        pytest.param([0.02] * 3, [0.0] * 3, {}, False, id="as-usual"),
+    ],
+)
+def test_units_that_are_copies_of_one_another(alike, dead, facts, fires):
+    """They get the same gradient, and none learns by itself, also in a run that learns a little."""
+    one = run(signals=LEARNS | {"alike/relu": alike, "dead/relu": dead}, **facts)
+    finding = DETECTOR.check(one)
+
+    assert fires == (finding is not None)
+    assert not fires or (W, ("relu",), ("reinitialise",)) == (finding.severity, finding.where, finding.fixes)

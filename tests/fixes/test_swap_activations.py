@@ -70,6 +70,7 @@ def test_weights_come_with_selu():
 def test_the_code_to_type_makes_the_same():
     """In a cell after the model."""
     model = nn.Sequential(nn.Sequential(nn.Linear(4, 4), nn.ReLU()), nn.Linear(4, 3))
+    before = model[0][0].weight.detach().clone()
     _, found = plans(model)
     with torch.no_grad():
         model[0][0].bias.fill_(9.0)
@@ -77,6 +78,7 @@ def test_the_code_to_type_makes_the_same():
 
     assert nn.SELU is type(model[0][1])
     assert float(model[0][0].bias.detach().abs().max()) <= 0.5
+    assert not torch.equal(before, model[0][0].weight)
 
 
 def test_what_a_forward_calls_is_said_in_words():

@@ -64,6 +64,7 @@ def test_facts_are_plain_values():
         "straight": 2,
         "found_before": ["B01"],
         "equal_weights": [],
+        "odd_weights": {},
         "has_val": True,
     }
 

@@ -19,7 +19,7 @@ def test_the_recurrence_is_that_of_torch(kind, packed):
     torch.manual_seed(0)
     layer = kind(3, 4, bidirectional=True, batch_first=True)
     rows = pack_sequence([torch.randn(n, 3) for n in (5, 3, 2)]) if packed else torch.randn(6, 5, 3)
-    times, _ = recurrent._times(layer, rows)
+    times, _ = recurrent.times_of(layer, rows)
     ways = []
     for ending in ("_l0", "_l0_reverse"):
         steps = times[::-1] if "reverse" in ending else times
@@ -117,9 +117,8 @@ def test_they_are_heard_under_their_names_and_nothing_is_changed():
         heard = model(rows)
     heard.sum().backward()
 
-    assert {f"{what}/{name}" for what in ("activation", "dead", "saturated") for name in ("body", "cell")} == set(
-        listening.stats()
-    )
+    names = ("activation", "alike", "dead", "saturated")
+    assert {f"{what}/{name}" for what in names for name in ("body", "cell")} == set(listening.stats())
     assert torch.equal(plain, heard)
     assert torch.equal(random, torch.get_rng_state())
     assert all(torch.equal(old, part.grad) for old, part in zip(expected, model.parameters(), strict=True))

@@ -4,6 +4,7 @@ from tests.gauntlet.case import Case
 from tests.gauntlet.sick import (
     answers,
     autotrainer,
+    first_weights,
     gradients,
     losses,
     parts,
@@ -24,6 +25,7 @@ THEMES = (
     posts_on_tables,
     rates,
     gradients,
+    first_weights,
     variance,
     losses,
     terms,
