@@ -1,12 +1,11 @@
 """Draw weights anew, by the rule that fits the activation behind them, from a stream of their own.
 
 He 2015 (relu and its kin): N(0, 2/fan_in). Glorot and Bengio 2010 (tanh, sigmoid, answers): N(0, 2/(fan_in + fan_out)).
-LeCun 1998 and Klambauer 2017 (selu): N(0, 1/fan_in). Saxe 2014 (recurrent weights): orthogonal. Biases are drawn as
-torch draws them, evenly from -1/sqrt(fan_in) to as much: at 0 all units would bend at the same place, and of one or two
-inputs little can be learnt then (Steinwart 2019, A Sober Look at Neural Network Initializations; a wave of one number:
-77 points without, 98 with, measured). Recurrent ones are 0, but 1 for the forget gates of an LSTM (Jozefowicz 2015).
-Mishkin and Matas 2016 (LSUV): each layer then divided by the standard deviation of its sums on one batch, from the
-first layer to the last.
+LeCun 1998 and Klambauer 2017 (selu): N(0, 1/fan_in). Saxe 2014 (recurrent weights): orthogonal. Biases are 0, but 1 for
+the forget gates of an LSTM (Jozefowicz 2015), and in layers of few inputs as torch draws them, evenly from
+-1/sqrt(fan_in) to as much: at 0 all units would bend at the same place (Steinwart 2019, A Sober Look at Neural Network
+Initializations; a wave of one number: 77 points without, 98 with, measured). Mishkin and Matas 2016 (LSUV): each layer
+then divided by the standard deviation of its sums on one batch, from the first layer to the last.
 """
 
 import math
@@ -23,6 +22,9 @@ from autofix_nb.objective import evaluating, forward, hookable
 RECURRENT = (nn.RNNBase, nn.RNNCellBase)
 NORMS = (nn.modules.batchnorm._NormBase, nn.LayerNorm, nn.GroupNorm)
 DRAWN = (*LAYERS, *RECURRENT, *NORMS, nn.Embedding, nn.MultiheadAttention)
+
+FEW_INPUTS = 8
+"""Inputs of a layer up to which its biases are drawn, too; beside more of them they make no difference."""
 
 
 def rules_for(model: nn.Module, anatomy: Anatomy, hidden: str = "") -> dict[str, str]:
@@ -122,9 +124,9 @@ def _rule_of(kinds: set[str], hidden: str) -> str:
 
 
 def _drawn(module: nn.Module, name: str, part: torch.Tensor, rule: str, generator: torch.Generator) -> torch.Tensor:
-    if part.dim() < 2 and isinstance(module, LAYERS):
-        fan_in, _ = nn.init._calculate_fan_in_and_fan_out(module.weight)
-        return torch.empty(part.shape).uniform_(-1, 1, generator=generator) * max(1, fan_in) ** -0.5
+    if part.dim() < 2 and isinstance(module, LAYERS) and module.weight[0].numel() <= FEW_INPUTS:
+        bound = max(1, module.weight[0].numel()) ** -0.5
+        return torch.empty(part.shape).uniform_(-bound, bound, generator=generator)
     if part.dim() < 2:
         values = torch.zeros(part.shape)
         if isinstance(module, nn.LSTM | nn.LSTMCell) and "bias_ih" in name:

@@ -11,13 +11,13 @@ import torch
 from autofix_nb.finding import Finding
 from autofix_nb.fixes.anatomy import SATURATING, Anatomy
 from autofix_nb.fixes.base import Change, Trainee
-from autofix_nb.fixes.drawing import DRAWN, draw, measured_scales, rules_for, weights_of
+from autofix_nb.fixes.drawing import DRAWN, FEW_INPUTS, draw, measured_scales, rules_for, weights_of
 from autofix_nb.fixes.surgery import ModelFix, WayBack, forget_moments, listed
 from autofix_nb.fixes.tracing import anatomy_of
 
 
 class Reinitialise(ModelFix):
-    """Draw weights by the rule that fits their activation, with a stream of its own.
+    """Draw weights by the rule that fits their activation, biases mostly 0, with a stream of its own.
 
     The optimizer forgets what it remembers of them. Frozen weights stay.
     """
@@ -84,7 +84,8 @@ def typed(rules: dict[str, str], scales: dict[str, float] | None = None) -> str:
         "    if isinstance(layer, (nn.Linear, nn.Conv1d, nn.Conv2d)):",
         f"        {TYPED[most]}",
         "        if layer.bias is not None:",
-        "            bound = layer.weight[0].numel() ** -0.5",
+        "            inputs = layer.weight[0].numel()",
+        f"            bound = inputs ** -0.5 if inputs <= {FEW_INPUTS} else 0",
         "            nn.init.uniform_(layer.bias, -bound, bound)",
     ]
     names = [name for name in scales or {} if len(scales) <= SCALES_TYPED]

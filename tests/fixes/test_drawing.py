@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
 
-from autofix_nb.fixes.drawing import draw, measured_scales, rules_for, weights_of
+from autofix_nb.fixes.drawing import FEW_INPUTS, draw, measured_scales, rules_for, weights_of
 from autofix_nb.fixes.tracing import look
 from tests.runs import _deep_bits
 
@@ -45,7 +45,7 @@ def test_the_activation_decides(activation, rule, spread):
     assert abs(float(model[2].weight.detach().std()) / spread - 1) < 0.06
 
 
-@pytest.mark.parametrize("layer", [nn.Linear(5, 40), nn.Conv1d(2, 40, 3), nn.ConvTranspose2d(40, 2, 3)], ids=repr)
+@pytest.mark.parametrize("layer", [nn.Linear(5, 40), nn.Conv1d(2, 40, 3), nn.ConvTranspose1d(40, 2, 3)], ids=repr)
 def test_units_bend_at_different_places(layer):
     """Biases are spread as torch spreads them, so that units of one or two inputs differ in more than their slope."""
     torch.manual_seed(0)
@@ -56,6 +56,14 @@ def test_units_bend_at_different_places(layer):
 
     assert len(drawn) == len(set(drawn.tolist()))
     assert 0.5 < float(drawn.abs().max()) / as_torch < 2
+
+
+def test_of_many_inputs_biases_begin_at_nought():
+    """There the inputs differ enough."""
+    layer = nn.Linear(FEW_INPUTS + 1, 40)
+    draw(layer, {"": "he"}, 3)
+
+    assert not layer.bias.any()
 
 
 @given(st.integers(0, 2**31))
