@@ -62,12 +62,13 @@ def of_model(model: nn.Module, optimizer: torch.optim.Optimizer) -> dict[str, An
     sizes = dict.fromkeys(components, 0)
     for part, owner in zip(named.values(), owners, strict=True):
         sizes[components[owner]] += size_of(part)
+    outside = list(membership(model, optimizer).missing)
     return {
         "parameters": sum(sizes.values()),
         "components": components,
         "component_sizes": sizes,
         "frozen": frozen,
-        "outside_optimizer": list(membership(model, optimizer).missing),
+        "outside_optimizer": outside,
         "frozen_untrained": _untrained(model, set(frozen)),
         "recurrent": [
             name or type(module).__name__ for name, module in model.named_modules() if isinstance(module, RECURRENT)
@@ -79,7 +80,8 @@ def of_model(model: nn.Module, optimizer: torch.optim.Optimizer) -> dict[str, An
         },
         "straight": _straight(model),
         "equal_weights": _equal(model),
-        "odd_weights": odd_weights(model),
+        # What nobody trains is ill of that first, whatever its size.
+        "odd_weights": {name: times for name, times in odd_weights(model).items() if name not in outside},
     }
 
 

@@ -251,3 +251,14 @@ def test_weights_that_are_all_the_same_are_named():
     facts = facts_of(guard(model, torch.optim.SGD(model.parameters(), lr=0.1)), 1, small_loader())
 
     assert ["0.weight"] == facts["equal_weights"]
+
+
+def test_what_nobody_trains_is_not_blamed_for_its_size():
+    """It is ill of that first: joined to the optimizer it may well learn."""
+    model = nn.Sequential(nn.Linear(8, 8), nn.Tanh(), nn.Linear(8, 8), nn.Tanh(), nn.Linear(8, 3))
+    with torch.no_grad():
+        model[0].weight.mul_(0.01)
+        model[2].weight.mul_(0.01)
+    optimizer = torch.optim.SGD([*model[2].parameters(), *model[4].parameters()], lr=0.1)
+
+    assert ["2.weight"] == list(of_model(model, optimizer)["odd_weights"])
