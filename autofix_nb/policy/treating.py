@@ -51,7 +51,7 @@ TRIES_BEFORE = 4
 """Candidates for which the steps of such a race are to be enough."""
 
 OF_FAR_SCORES = ("reinitialise", "insert_norm")
-"""The fixes by which a first loss far from chance is told from a loss that does not fit, which comes of nothing else."""
+"""The fixes by which a first loss far from chance is told from a loss that does not fit, which has no other cause."""
 
 LEAST_BEFORE = 2 * LEAST_STEPS
 """Extra steps that must be left for a race before the first step: for the run as it is, and for one candidate."""

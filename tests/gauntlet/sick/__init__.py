@@ -4,6 +4,7 @@ from tests.gauntlet.case import Case
 from tests.gauntlet.sick import (
     answers,
     autotrainer,
+    forms,
     gradients,
     losses,
     parts,
@@ -31,6 +32,7 @@ THEMES = (
     parts,
     rows,
     units,
+    forms,
     sets,
     runtime,
 )
