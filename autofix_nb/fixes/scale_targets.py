@@ -18,7 +18,7 @@ from autofix_nb.fixes.in_model import batches_of, can_learn, put_numbers
 from autofix_nb.fixes.measuring import robust_scale
 from autofix_nb.fixes.scaling import ANSWER
 from autofix_nb.fixes.surgery import ModelFix, WayBack
-from autofix_nb.objective import total_loss, treated
+from autofix_nb.objective import columns, total_loss, treated
 
 FAR = 10.0
 """Times that the targets' spread or mean must be larger than 1, or their spread smaller."""
@@ -67,14 +67,18 @@ class ScaleTargets(ModelFix):
         size = float(np.sqrt(np.mean(std**2)))
         wants_first = _has_grown(run, asked, mean)
         after = {"mean": mean.tolist(), "std": std.tolist(), "shape": shape, "loss_scale": size**-power}
+        # A loss of several columns is that of the loudest alone: each is to count in its own units.
+        own_units = "" if run.controls.loss or not shape else columns.name_of(std.tolist())
+        each = ", each of which counts in its own units" if own_units else ""
+        after |= {"loss": own_units, "loss_scale": 1.0} if own_units else {}
         return [
             Change(
                 fix=self.name,
                 touches="model",
                 says=f"the model's answer is multiplied by {size:.3g} and shifted by {float(mean.mean()):.3g}, the "
-                f"standard deviation and the mean of the targets of {rows:,} training samples, and its gradients are "
-                "scaled back to usual size",
-                before={"loss_scale": run.controls.loss_scale},
+                f"standard deviation and the mean of the targets of {rows:,} training samples{each}, and its gradients "
+                "are scaled back to usual size",
+                before={"loss_scale": run.controls.loss_scale} | ({"loss": run.controls.loss} if own_units else {}),
                 after=after | ({"fresh": True} if wants_first else {}),
                 permanent=_line(mean, std),
             )
@@ -88,10 +92,12 @@ class ScaleTargets(ModelFix):
     def apply(self, change: Change, run: Trainee) -> None:
         super().apply(change, run)
         run.controls.loss_scale = change.after["loss_scale"]
+        run.controls.loss = change.after.get("loss", run.controls.loss)
 
     def undo(self, change: Change, run: Trainee) -> None:
         if self._ways_back:
             run.controls.loss_scale = change.before["loss_scale"]
+            run.controls.loss = change.before.get("loss", run.controls.loss)
         super().undo(change, run)
 
     def replay(self, change: Change, run: Trainee) -> None:

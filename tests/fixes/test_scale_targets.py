@@ -9,7 +9,7 @@ from torch import nn
 
 from autofix_nb.errors import DataError
 from autofix_nb.fixes.scale_targets import ScaleTargets
-from autofix_nb.objective import task_of
+from autofix_nb.objective import columns, task_of
 from tests.fixes.test_surgery import trained
 from tests.runs import finding
 
@@ -64,6 +64,20 @@ def test_the_loss_tells_how_gradients_grow(loss, power):
     change = plan(running(loss=loss))
 
     assert change.after["loss_scale"] == pytest.approx(change.after["std"][0] ** -power)
+
+
+def test_columns_in_units_of_their_own_count_alike():
+    """The squares of the loudest would be the whole loss; a run that takes it back has its own loss again."""
+    run = running(spread=[1.0, 2e4], mean=[0.0, 3e5], outputs=2)
+    fix, change = ScaleTargets(), plan(run)
+    fix.apply(change, run)
+
+    assert columns.name_of(change.after["std"]) == run.controls.loss != ""
+    assert 1.0 == run.controls.loss_scale
+    assert "each of which counts in its own units" in change.says
+    fix.undo(change, run)
+    assert "" == run.controls.loss
+    assert "loss" not in plan(running(spread=[2e3, 2e4], mean=[0.0, 3e5], outputs=2)).after
 
 
 def test_answers_stay_in_the_users_units():

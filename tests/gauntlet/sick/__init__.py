@@ -5,6 +5,7 @@ from tests.gauntlet.sick import (
     answers,
     autotrainer,
     first_weights,
+    forms,
     gradients,
     losses,
     parts,
@@ -33,6 +34,7 @@ THEMES = (
     parts,
     rows,
     units,
+    forms,
     sets,
     runtime,
 )
