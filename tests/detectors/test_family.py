@@ -27,7 +27,7 @@ from tests.runs import epochs, history
 every = pytest.mark.parametrize("detector", DETECTORS, ids=lambda detector: detector.__name__)
 HERE = Path(__file__).parent
 MODULES = sorted(path.stem for path in Path(detectors.__file__).parent.glob("*.py"))
-NO_DETECTORS = ("__init__", "aims", "base", "goals", "learning", "life", "pace", "schedule")
+NO_DETECTORS = ("__init__", "aims", "base", "goals", "hot", "learning", "life", "pace", "schedule")
 MODULES = [name for name in MODULES if name not in NO_DETECTORS]
 
 

@@ -11,13 +11,13 @@ from tests.runs import history
 NOISE = np.random.default_rng(0).normal(size=400)
 
 
-def run(steps=60, level=0.5, lr=0.1, *, optimizer="Adam", planned=200, update=0.01, before=None, **more):
+def run(steps=60, level=0.5, lr=0.1, *, optimizer="Adam", planned=200, update=0.01, before=None, momentum=0.0):
     """Return a run whose loss came to a level, in shares of that of a constant answer; before it was another."""
     losses = np.full(steps, level) if before is None else np.linspace(before, level, steps)
     made = history(
-        loss=losses + 0.02 * NOISE[:steps], lr=np.full(steps, lr), update_ratio=np.full(8, update), chance=[1.0], **more
+        loss=losses + 0.02 * NOISE[:steps], lr=np.full(steps, lr), update_ratio=np.full(8, update), chance=[1.0]
     )
-    made.facts.update(planned_steps=planned, optimizer=optimizer)
+    made.facts.update(planned_steps=planned, optimizer=optimizer, momentum=momentum)
     return made
 
 
@@ -36,6 +36,10 @@ def run(steps=60, level=0.5, lr=0.1, *, optimizer="Adam", planned=200, update=0.
         pytest.param(run(steps=AT_ONCE, level=1.0), "lr", id="at-chance-after-a-few-steps"),
         pytest.param(run(steps=AT_ONCE - 1, level=1.0), None, id="too-few"),
         pytest.param(run(steps=AT_ONCE, level=0.8), None, id="it-has-begun-to-learn"),
+        pytest.param(run(optimizer="SGD", lr=12.0), "lr", id="sgd"),
+        pytest.param(run(optimizer="SGD", lr=4.0), None, id="sgd-for-embeddings"),
+        pytest.param(run(optimizer="SGD", lr=1.1, momentum=0.9), "lr", id="sgd-whose-momentum-sums-it-up"),
+        pytest.param(run(optimizer="SGD", lr=1.1, momentum=1.0), None, id="a-momentum-without-an-end"),
         pytest.param(run(optimizer="SGD", update=0.05), "update_ratio", id="large-steps-and-no-fall"),
         pytest.param(run(optimizer="SGD", update=0.05, before=0.2), "update_ratio", id="it-has-risen-again"),
         pytest.param(run(optimizer="SGD", update=0.05, before=1.5), None, id="it-falls"),
@@ -57,6 +61,15 @@ def test_a_suspicion_is_a_note_whose_fixes_are_smaller_steps():
     assert (Severity.NOTE, ("scale_lr", "swap_optimizer")) == (found.severity, found.fixes)
     assert "the rate of 0.1 is 33 times what is usual for Adam (0.003)" in found.says
     assert (0.1, pytest.approx(0.03)) == (found.measured, found.limit)
+
+
+def test_momentum_is_said_beside_the_rate_that_it_sums_up():
+    """A rate of 1 is ten times that."""
+    says = suspected(run(optimizer="SGD", lr=1.25, momentum=0.9)).says
+
+    assert says.startswith(
+        "the rate of 1.25 with a momentum of 0.9 is 125 times what is usual for SGD (0.1), and after"
+    )
 
 
 def test_strong_regularisation_is_no_hot_rate():
