@@ -154,7 +154,7 @@ class Steps:
         clipped = clipped or self.stepper.was_clipped_by_others(attempt)
         self.window.close()
         self.step_count += 1
-        if stepped and self.each_step and not (self.controls.extra_epochs and is_over(self.scheduler)):
+        if stepped and self.each_step and not (self.policy.changes and is_over(self.scheduler)):
             self.scheduler.step()
         return clipped
 

@@ -12,6 +12,7 @@ from tests.gauntlet.sick import (
     rates,
     rows,
     runtime,
+    schedules,
     sets,
     terms,
     units,
@@ -33,6 +34,7 @@ THEMES = (
     units,
     sets,
     runtime,
+    schedules,
 )
 
 CASES: tuple[Case, ...] = tuple(case for theme in THEMES for case in theme.CASES)
