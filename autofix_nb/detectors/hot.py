@@ -1,8 +1,9 @@
 """A rate far too high that still learns a little: nothing diverges, and yet it ends far from where it could.
 
 Two signs, each beside a loss that is well above 0 after a good part of the run. Rates of Adam and its kin have no unit,
-since they divide by the size of the gradients: ten times what is usual for nets is seldom meant. Elsewhere it is steps
-that go on changing much of the weights while the loss stands, or has risen again. Either may be right now and then
+since they divide by the size of the gradients: ten times what is usual for nets is seldom meant. Those of SGD have, and
+a hundred times what is usual is, where they are counted with what momentum makes of them. Elsewhere it is steps that go
+on changing much of the weights while the loss stands, or has risen again. Each may be right now and then
 (a linear model whose targets are in the thousands wants a rate of 50), so this is a suspicion: what comes of smaller
 steps is found out on the side, and only where that is decisively better is anything done.
 
@@ -26,6 +27,9 @@ USUAL = 3e-3
 
 TIMES = 10.0
 """How many times that a rate must be to be suspected."""
+
+USUAL_SGD, TIMES_SGD = 0.1, 100.0
+"""The same for SGD, whose momentum sums up `1 / (1 - momentum)` steps: embeddings are trained at 4 and learn well."""
 
 SOONEST = 40
 """Steps in the present chapter before anything is suspected."""
@@ -80,10 +84,9 @@ def suspected(history: History) -> Suspicion | None:
     late = len(losses) >= max(SOONEST, SHARE * planned)
     level = median_of(losses[-max(NEWEST, int(SHARE_NEWEST * planned) if late else 0) :])
     where = f"after {len(losses)} steps the loss is {level:.4g}, {level / chance:.0%} of that of a constant answer"
-    rate, kind = history.last("lr"), history.facts.get("optimizer")
-    if kind in UNITLESS and rate >= TIMES * USUAL and level > (HIGH if late else AT_CHANCE) * chance:
-        says = f"the rate of {rate:.3g} is {rate / USUAL:.0f} times what is usual for {kind} ({USUAL:g}), and {where}"
-        return Suspicion(says=says, measured=rate, limit=TIMES * USUAL, judged="lr")
+    rate, limit, what = _rate(history)
+    if rate >= limit and level > (HIGH if late else AT_CHANCE) * chance:
+        return Suspicion(says=f"{what}, and {where}", measured=rate, limit=limit, judged="lr")
     if not late:
         return None
     third = len(losses) // 3
@@ -94,3 +97,15 @@ def suspected(history: History) -> Suspicion | None:
         return None
     says = f"a step changes {thrown:.2g} of the weights (limit {LARGE:g}), the loss does not fall, and {where}"
     return Suspicion(says=says, measured=thrown, limit=LARGE, judged="update_ratio")
+
+
+def _rate(history: History) -> tuple[float, float, str]:
+    """Return the rate, from which on one is suspected, and what is said of it; infinite where none is suspected."""
+    rate, kind, momentum = history.last("lr"), history.facts.get("optimizer"), history.facts.get("momentum") or 0.0
+    if kind == "SGD" and 0 <= momentum < 1:
+        summed = rate / (1 - momentum)
+        beside = f" with a momentum of {momentum:g}" if momentum else ""
+        says = f"the rate of {rate:.3g}{beside} is {summed / USUAL_SGD:.0f} times what is usual for SGD ({USUAL_SGD:g})"
+        return summed, TIMES_SGD * USUAL_SGD, says
+    says = f"the rate of {rate:.3g} is {rate / USUAL:.0f} times what is usual for {kind} ({USUAL:g})"
+    return rate, TIMES * USUAL if kind in UNITLESS else float("inf"), says

@@ -49,8 +49,8 @@ class LearningRateTooHigh(Detector):
     reads: ClassVar = ("loss", "gain", "mispaired", "chance", "output_spread", "update_ratio", "lr", "grad_norm")
     shows: ClassVar = (("loss",), ("update_ratio",), ("lr",))
     fixes: ClassVar = (
-        "cap_lr",
         "scale_lr",
+        "cap_lr",
         "warm_up",
         "swap_optimizer",
         "clip_gradients",

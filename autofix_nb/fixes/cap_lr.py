@@ -12,7 +12,7 @@ from autofix_nb.finding import Finding
 from autofix_nb.fixes.base import Change, SettingFix, Trainee
 
 WIDTH = 10
-"""Losses in a row whose median is compared: single ones of small batches say little."""
+"""Losses in a row whose mean is compared: single ones of small batches say little."""
 
 RISEN = 1.5
 """How many times the lowest rate before it the present one must be for a schedule to have raised it."""
@@ -56,7 +56,8 @@ def ceiling_of(run: Trainee) -> list[float] | None:
 
 def has_risen(run: Trainee) -> bool:
     """Tell whether a schedule has raised the rate since the beginning, wherever it is now."""
-    rates = _rates(run)[1]
+    rates = run.history.now("lr")
+    rates = rates[np.isfinite(rates)]
     return bool(run.history.facts.get("scheduler")) and len(rates) > 0 and bool(rates.max() > RISEN * rates[0])
 
 
@@ -70,10 +71,11 @@ def _best_rate(run: Trainee) -> float:
     pieces = range(WIDTH, len(losses) + 1)
     if not len(rates) or not pieces:
         return 0.0
-    medians = np.array([np.median(losses[stop - WIDTH : stop]) for stop in pieces])
-    medians[~np.isfinite(medians)] = np.inf
-    best = steps[int(medians.argmin())]
-    return float(np.interp(best, at, rates)) if np.isfinite(medians.min()) else 0.0
+    with np.errstate(all="ignore"):
+        means = np.array([losses[stop - WIDTH : stop].mean(dtype=np.float64) for stop in pieces])
+    means[~np.isfinite(means)] = np.inf
+    best = steps[int(means.argmin())]
+    return float(np.interp(best, at, rates)) if np.isfinite(means.min()) else 0.0
 
 
 def _rates(run: Trainee) -> tuple[np.ndarray, np.ndarray]:

@@ -130,6 +130,7 @@ def _of_optimizer(guard: "Guard") -> dict[str, Any]:
     return {
         "optimizer": type(optimizer).__name__,
         "lr": float(group["lr"]),
+        "momentum": float(group.get("momentum") or 0.0),
         "weight_decay": decay_in_force(guard),
         "scheduler": "" if scheduler is None else type(scheduler).__name__,
     }

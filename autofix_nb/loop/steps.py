@@ -12,6 +12,7 @@ from autofix_nb.loop.aside import BrokenOff
 from autofix_nb.loop.label_guard import leave_out_bad_labels
 from autofix_nb.loop.part_knowledge import part_knowledge
 from autofix_nb.loop.pulse import Phase
+from autofix_nb.loop.schedules import is_over
 from autofix_nb.loop.stepper import Attempt, left_behind
 from autofix_nb.signals import EVERY, Measured
 
@@ -153,7 +154,7 @@ class Steps:
         clipped = clipped or self.stepper.was_clipped_by_others(attempt)
         self.window.close()
         self.step_count += 1
-        if stepped and self.each_step:
+        if stepped and self.each_step and not (self.policy.changes and is_over(self.scheduler)):
             self.scheduler.step()
         return clipped
 

@@ -89,10 +89,10 @@ def partial(update, shares, steps=1500):
     ],
 )
 def test_a_model_close_to_chance_is_judged_by_its_steps_and_its_answers(update, shares, says):
-    """Label noise keeps a loss up too, but neither throws weights about nor swings between classes."""
+    """Label noise keeps a loss up too, but neither throws weights about nor swings between classes: a note at most."""
     finding = DETECTOR.check(partial(update, shares))
 
-    assert (says is None) == (finding is None)
+    assert (says is None) == (finding is None or finding.severity == Severity.NOTE)
     assert says is None or says in finding.says
 
 
@@ -144,10 +144,10 @@ def thrown_back(*, level=0.5, rare=30.0, early=0.5, update=0.05, steps=300, fact
     ],
 )
 def test_a_model_that_is_worse_than_a_constant_answer_on_the_whole(run, fires):
-    """Though it had learnt, and though the median of its losses is low."""
+    """Though it had learnt, and though the median of its losses is low; else there is a note at most."""
     found = DETECTOR.check(run)
 
-    assert fires == (found is not None)
+    assert fires == (found is not None and found.severity > Severity.NOTE)
     assert not fires or (Severity.WARNING, True) == (found.severity, "more than the 2.3 of a constant" in found.says)
 
 

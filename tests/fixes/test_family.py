@@ -60,7 +60,14 @@ def gathering(run):
     run.history.facts |= {"accumulate": 4, "planned_steps": 6}
 
 
-PLANS = {"gather_less": gathering}
+def raised(run):
+    run.history.facts["scheduler"] = "LambdaLR"
+    for step in range(run.steps, run.steps + 30):
+        run.history.record(step, loss=1.0 + step, lr=0.001)
+    run.optimizer.param_groups[0]["lr"] = 0.1
+
+
+PLANS = {"cap_lr": raised, "gather_less": gathering}
 """What makes the plan of the run such that a fix is for it, where it is not so already."""
 
 

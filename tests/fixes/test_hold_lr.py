@@ -108,3 +108,29 @@ def test_an_optimizer_that_comes_while_the_rate_is_held_starts_from_the_held_rat
     one.follow_controls()
 
     assert (0.5, 0.002) == (one.users_rate, pytest.approx(one.rate()))
+
+
+@pytest.mark.parametrize(("rate", "expected"), [(8.0, 0.25), (0.1, 0.05)], ids=["above", "below"])
+def test_a_ceiling_holds_the_rate_from_above(rate, expected):
+    """Before what it is multiplied by; the schedule finds its own rate again."""
+    model, optimizer = scheduled(steps=0)
+    optimizer.param_groups[0]["lr"] = rate
+    one = stepper(model, optimizer, Controls(lr_ceiling=[0.5, 0.5], lr_scale=0.5))
+    one.take(one.attempt(torch.ones(4, 2), lambda rows: model(rows).sum(), first=True))
+
+    assert (expected, rate) == (one.rate(), optimizer.param_groups[0]["lr"])
+
+
+def test_a_schedule_lowers_an_optimizer_of_ours_and_never_raises_it():
+    """In proportion to the highest rate of the user's since it took over, as a usual rate is usual at the height."""
+    model, optimizer = scheduled(steps=0)
+    one = stepper(model, optimizer, Controls(optimizer={"kind": "Adam", "lr": 0.002}))
+    one.follow_controls()
+    rates = []
+    for rate in (0.5, 2.0, 8.0, 4.0, 0.8):
+        optimizer.param_groups[0]["lr"] = rate
+        one.take(one.attempt(torch.ones(4, 2), lambda rows: model(rows).sum(), first=True))
+        rates.append(one.rate())
+
+    assert pytest.approx([0.002, 0.002, 0.002, 0.001, 0.0002]) == rates
+    assert {"users_rate": 8.0} == one.state()

@@ -51,6 +51,7 @@ def test_facts_are_plain_values():
         "loss": "CrossEntropyLoss",
         "optimizer": "AdamW",
         "lr": 0.01,
+        "momentum": 0.0,
         "weight_decay": 0.1,
         "scheduler": "StepLR",
         "parameters": 67,

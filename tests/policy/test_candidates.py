@@ -520,3 +520,26 @@ def test_strong_regularisation_is_weakened_whatever_was_found(code, facts, held)
 def test_each_code_with_fixes_of_its_own_names_fixes_that_there_are():
     """A slip of the pen would leave an illness without its remedy."""
     assert {name for own in AGAINST.values() for name in own} <= set(FIXES)
+
+
+@pytest.mark.parametrize(
+    ("fresh", "scheduler", "capped"),
+    [
+        pytest.param(True, "LambdaLR", {"warm_up", "clip_gradients", "cap_lr"}, id="begins-again"),
+        pytest.param(False, "LambdaLR", {"cap_lr"}, id="goes-on"),
+        pytest.param(True, "", set(), id="no-schedule"),
+    ],
+)
+def test_what_begins_again_is_kept_from_the_rate_that_spoilt_it(fresh, scheduler, capped):
+    """The schedule begins low again and rises after the race; a lowered rate has a ceiling already."""
+    offering = offers(fresh=fresh)
+    run = offering.run
+    run.history.facts |= {"scheduler": scheduler, "planned_steps": 400}
+    for step in range(10, 40):
+        run.history.record(step, loss=1.0 if step < 25 else 90.0, lr=0.01 if step < 25 else 1.0, grad_norm=2.0)
+    run.optimizer.param_groups[0]["lr"] = 1.0
+    names = ("scale_lr", "cap_lr", "warm_up", "clip_gradients")
+    candidates = offering.against(finding(code="L01", fixes=names), learnt=True)
+
+    assert capped == {one.fixes[0][1].fix for one in candidates if one.fixes[-1][1].fix == "cap_lr"}
+    assert {"scale_lr", "warm_up", "clip_gradients"} <= {one.fixes[0][1].fix for one in candidates}

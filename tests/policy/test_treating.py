@@ -49,6 +49,23 @@ def test_whether_beginning_again_leaves_steps_to_try_something_with(spent, run, 
     assert expected == _is_affordable(policy, run)
 
 
+@pytest.mark.parametrize(
+    ("rates", "learnt", "expected"),
+    [
+        pytest.param([0.1, 5.0, 0.1], False, True, id="it-rose-and-taught-nothing"),
+        pytest.param([0.1, 5.0, 0.1], True, False, id="it-taught-something"),
+        pytest.param([5.0, 0.1, 0.1], False, False, id="it-came-down"),
+    ],
+)
+def test_a_schedule_that_rose_and_taught_nothing_need_not_be_whole(rates, learnt, expected):
+    """A shorter run is better than a dead one; else a schedule that is cut off never comes down."""
+    knows = {"gain": [0.0] * 5 + [float(learnt)] * 10, "mispaired": [2.3] * 15}
+    run = planned(at=480, scheduler=object(), lr=rates, **knows)
+    run.history.facts["scheduler"] = "CyclicLR"
+
+    assert expected == _is_affordable(Policy(Journal()), run)
+
+
 KNEW = {"gain": [0.0] * 5 + [1.0] * 10, "mispaired": [2.3] * 30}
 LOST, KEPT = KNEW | {"gain": [*KNEW["gain"], *[0.0] * 15]}, KNEW | {"gain": [*KNEW["gain"], *[1.0] * 15]}
 

@@ -14,6 +14,7 @@ from tests.gauntlet.sick import (
     rates,
     rows,
     runtime,
+    schedules,
     sets,
     terms,
     units,
@@ -37,6 +38,7 @@ THEMES = (
     forms,
     sets,
     runtime,
+    schedules,
 )
 
 CASES: tuple[Case, ...] = tuple(case for theme in THEMES for case in theme.CASES)
