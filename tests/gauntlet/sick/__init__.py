@@ -6,6 +6,7 @@ from tests.gauntlet.sick import (
     autotrainer,
     gradients,
     losses,
+    mistaken,
     parts,
     posts,
     posts_on_tables,
@@ -32,6 +33,7 @@ THEMES = (
     rows,
     units,
     sets,
+    mistaken,
     runtime,
 )
 
