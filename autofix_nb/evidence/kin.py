@@ -2,8 +2,8 @@
 
 Where the validation rows agree with their neighbours and the training rows do not, nor tell the validation rows
 anything, the labels of the training rows are not theirs: the inputs were shuffled, sorted or shifted, and the labels
-were not. Nothing else does that: noise in the labels, however strong, leaves some agreement, and a hard problem has none on
-either side.
+were not. Nothing else does that: noise in the labels, however strong, leaves some agreement, and a hard problem has
+none on either side.
 
 Reference: Cover and Hart (1967), Nearest Neighbor Pattern Classification.
 """
