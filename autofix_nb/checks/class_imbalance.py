@@ -23,7 +23,9 @@ from autofix_nb.evidence.classes import (
     ranges,
     task_or_none,
 )
+from autofix_nb.evidence.dense_labels import dense_counts
 from autofix_nb.finding import Finding, Severity
+from autofix_nb.objective.treatment import form_of
 
 MOST_WEIGHTS = 12
 """With more classes than this the code to type computes the weights instead of listing them."""
@@ -51,6 +53,9 @@ class ClassImbalance(Check):
     """Samples that a class should have at least, whatever its share."""
 
     def look(self, subject: Subject) -> Answer:
+        dense = dense_counts(subject)
+        if dense is not None:
+            return self._places(subject, *dense)
         scan = subject.scan("train")
         task = task_or_none(subject)
         classes = classes_of(scan, task)
@@ -106,6 +111,30 @@ class ClassImbalance(Check):
         if findings:
             return self.bad(*findings, evidence=[*table, f"looked at {scan.share}"])
         return self.fine(f"{len(present)} classes, {says}", evidence=[*table, f"looked at {scan.share}"])
+
+    def _places(self, subject: Subject, counts: np.ndarray, samples: int) -> Answer:
+        """Answer for masks and the like, of which each sample has many labels."""
+        present = np.flatnonzero(counts)
+        share, top = counts[present].min() / counts.sum(), counts.max() / counts.sum()
+        rarest, limit = int(present[counts[present].argmin()]), self.rare / max(2, len(present))
+        table = [f"class {number}: {counts[number]:,} places" for number in present[:50]]
+        says = f"class {rarest} has {share:.2%} of the places in the first {samples} samples"
+        weighted = _weighted(subject.original_loss)
+        if len(present) < 2 or share >= limit or weighted:
+            return self.fine(
+                says + (f"; the loss weighs the classes (`{weighted}`)" if weighted else ""), evidence=table
+            )
+        finding = self.found(
+            f"{says}, limit {limit:.2%}: always answering class {int(counts.argmax())} would be right in {top:.1%} of "
+            "all places",
+            # A loss of the user's own, such as Dice, may be there for the rare ones.
+            severity=Severity.WARNING if form_of(subject.original_loss) else Severity.NOTE,
+            measured=float(share),
+            limit=limit,
+            where=[f"class {rarest}"],
+            to_type="loss = nn.BCEWithLogitsLoss(pos_weight=torch.tensor([...]))  # or a Dice loss, for masks",
+        )
+        return self.bad(finding, evidence=table)
 
     def _turned_round(self, drawn: Classes, given: np.ndarray, name: str, task: object) -> Finding:
         weighed = drawn.counts * given / max(1e-300, float((drawn.counts * given).sum()))

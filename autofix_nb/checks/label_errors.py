@@ -9,12 +9,15 @@ The quick look asks the nearest rows instead (`evidence.votes`), of small sets: 
 where many labels are wrong, in all classes alike: with overlapping classes at most half as many labels are contradicted
 among the surest rows as among all, and by chance as many as it wants in 1 of 50 such sets.
 
+Where the validation rows agree with their neighbours and the training rows do not at all, the labels are those of other
+rows (`evidence.kin`): that is asked first, and of numbers, too.
+
 References: Northcutt, Jiang & Chuang (2021), Confident Learning: Estimating Uncertainty in Dataset Labels; Wilson
 (1972), Asymptotic Properties of Nearest Neighbor Rules Using Edited Data.
 """
 
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 
@@ -23,8 +26,10 @@ from autofix_nb.checks.doubtful import MOST_NAMED, both_classes, judged_rows, li
 from autofix_nb.evidence import Scan, Subject
 from autofix_nb.evidence.classes import class_of_rows, task_or_none
 from autofix_nb.evidence.folds import Doubts, doubts
+from autofix_nb.evidence.kin import in_parts, kin_of
+from autofix_nb.evidence.neighbours import filled, some_rows
 from autofix_nb.evidence.votes import NEIGHBOURS, contradicted_classes, neighbours_doubts
-from autofix_nb.finding import NotApplicable, Severity
+from autofix_nb.finding import Finding, NotApplicable, Severity
 
 THUMBNAIL = 16
 """Side of the small pictures that stand for images."""
@@ -96,7 +101,19 @@ class LabelErrors(Check):
     quick_chance_note: float = 0.05
     """The same for a note."""
 
+    kin: float = 0.25
+    """How far neighbours among the validation rows must agree, from as by chance (0) to always (1)."""
+
+    kin_errors: float = 8.0
+    """Standard errors that this must be above chance."""
+
+    no_kin: float = 0.05
+    """The same of the training rows, up to which their labels are those of others."""
+
     def look(self, subject: Subject) -> Answer:
+        apart = self._apart(subject)
+        if apart is not None:
+            return self.bad(apart)
         if not subject.deep:
             return self._quick(subject)
         # scipy.stats takes half a second to import: only those who look pay.
@@ -168,6 +185,53 @@ class LabelErrors(Check):
             evidence=evidence,
         )
 
+    def _apart(self, subject: Subject) -> Finding | None:
+        """Return what is said where the labels of the training rows are those of other rows; None where they are not.
+
+        Asked are the validation rows: their neighbours agree, so that these could.
+        """
+        if subject.val is None:
+            return None
+        try:
+            sides = [self._side(subject, side) for side in ("train", "val")]
+        except NotApplicable:
+            return None
+        (rows, labels), (val_rows, val_labels) = sides
+        fits = rows.shape[1] == val_rows.shape[1] <= self.quick_columns
+        if not fits or min(len(labels), len(val_labels)) < self.fewest:
+            return None
+        if labels.dtype.kind == "f":
+            labels, val_labels = in_parts(labels, val_labels)
+        found = kin_of((rows, labels), (val_rows, val_labels))
+        agree = found.val >= self.kin and found.errors >= self.kin_errors
+        if not agree or max(abs(found.train), found.across) > self.no_kin:
+            return None
+        return self.found(
+            f"rows that lie near each other agree in their labels no more than by chance among {len(labels):,} "
+            f"training samples ({found.train:.0%} of the way from chance to always, limit {self.no_kin:.0%}), and do "
+            f"among the validation samples ({found.val:.0%}): inputs and labels of the training data are out of step, "
+            "as where one of them was shuffled, sorted or shifted alone",
+            severity=Severity.WARNING,
+            measured=found.train,
+            limit=self.no_kin,
+            to_type="inputs, labels = inputs[order], labels[order]  # one order for both, wherever rows are reordered",
+            fixes=(),
+        )
+
+    def _side(self, subject: Subject, side: Literal["train", "val"]) -> tuple[np.ndarray, np.ndarray]:
+        """Return features and labels of some rows of a side: class numbers, or one number each."""
+        scan, task = subject.scan(side), task_or_none(subject)
+        if scan.features is not None and _are_numbers(scan, task):
+            values = np.asarray(scan.labels, dtype=np.float64).reshape(len(scan.labels), -1)[scan.rows]
+            chosen = some_rows(len(values), self.quick_rows, np.random.default_rng(0))
+            chosen = chosen[np.isfinite(values[chosen, 0])]
+            return filled(scan.features[chosen]), values[chosen, 0]
+        given = class_of_rows(scan, task)
+        features, labels, _ = judged_rows(
+            scan, given, most=self.quick_rows, fewest=self.fewest, of_a_class=1, side=QUICK_THUMBNAIL
+        )
+        return features, labels
+
     def _rows(self, subject: Subject, most: int, side: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         scan = subject.scan("train")
         given = class_of_rows(scan, task_or_none(subject))
@@ -208,3 +272,12 @@ class LabelErrors(Check):
             **said,
         )
         return self.bad(finding, evidence=evidence, pictures=shown(scan, found, listed, numbers))
+
+
+def _are_numbers(scan: Scan, task: Any) -> bool:
+    """Tell whether the targets are numbers to be predicted."""
+    labels = scan.labels
+    if labels is None or labels.dtype.kind not in "iuf":
+        return False
+    regression = task is not None and task.kind == "regression"
+    return regression or (labels.dtype.kind == "f" and bool((labels != np.round(labels)).any()))

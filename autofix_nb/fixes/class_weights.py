@@ -15,7 +15,7 @@ from autofix_nb.evidence.classes import are_turned_round
 from autofix_nb.finding import Finding, NotApplicable
 from autofix_nb.fixes.answers import answers, weighable_loss
 from autofix_nb.fixes.base import Change, Trainee
-from autofix_nb.fixes.counting import balanced, class_counts, labels_of, yes_and_no
+from autofix_nb.fixes.counting import are_places, balanced, class_counts, labels_of, yes_and_no
 from autofix_nb.fixes.preparing import Owned, WayBack
 from autofix_nb.fixes.under_way import UnderWayFix
 from autofix_nb.objective.treatment import form_of, replaced
@@ -123,8 +123,9 @@ def _weighings(name: str, run: Trainee) -> list[tuple[str, dict[str, Any], str]]
         lines = _line(kind, setting, listed.tolist())
         listed = (listed / given).tolist()
         found.append((f"{says} ({_said(listed)})", {"class_weights": listed}, lines))
-    # Before anything is learnt there is nothing that full weights could throw about.
-    return found if run.history.count("loss") else found[::-1]
+    # Before anything is learnt there is nothing that full weights could throw about. But of places beside each other
+    # the frequent ones around a rare one look like it: with full weights they are all taken for it.
+    return found if run.history.count("loss") or are_places(run) else found[::-1]
 
 
 def _given(loss: Any, weights: np.ndarray | None) -> np.ndarray | None:

@@ -26,6 +26,12 @@ def labels_of(owned: Owned) -> np.ndarray | None:
     return labels if labels is not None and labels.size and labels.dtype.kind in "biuf" else None
 
 
+def are_places(run: Any) -> bool:
+    """Tell whether a sample has many labels, such as one for each pixel."""
+    labels = labels_of(Owned.of(run))
+    return labels is not None and labels.ndim > 2
+
+
 def _held_by(dataset: Any) -> Any:
     if isinstance(dataset, Subset):
         labels = _held_by(dataset.dataset)

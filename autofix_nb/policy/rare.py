@@ -15,6 +15,9 @@ from autofix_nb.finding import Finding
 CODES = frozenset({"L06", "L07", "L08"})
 """Findings that a class is hardly ever answered."""
 
+BEFORE = "D01"
+"""The look before training finds that one of two classes is rare; before the first step it is heard by that."""
+
 MOSTLY = 0.8
 """Share of the validation rows of one class from which accuracy hardly hears of the others."""
 
@@ -49,5 +52,7 @@ class Hearing:
 def _drowns(finding: Finding, run: Any) -> bool:
     facts, rows = run.history.facts, run.history.rows()
     usual = bool(facts.get("usual_goal")) and facts.get("goal") == "val/accuracy"
+    if finding.code == BEFORE and not run.step_count:
+        return usual and getattr(run.task, "classes", 0) == 2 and finding.measured <= 1 - MOSTLY
     share = float(rows[-1].get("val/majority", float("nan"))) if rows else float("nan")
     return finding.code in CODES and usual and share >= MOSTLY

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from autofix_nb.detectors.learning import is_learning
 from autofix_nb.finding import Finding, Severity
 from autofix_nb.fixes.cap_lr import has_risen
+from autofix_nb.fixes.counting import are_places
 from autofix_nb.policy.broken_off import whole_or_not
 from autofix_nb.policy.candidates import Candidate, Offers, in_turn
 from autofix_nb.policy.daring import OF_THE_RATE, dare_after, is_at_a_dead_end
@@ -30,7 +31,7 @@ from autofix_nb.policy.races import (
     score_of,
     wasted,
 )
-from autofix_nb.policy.rare import hearing_the_rare
+from autofix_nb.policy.rare import BEFORE, hearing_the_rare
 from autofix_nb.policy.suspicion import is_suspicion, knows_little, looked_into, smaller_steps
 from autofix_nb.policy.winning import gets_on, winner_of
 
@@ -58,6 +59,10 @@ OF_FAR_SCORES = ("reinitialise", "insert_norm")
 
 LEAST_BEFORE = 2 * LEAST_STEPS
 """Extra steps that must be left for a race before the first step: for the run as it is, and for one candidate."""
+
+LEAST_FOR_PLACES = 5 * LEAST_STEPS
+"""And for a race about rare places, as of a mask: they are heard only after the frequent ones, so that another race is
+needed later on."""
 
 MOST_GONE = 0.75
 """Share of the planned steps after which a dead run is not begun again any more: too few would be left."""
@@ -122,6 +127,8 @@ def treat_before(policy: "Policy", run: Any) -> None:
     found = [finding for finding in run.found_before if finding.severity > Severity.NOTE]
     found = causes_first(found)
     planned = int(run.history.facts.get("planned_steps") or 0)
+    if policy.races.left(run.history) < LEAST_FOR_PLACES and are_places(run):
+        found = [finding for finding in found if finding.code != BEFORE]
     begun = policy.goes_on_from("before").get("number", 0)
     if begun:
         found = [finding for finding in found if finding.code not in MENDED_AT_ONCE]
@@ -134,7 +141,10 @@ def treat_before(policy: "Policy", run: Any) -> None:
             if not candidates:
                 return
             first = next((one for one in run.found_before if one.code == candidates[0].code), run.found_before[0])
-            if not _race(policy, first, run, candidates, learnt=True, longest=planned // 8):
+            rare = next((one for one in found if one.code == BEFORE), first)
+            with hearing_the_rare(rare, run) as hearing:
+                hearing.won = _race(policy, first, run, candidates, learnt=True, longest=planned // 8)
+            if not hearing.won:
                 return
         found = [finding for finding in found if finding.code not in MENDED_AT_ONCE]
 

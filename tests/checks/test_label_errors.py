@@ -235,3 +235,25 @@ def test_what_a_glance_does_not_tell(shape, why):
     looked_at = scan(random.normal(size=shape), random.integers(0, 2, shape[0]))
 
     assert why in why_not(CHECK, subject_of(looked_at))
+
+
+@pytest.mark.parametrize(
+    ("order", "numbers", "expected"),
+    [
+        pytest.param(lambda labels: labels, False, False, id="in-step"),
+        pytest.param(lambda labels: np.random.default_rng(1).permutation(labels), False, True, id="shuffled"),
+        pytest.param(np.sort, False, True, id="sorted"),
+        pytest.param(lambda labels: np.roll(labels, 1), True, True, id="numbers-shifted"),
+        pytest.param(lambda labels: labels, True, False, id="numbers-in-step"),
+    ],
+)
+def test_training_labels_of_other_rows_are_told_by_the_validation_rows(order, numbers, expected):
+    """Their neighbours agree, and those of the training rows do not, nor do the two sides with each other."""
+    random = np.random.default_rng(4)
+    rows = random.normal(size=(600, 3))
+    labels = rows[:, 0] + 0.1 * random.normal(size=600) if numbers else (rows[:, 0] > 0).astype(int)
+    train, val = scan(rows[:400], order(labels[:400])), scan(rows[400:], labels[400:], side="val")
+    asked = ask(CHECK, subject_of(train, val))
+    says = [one.says for one in asked.answer.findings] if asked.answer else []
+
+    assert expected == any("out of step" in one for one in says)

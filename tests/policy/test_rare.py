@@ -1,5 +1,7 @@
 """Rare classes that are never answered: when trainings are judged by a goal that hears of them."""
 
+from types import SimpleNamespace
+
 import pytest
 
 from autofix_nb.policy.rare import hearing_the_rare
@@ -9,7 +11,7 @@ from tests.runs import epochs, finding, trainee
 def run(*, usual=True, goal="val/accuracy", majority=0.97, even=False):
     made = epochs([0.97] * 3, **{"val/majority": majority})
     made.facts |= {"usual_goal": usual, "goal": goal} | ({"even_goal": True} if even else {})
-    return trainee(made)
+    return trainee(made, step_count=30)
 
 
 @pytest.mark.parametrize(
@@ -43,3 +45,22 @@ def test_broken_off_the_goal_is_as_it_was():
         raise KeyboardInterrupt
 
     assert "even_goal" not in told.history.facts
+
+
+@pytest.mark.parametrize(
+    ("share", "classes", "code", "begins"),
+    [
+        pytest.param(0.02, 2, "D01", True, id="one-of-two-is-rare"),
+        pytest.param(0.3, 2, "D01", False, id="accuracy-hears-it"),
+        pytest.param(0.02, 10, "D01", False, id="one-of-many"),
+        pytest.param(0.02, 2, "B03", False, id="another-illness"),
+    ],
+)
+def test_before_the_first_step_the_look_before_training_tells(share, classes, code, begins):
+    """There is no epoch yet whose answers could."""
+    told = epochs([])
+    told.facts |= {"usual_goal": True, "goal": "val/accuracy"}
+    task = SimpleNamespace(classes=classes)
+
+    with hearing_the_rare(finding(code=code, measured=share), trainee(told, task=task, step_count=0)) as hearing:
+        assert begins == hearing.begins

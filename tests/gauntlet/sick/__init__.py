@@ -8,6 +8,7 @@ from tests.gauntlet.sick import (
     forms,
     gradients,
     losses,
+    mistaken,
     parts,
     posts,
     posts_on_tables,
@@ -37,6 +38,7 @@ THEMES = (
     units,
     forms,
     sets,
+    mistaken,
     runtime,
     schedules,
 )
