@@ -41,7 +41,9 @@ def boxes() -> Data:
 
 def by_pixel(model: nn.Module, data: Data, threshold: float | None = None) -> float:
     """Share of right pixels: outputs (N, K, H, W) and class numbers (N, H, W)."""
-    return 100 * float((answers(model, data.val_inputs).argmax(1) == data.val_targets).float().mean())
+    outputs = answers(model, data.val_inputs)
+    right = (outputs.argmax(1) == data.val_targets) & outputs.isfinite().all(1)
+    return 100 * float(right.float().mean())
 
 
 def maps_net() -> nn.Sequential:
