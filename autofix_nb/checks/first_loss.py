@@ -248,8 +248,12 @@ class FirstLoss(Check):
             )
             to_type = "return logits.sigmoid()  # in the place of the softmax"
             measured = share
+        elif asked.takes == "unknown" and isinstance(targets, torch.Tensor) and targets.is_floating_point():
+            # Whatever the loss is, no gradient comes back from there.
+            return self._silent(last_bounds(subject.trial.outputs)[0], subject.trial.outputs, targets)
         elif asked.takes == "numbers":
-            return self._out_of_reach(subject.trial.outputs, targets)
+            found = self._out_of_reach(subject.trial.outputs, targets)
+            return found or self._squares(outputs, targets, ends_in, softmax=one == 1)
         return [self.found(says, severity=severity, measured=measured, limit=limit, to_type=to_type)] if says else []
 
     def _odd(self, pull: str) -> list[Finding]:
@@ -276,6 +280,21 @@ class FirstLoss(Check):
                 limit=self.out_of_reach,
                 evidence=[f"targets from {_low(targets):.4g} to {_high(targets):.4g}"],
                 to_type=f"return outputs  # leave the {ends_in} out of the model",
+            )
+        ]
+
+    def _squares(self, outputs: Any, targets: torch.Tensor, ends_in: str, *, softmax: bool) -> list[Finding]:
+        yes_or_no = ends_in == "sigmoid" and outputs[0].numel() == 1
+        if not (softmax or yes_or_no) or not bool(((targets == 0) | (targets == 1)).all()):
+            return []
+        name = "softmax" if softmax else "sigmoid"
+        fits = "nn.CrossEntropyLoss()" if softmax else "nn.BCEWithLogitsLoss()"
+        return [
+            self.found(
+                f"distances between {name} probabilities and targets of 0 and 1: their gradient dies out where an "
+                "answer is surely wrong, so that it is the slower the worse it stands; a cross-entropy's does not",
+                severity=Severity.NOTE,
+                to_type=f"loss = {fits}  # and leave the {name} out of the model",
             )
         ]
 

@@ -94,6 +94,8 @@ def _wanted(kind: str, loss: Any, outputs: torch.Tensor, targets: torch.Tensor) 
         ):
             return instead
         return kind if kind in fitting and not single else instead
+    if takes == "unknown" and targets.is_floating_point() and bool(silent_columns(outputs, targets).any()):
+        return "identity"
     if takes != "numbers" or targets.numel() != outputs.numel():
         return None
     low, high = float(targets.min()), float(targets.max())

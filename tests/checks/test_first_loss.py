@@ -140,6 +140,18 @@ CE, NLL, BCE, MSE = nn.CrossEntropyLoss(), nn.NLLLoss(), nn.BCEWithLogitsLoss(),
             ending_in(nn.Softplus(), 1), normal(ROWS, 1), {"loss": MSE}, 2, "in softplus, which", id="softplus"
         ),
         pytest.param(mlp(4, 3), SEVERAL, {"loss": CE}, 3, "hold several yeses", id="several-as-one-class"),
+        pytest.param(
+            ending_in(nn.Softmax(1)), nn.functional.one_hot(LABELS, 3).float(), {"loss": MSE}, 1, "dies out", id="brier"
+        ),
+        pytest.param(ending_in(nn.Sigmoid(), 1), YES, {"loss": nn.L1Loss()}, 1, "dies out", id="distances-of-chances"),
+        pytest.param(
+            silent(),
+            normal(ROWS, 3).abs(),
+            {"loss": lambda o, t: ((o - t).square() + 1e-6).sqrt().mean()},
+            2,
+            "33% of its answers",
+            id="silent-in-a-loss-of-ones-own",
+        ),
         pytest.param(silent(), normal(ROWS, 3).abs(), {"loss": MSE}, 2, "33% of its answers", id="silent-answers"),
         pytest.param(mlp(4, 3), LABELS, with_step("sum"), 2, "is a sum over the rows", id="sum-in-a-step"),
         pytest.param(sure(), LABELS, {"loss": CE}, 2, "chance would lose 1.099", id="sure-of-wrong-answers"),

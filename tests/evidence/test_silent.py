@@ -16,6 +16,12 @@ WANTED = torch.rand(ROWS, 3, generator=torch.Generator().manual_seed(0))
         pytest.param(torch.relu, WANTED, [False, True, False], id="relu"),
         pytest.param(lambda x: x.clamp(0, 1), WANTED, [False, True, True], id="clamp"),
         pytest.param(torch.relu, torch.zeros(ROWS, 3), [False, False, False], id="0-is-wanted"),
+        pytest.param(
+            lambda x: torch.relu(x.T.reshape(3, 1, ROWS).expand(-1, 4, -1).movedim(0, 1).repeat(4, 1, 1)),
+            torch.rand(16, 3, ROWS, generator=torch.Generator().manual_seed(1)),
+            [False, True, False],
+            id="places-are-rows",
+        ),
         pytest.param(torch.sigmoid, WANTED, [False, False, False], id="nothing-is-cut"),
         pytest.param(torch.relu, WANTED[:, :1], [False, False, False], id="other-shapes"),
     ],
