@@ -3,8 +3,9 @@
 He 2015 (relu and its kin): N(0, 2/fan_in). Glorot and Bengio 2010 (tanh, sigmoid, answers): N(0, 2/(fan_in + fan_out)).
 LeCun 1998 and Klambauer 2017 (selu): N(0, 1/fan_in). Saxe 2014 (recurrent weights): orthogonal. Biases are 0, but 1 for
 the forget gates of an LSTM (Jozefowicz 2015), and even within 1/sqrt(fan_in), as PyTorch draws them, in layers of few
-inputs: with biases of 0 all units of a layer with one input bend at 0, and the curve has one corner. Mishkin and Matas
-2016 (LSUV): each layer then divided by the standard deviation of its sums on one batch, from the first to the last.
+inputs before other activations than selu: with biases of 0 all units of a layer with one input bend at 0, and the curve
+has one corner. Mishkin and Matas 2016 (LSUV): each layer then divided by the standard deviation of its sums on one
+batch, from the first to the last.
 """
 
 import math
@@ -23,7 +24,7 @@ NORMS = (nn.modules.batchnorm._NormBase, nn.LayerNorm, nn.GroupNorm)
 DRAWN = (*LAYERS, *RECURRENT, *NORMS, nn.Embedding, nn.MultiheadAttention)
 
 
-FEW_INPUTS = 8
+FEW_INPUTS = 4
 """Inputs of a layer up to which its biases are drawn, too."""
 
 
@@ -135,7 +136,7 @@ def _drawn(module: nn.Module, name: str, part: torch.Tensor, rule: str, generato
     if part.dim() < 2:
         values = torch.zeros(part.shape)
         inputs = module.weight[0].numel() if isinstance(module, LAYERS) else FEW_INPUTS + 1
-        if name == "bias" and inputs <= FEW_INPUTS:
+        if name == "bias" and inputs <= FEW_INPUTS and rule != "lecun":  # selu keeps to mean 0 by itself
             values.uniform_(-(inputs**-0.5), inputs**-0.5, generator=generator)
         if isinstance(module, nn.LSTM | nn.LSTMCell) and "bias_ih" in name:
             size = len(part) // 4

@@ -83,7 +83,9 @@ def typed(rules: dict[str, str], scales: dict[str, float] | None = None) -> str:
         "for layer in model.modules():",
         "    if isinstance(layer, (nn.Linear, nn.Conv1d, nn.Conv2d)):",
         f"        {TYPED[most]}",
-        f"        if layer.bias is not None and layer.weight[0].numel() > {FEW_INPUTS}:  # of few inputs they stay",
+        "        if layer.bias is not None:"
+        if most == "lecun"
+        else f"        if layer.bias is not None and layer.weight[0].numel() > {FEW_INPUTS}:  # others stay",
         "            nn.init.zeros_(layer.bias)",
     ]
     names = [name for name in scales or {} if len(scales) <= SCALES_TYPED]

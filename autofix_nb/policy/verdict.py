@@ -35,12 +35,6 @@ LITTLE = 0.05
 FAR_MORE = 3.0
 """How many times as much another must know, and that little on top, to be ahead whatever the goal says."""
 
-LUCK = 0.08
-"""Difference of goals between 0 and 1 that is luck where neither knows more of the targets than that little."""
-
-FAR_APART = 0.1
-"""Share of the lower loss by which the other must be higher for the losses to decide then."""
-
 ALL_OF = 8
 """Pieces from which it is no accident when all of them are lower: 1 in 256."""
 
@@ -187,8 +181,6 @@ def best_of(scores: Sequence[Score]) -> int:
         error = _error(one, other) if _is_bounded(one, other) else 0.0
         if _tells_apart(one, other) or _tells_apart(other, one):
             better = _tells_apart(one, other)
-        elif _is_luck(one, other):
-            better = one.loss < other.loss
         elif isfinite(gain) and abs(gain) > max(error, 1e-9) and _is_bounded(one, other):
             better = gain > 0
         else:
@@ -205,13 +197,6 @@ def _tells_apart(one: Score, other: Score) -> bool:
     """
     far_more = other.known < LITTLE and one.known > FAR_MORE * other.known + LITTLE
     return far_more and one.loss <= other.loss
-
-
-def _is_luck(one: Score, other: Score) -> bool:
-    """Tell whether a goal that is a little better says nothing beside a loss that is higher by much."""
-    ignorant = max(one.known, other.known) < LITTLE and len(one.gains) >= FEW_BATCHES <= len(other.gains)
-    apart = abs(one.loss - other.loss) > FAR_APART * min(abs(one.loss), abs(other.loss))
-    return ignorant and apart and _is_bounded(one, other) and abs(_gain(one, other)) < LUCK
 
 
 def _gain(one: Score, other: Score) -> float:

@@ -317,24 +317,6 @@ def test_who_knows_far_more_is_ahead_where_little_is_learnt_yet(first, second, b
     assert best == best_of([first, second])
 
 
-@pytest.mark.parametrize(
-    ("gain", "goals", "losses", "best"),
-    [
-        pytest.param(0.0, (0.52, 0.49), (0.89, 0.69), 1, id="luck-beside-a-loss-far-higher"),
-        pytest.param(0.0, (0.52, 0.49), (0.70, 0.69), 0, id="losses-alike"),
-        pytest.param(0.0, (0.62, 0.49), (0.89, 0.69), 0, id="more-than-luck"),
-        pytest.param(0.5, (0.52, 0.49), (0.89, 0.69), 0, id="both-know-of-the-targets"),
-    ],
-)
-def test_where_nothing_is_known_a_goal_hardly_better_is_luck(gain, goals, losses, best):
-    """Answers that are nearly all the same are right as often as their class is frequent."""
-    scores = [
-        replace(knowing(gain, loss=loss), goal=goal, rows=10_000) for goal, loss in zip(goals, losses, strict=True)
-    ]
-
-    assert best == best_of(scores)
-
-
 @pytest.mark.parametrize(("lower", "sure"), [(8, True), (7, True), (6, False)])
 def test_of_a_loss_that_jumps_nearly_all_pieces_must_be_lower(lower, sure):
     """The mean of a few large ones says little."""
