@@ -3,7 +3,7 @@
 In eval mode the output of a row may depend on that row alone. It is compared with its output among copies of itself;
 the usual reasons for a difference are a softmax or a `view` over the batch dimension, a recurrent layer or an attention
 that takes the first dimension for time (`batch_first=False`, its default), and batch norm without running statistics.
-Batch norm in training mode is meant to mix, and is not asked.
+Batch norm in training mode is meant to mix, and is not asked; but what its running statistics will be for is.
 
 Reference: Karpathy (2019), A Recipe for Training Neural Networks: "use backprop to chart dependencies". PyTorch
 documentation: `torch.nn.functional.dropout(training=True)` is the default.
@@ -18,6 +18,7 @@ from autofix_nb.checks.base import Answer, Check
 from autofix_nb.evidence import Subject
 from autofix_nb.evidence.classes import task_or_none
 from autofix_nb.evidence.mixing import Difference, Mixing, look_at_mixing
+from autofix_nb.evidence.norm_statistics import NEXT_TO_NOTHING, ONLY_THE_LAST, odd_momenta
 from autofix_nb.finding import Finding, NotApplicable, Severity
 
 
@@ -40,7 +41,7 @@ class BatchMixing(Check):
         half = any(part.element_size() < 4 for part in subject.model.parameters() if part.is_floating_point())
         limit = self.tolerance * (100 if half else 1)
         mixing = look_at_mixing(subject, self.most_rows, limit)
-        findings = []
+        findings = self._statistics(subject.original)
         if mixing.again.share > limit:
             predicts = (task := task_or_none(subject)) is not None and task.kind != "custom"
             findings.append(self._is_random(mixing, limit, predicts=predicts))
@@ -57,6 +58,31 @@ class BatchMixing(Check):
             f"{mixing.rows} rows, each the same in other company (difference {worst.share:.1g}, limit {limit:g}) and "
             f"with other random numbers ({mixing.again.share:.1g})"
         )
+
+    def _statistics(self, model: nn.Module) -> list[Finding]:
+        """Return that batch norms will validate with statistics that are none of the data's."""
+        odd = odd_momenta(model)
+        if not odd:
+            return []
+        first, momentum = next(iter(odd.items()))
+        last = momentum >= ONLY_THE_LAST
+        why = (
+            "so that validation hangs on the last batch alone (it is the share of what is new, 1 minus that of Keras)"
+            if last
+            else "so that validation goes by a mean of 0 and a variance of 1 for good, whatever is learnt"
+        )
+        return [
+            self.found(
+                f"{len(odd)} batch norms, such as `{first}`, have a momentum of {momentum:g} (limit "
+                f"{ONLY_THE_LAST if last else NEXT_TO_NOTHING:g}), {why}",
+                severity=Severity.WARNING,
+                measured=momentum,
+                limit=ONLY_THE_LAST if last else NEXT_TO_NOTHING,
+                where=list(odd)[:5],
+                fixes=("set_momentum",),
+                to_type="nn.BatchNorm1d(features, momentum=0.1)  # the default",
+            )
+        ]
 
     def _is_random(self, mixing: Mixing, limit: float, *, predicts: bool) -> Finding:
         again = mixing.again

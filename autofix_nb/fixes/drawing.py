@@ -4,8 +4,9 @@ He 2015 (relu and its kin): N(0, 2/fan_in). Glorot and Bengio 2010 (tanh, sigmoi
 LeCun 1998 and Klambauer 2017 (selu): N(0, 1/fan_in). Saxe 2014 (recurrent weights): orthogonal. Biases are 0, but 1 for
 the forget gates of an LSTM (Jozefowicz 2015), and in layers of few inputs as torch draws them, evenly from
 -1/sqrt(fan_in) to as much: at 0 all units would bend at the same place (Steinwart 2019, A Sober Look at Neural Network
-Initializations; a wave of one number: 77 points without, 98 with, measured). Mishkin and Matas 2016 (LSUV): each layer
-then divided by the standard deviation of its sums on one batch, from the first layer to the last.
+Initializations; a wave of one number: 77 points without, 98 with, measured), but not before selu, which keeps to mean 0
+by itself. Mishkin and Matas 2016 (LSUV): each layer then divided by the standard deviation of its sums on one batch,
+from the first layer to the last.
 """
 
 import math
@@ -124,7 +125,8 @@ def _rule_of(kinds: set[str], hidden: str) -> str:
 
 
 def _drawn(module: nn.Module, name: str, part: torch.Tensor, rule: str, generator: torch.Generator) -> torch.Tensor:
-    if part.dim() < 2 and isinstance(module, LAYERS) and module.weight[0].numel() <= FEW_INPUTS:
+    few = isinstance(module, LAYERS) and module.weight[0].numel() <= FEW_INPUTS
+    if part.dim() < 2 and few and rule != "lecun":
         bound = max(1, module.weight[0].numel()) ** -0.5
         return torch.empty(part.shape).uniform_(-bound, bound, generator=generator)
     if part.dim() < 2:

@@ -85,7 +85,7 @@ def typed(rules: dict[str, str], scales: dict[str, float] | None = None) -> str:
         f"        {TYPED[most]}",
         "        if layer.bias is not None:",
         "            inputs = layer.weight[0].numel()",
-        f"            bound = inputs ** -0.5 if inputs <= {FEW_INPUTS} else 0",
+        f"            bound = inputs ** -0.5 if inputs <= {0 if most == 'lecun' else FEW_INPUTS} else 0",
         "            nn.init.uniform_(layer.bias, -bound, bound)",
     ]
     names = [name for name in scales or {} if len(scales) <= SCALES_TYPED]

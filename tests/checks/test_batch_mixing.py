@@ -206,3 +206,20 @@ def test_models_of_digits_are_left_alone(model):
 def test_where_it_cannot_be_asked(model, batch, options, why):
     """And says why."""
     assert why in why_not(CHECK, subject(model, [batch], **options))
+
+
+@pytest.mark.parametrize(
+    ("momentum", "said"),
+    [
+        pytest.param(0.0, "a mean of 0 and a variance of 1 for good", id="never-follows"),
+        pytest.param(0.99, "hangs on the last batch alone", id="the-last-batch-alone"),
+        pytest.param(0.1, "", id="usual"),
+    ],
+)
+def test_batch_norms_whose_statistics_are_none_of_the_data_s(momentum, said):
+    """What they will validate by is known before the first step."""
+    model = nn.Sequential(nn.Linear(8, 16), nn.BatchNorm1d(16, momentum=momentum), nn.ReLU(), nn.Linear(16, 3))
+    findings = answer_of(CHECK, subject(model, [(normal(8, 8), LABELS)])).findings
+
+    assert bool(said) == bool(findings)
+    assert not said or (said in findings[0].says and ("set_momentum",) == findings[0].fixes)

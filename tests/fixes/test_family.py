@@ -39,6 +39,7 @@ def frozen():
 MODELS = {
     "insert_norm": lambda: nn.Sequential(nn.Linear(4, 8), nn.ReLU(), nn.Linear(8, 3)),
     "mend_output": lambda: nn.Sequential(nn.Linear(4, 8), nn.ReLU(), nn.Linear(8, 3), nn.Softmax(1)),
+    "set_momentum": lambda: nn.Sequential(nn.Linear(4, 8), nn.BatchNorm1d(8, momentum=0.99), nn.Linear(8, 3)),
     "unfreeze": frozen,
 }
 """Models that are ill in the way that a fix is for, where the usual one is not."""
@@ -190,6 +191,7 @@ def test_applying_does_what_was_planned(name, run):
         "reinitialise": {"weights", "optimizer"},
         "scale_targets": {"structure", "weights", "controls"},
         "set_dropout": {"structure"},
+        "set_momentum": {"structure"},
         "swap_activations": {"structure"},
         "unfreeze": {"structure"},
     }.get(name, {"controls"})
