@@ -11,7 +11,7 @@ from typing import Any, Literal
 
 import torch
 
-from autofix_nb.evidence.chance import are_log_probabilities, sums_to_one
+from autofix_nb.evidence.chance import are_log_probabilities, quietly, sums_to_one
 from autofix_nb.objective import total_loss
 
 Deaf = Literal["to_rows", "to_columns", "to_one_side", ""]
@@ -80,7 +80,7 @@ def _made_up(outputs: torch.Tensor, bounded: bool) -> Iterator[torch.Tensor]:
 
 def _heard(loss: Any, made: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
     """Return where the loss changes with the answers, in the shape of these."""
-    with torch.enable_grad():
+    with quietly(), torch.enable_grad():
         made = made.clone().requires_grad_()
         value = total_loss(loss(made, targets))[0]
         gradient = torch.autograd.grad(value, made)[0]
