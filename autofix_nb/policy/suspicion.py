@@ -4,12 +4,14 @@ A run that learns a little at a rate far too high looks like one whose task is h
 where they are worth little, the run goes on as it was, bit for bit, and nothing but the note is said.
 """
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from autofix_nb.detectors.life import median_of
 from autofix_nb.finding import Finding, Severity
 from autofix_nb.fixes import FIXES
 from autofix_nb.policy.candidates import Candidate, named
+from autofix_nb.policy.races import Race, score_of
 
 if TYPE_CHECKING:
     from autofix_nb.policy.policy import Policy
@@ -54,6 +56,13 @@ def looked_into(policy: "Policy", finding: Finding, run: Any) -> None:
     book, its_own = policy.races, _named(finding)
     book.of_code[its_own] = book.of_code.get(its_own, 0) + 1
     book.not_before[its_own] = finding.step + int(PAUSE_SHARE * float(run.history.facts.get("planned_steps") or 0))
+
+
+def confirm(policy: "Policy", finding: Finding, race: Race, run: Any) -> None:
+    """Say a suspicion that bore out as a warning: what a race has shown is no note any more."""
+    one, control = score_of(race.scores[race.best]), score_of(race.controls[race.best])
+    says = f"{finding.says}; on the side, changed, it came to {one}, as it was to {control}"
+    policy.note(replace(finding, step=run.step_count, severity=Severity.WARNING, says=says))
 
 
 def _named(finding: Finding) -> str:

@@ -32,7 +32,7 @@ from autofix_nb.policy.races import (
     wasted,
 )
 from autofix_nb.policy.rare import BEFORE, hearing_the_rare
-from autofix_nb.policy.suspicion import is_suspicion, knows_little, looked_into, smaller_steps
+from autofix_nb.policy.suspicion import confirm, is_suspicion, knows_little, looked_into, smaller_steps
 from autofix_nb.policy.winning import gets_on, winner_of
 
 if TYPE_CHECKING:
@@ -206,6 +206,8 @@ def _race(
     before = standing_before(run.history)
     # Of the planned steps these are some; what a run that begins again did before is lost.
     policy.races.spent -= run.take_over(chosen, race)
+    if not said:
+        confirm(policy, finding, race, run)
     cause = next((one for one in run.found_before if one.code == chosen.code), finding)
     policy.take_note(chosen, replace(cause, step=run.step_count), race)
     name_by_what_helped(policy, chosen, race, run)

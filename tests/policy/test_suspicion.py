@@ -62,14 +62,15 @@ class Hot(SimpleNamespace):
     ],
 )
 def test_only_what_is_decisive_is_done(comes_to, severity, mode, raced, changes):
-    """The note is said in any case; that nothing helped is not, as nothing may be wrong."""
+    """The note is said anyway, as a warning where it bore out; that nothing helped is not: nothing may be wrong."""
     said = []
     policy, run = Policy(Journal(), mode=mode, say=said.append), Hot(comes_to=comes_to)
     policy.answer(finding(**NOTE), run)
 
     assert raced == len(run.races)
     assert changes == [change.fix for change in policy.changes]
-    assert ["L01"] == [one.code for one in policy.findings]
+    assert [Severity.NOTE, *[Severity.WARNING] * bool(changes)] == [one.severity for one in policy.findings]
+    assert {"L01"} == {one.code for one in policy.findings}
     assert not any("none was decisively better" in line for line in said)
 
 
