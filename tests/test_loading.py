@@ -55,7 +55,11 @@ def half_frozen():
     return model
 
 
-MODELS = {"mend_output": ending_in_softmax, "unfreeze": half_frozen}
+def with_deaf_norms():
+    return nn.Sequential(nn.Linear(6, 8), nn.BatchNorm1d(8, momentum=0.0), nn.ReLU(), nn.Linear(8, 3))
+
+
+MODELS = {"mend_output": ending_in_softmax, "unfreeze": half_frozen, "set_momentum": with_deaf_norms}
 SCALES = {"scale_pixels": lambda rows: (rows * 40 + 120).clamp(0, 255).round(), "standardise": lambda rows: rows * 1e4}
 
 

@@ -53,7 +53,7 @@ def test_a_name_always_belongs_to_the_same_half():
     """The halves were fixed before any rule was tuned; the first set was seen as a whole since."""
     halves = [half(name) for name in ("a", "adam_rate_of_1", "b_a", "c_c", "d_a", "d_c")]
 
-    assert halves == ["seen", "seen", "unseen", "seen", "unseen", "unseen"]
+    assert halves == ["seen", "seen", "unseen", "seen", "unseen", "seen"]
 
 
 def test_they_are_of_all_illnesses():

@@ -64,7 +64,7 @@ def _medians(values: np.ndarray, column: np.ndarray, at: np.ndarray, low: np.nda
         return values[at]
     within = (values / 2 - least) / (most - least) * 0.999
     key = np.sort(column + within)[at]
-    half = (key - np.floor(key)) / 0.999 * (most - least) + least
+    half = np.minimum((key - np.floor(key)) / 0.999, 1.0) * (most - least) + least
     return np.clip(np.clip(half, low / 2, high / 2) * 2, low, high)
 
 

@@ -4,7 +4,7 @@ import re
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as some
 
@@ -24,6 +24,7 @@ def paths(html):
 
 
 @settings(max_examples=60, deadline=None)
+@example(np.array([-1.0, 1.0, 1.0, 1.0, 1.0]) * np.finfo(float).max, None, "band")
 @given(ANY, st.sampled_from([None, True, False]), st.sampled_from(["band", "exact", "smooth", "dots"]))
 def test_anything_can_be_drawn_and_stays_in_its_frame(values, log, kind):
     """Every NaN and every size of number."""
