@@ -27,6 +27,7 @@ from autofix_nb.objective import split_batch
 from autofix_nb.policy import Candidate, Score
 from autofix_nb.policy.policy import REWEIGHS
 from autofix_nb.policy.races import Race
+from autofix_nb.policy.treating import would_be_cut_off
 
 LEAST_TIMES = 5
 """How many times its own steps must be left for a range test: with fewer, they are better spent on candidates."""
@@ -72,6 +73,8 @@ class Treatable:
         Returns how many of the planned steps are not to be taken any more: its training stands for most of them.
         """
         gathered = racing.gathered(self)
+        # A schedule that itself had spoilt the run is cut off: nothing else begins again without steps for all of it.
+        ends_earlier = bool(self.history.facts.get("steps_per_epoch")) and not would_be_cut_off(self)
         racing.take_over(self, candidate, race)
         steps = race.steps * max(1, gathered // racing.gathered(self))
         self._forget_threshold(candidate)
@@ -81,7 +84,7 @@ class Treatable:
         if candidate.fresh:
             self.history.facts["lineage_from"] = self.step_count - steps
             # What the budget does not cover of the steps that were for nothing is missing at the end.
-            short = max(0, -(self.extra_steps_left + steps)) if racing.counts_for_the_run(self) else 0
+            short = max(0, -(self.extra_steps_left + steps)) if ends_earlier else 0
             self._end_at(self.step_count - steps + int(self.history.facts.get("planned_steps") or 0) - short)
             steps += short
         elif racing.counts_for_the_run(self):

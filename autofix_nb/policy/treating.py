@@ -165,7 +165,7 @@ def _race(
 ) -> bool:
     """Race candidates and take over the winner."""
     any_fresh = any(one.fresh for one in candidates)
-    whole = _would_be_cut_off(run)
+    whole = would_be_cut_off(run)
     steps, most = policy.races.steps_each(
         run.history, len(candidates), fresh=any_fresh, step=run.step_count, whole=whole
     )
@@ -221,12 +221,12 @@ def _is_affordable(policy: "Policy", run: Any) -> bool:
     """Tell whether beginning again leaves steps to try something with, and most of the run to train."""
     left, gone = policy.races.left(run.history), wasted(run.history, run.step_count)
     planned = float(run.history.facts.get("planned_steps") or 0)
-    if _would_be_cut_off(run):
+    if would_be_cut_off(run):
         return left - gone >= 2 * LEAST_STEPS
     return left // 2 >= LEAST_STEPS and gone <= MOST_GONE * planned
 
 
-def _would_be_cut_off(run: Any) -> bool:
+def would_be_cut_off(run: Any) -> bool:
     """Tell whether a shorter run would end before its schedule comes down; one that rose and taught nothing may."""
     scheduled = getattr(run, "scheduler", None) is not None
     return scheduled and not (has_risen(run) and not has_learnt(run.history))

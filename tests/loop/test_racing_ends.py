@@ -20,6 +20,7 @@ from tests.loop.sides import Alarm, Booked
 from tests.loop.test_racing import trained
 
 BY_STEPS = lambda made: (lr_scheduler.ExponentialLR(made, 0.99), "step")  # noqa: E731
+RISES = lambda made: (lr_scheduler.LambdaLR(made, lambda step: 1.0 + 0.1 * step), "step")  # noqa: E731
 BY_EPOCHS = lambda made: (lr_scheduler.ExponentialLR(made, 0.9), "epoch")  # noqa: E731
 
 
@@ -107,3 +108,22 @@ def test_a_run_that_begins_again_never_takes_more_than_half_on_top(tmp_path_fact
     assert "finished" == run.status
     if scheduler is not None:
         assert planned == run.history.step("loss") - run.history.facts.get("lineage_from", 0)
+
+
+def test_a_schedule_that_rose_for_nothing_is_cut_off_by_the_budget(tmp_path, monkeypatch):
+    """What it spoilt begins again without steps enough for all of it; the run ends with the budget."""
+    planned, count, own = 160, [], Races.steps_each
+    Booked(("settings",), fresh=True, winner=0).put(monkeypatch)
+    monkeypatch.setattr(Races, "steps_each", own)
+    monkeypatch.setattr("autofix_nb.policy.treating.has_learnt", lambda history: False)
+    monkeypatch.setattr("autofix_nb.loop.steps.EVERY", 1)
+    hook = register_optimizer_step_pre_hook(lambda *_: count.append(1))
+    fixes = set(FIXES) - {"train_longer"}
+    try:
+        options = {"detectors": [Alarm(steps=(120,))], "fixes": fixes, "epochs": 20, "val": None}
+        run = turns.trained(tmp_path, "run", 0, 0, scheduler=RISES, **options)
+    finally:
+        hook.remove()
+
+    assert len(count) <= (1 + BUDGET) * planned
+    assert 120 < run.history.facts["ends_at"] < 120 + planned
