@@ -20,7 +20,7 @@ from autofix_nb.fixes.answers import Answers, answers
 from autofix_nb.fixes.scale_targets import FAR, distance_power
 from autofix_nb.objective import total_loss, treated
 from autofix_nb.policy.candidates import Candidate, named
-from autofix_nb.policy.naming import name_by_its_gradients, name_by_what_the_control_did, write_down
+from autofix_nb.policy.naming import name_by_its_gradients, name_by_what_the_control_did, raced_unasked
 from autofix_nb.policy.races import LEAST_STEPS, Race
 from autofix_nb.policy.verdict import Score, best_of, is_decisively_better
 
@@ -78,17 +78,12 @@ def treat_far_start(policy: "Policy", run: Any) -> None:
     def winner(race: Race) -> int | None:
         return nearer(race, planned=planned, constant=constant)
 
-    race = run.race(candidates, steps, (len(candidates) + 1) * steps, fresh=False, winner=winner)
-    if race is None:
-        return
-    won = winner(race)
-    race.best = -1 if won is None else won
-    policy.races.note(finding, race, won=won is not None, is_due=False)
-    write_down(policy, finding, race)
-    if won is None:
+    most = (len(candidates) + 1) * steps
+    race = raced_unasked(policy, run, finding, candidates, steps=steps, most=most, winner=winner)
+    if race is None or race.best < 0:
         return
     policy.note(finding)
-    chosen = race.raced[won]
+    chosen = race.raced[race.best]
     policy.races.spent -= run.take_over(chosen, race)
     policy.take_note(chosen, replace(finding, step=run.step_count), race)
     name_by_what_the_control_did(policy, race, run)

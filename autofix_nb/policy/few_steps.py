@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from autofix_nb.finding import Finding, Severity
 from autofix_nb.fixes import FIXES
 from autofix_nb.policy.candidates import Candidate
-from autofix_nb.policy.naming import write_down
+from autofix_nb.policy.naming import raced_unasked
 from autofix_nb.policy.races import Race
 from autofix_nb.policy.winning import winner_of
 
@@ -60,17 +60,11 @@ def treat_few_steps(policy: "Policy", run: Any) -> None:
         return None if gets_on else winner_of(race, learnt=True, begun=False, left=planned)
 
     candidates = [Candidate(fixes=[(FIXES["gather_less"](), change)]) for change in changes]
-    race = run.race(candidates, steps, (TRIED + 1) * steps, fresh=False, winner=winner)
-    if race is None:
-        return
-    won = winner(race)
-    race.best = -1 if won is None else won
-    policy.races.note(finding, race, won=won is not None, is_due=False)
-    write_down(policy, finding, race)
-    if won is None:
+    race = raced_unasked(policy, run, finding, candidates, steps=steps, most=(TRIED + 1) * steps, winner=winner)
+    if race is None or race.best < 0:
         return
     policy.note(finding)
-    chosen = race.raced[won]
+    chosen = race.raced[race.best]
     taken = run.take_over(chosen, race)
     # What was counted in steps of many batches is more of them now.
     policy.races.spent = policy.races.spent * int(run.history.facts["planned_steps"]) // planned - taken

@@ -16,7 +16,7 @@ import numpy as np
 from autofix_nb.detectors.life import TREND, trend
 from autofix_nb.finding import Finding
 from autofix_nb.policy.candidates import Candidate, Offers
-from autofix_nb.policy.naming import write_down
+from autofix_nb.policy.naming import raced_unasked
 from autofix_nb.policy.races import LEAST_STEPS, MOST_STEPS, Race
 from autofix_nb.policy.verdict import FEW_BATCHES, best_of, is_surely_lower
 from autofix_nb.policy.winning import quicker, winner_of
@@ -116,20 +116,17 @@ def _ask(policy: "Policy", finding: Finding, run: Any, stage: int) -> bool:
         each = (by_far, _surely_lower(race), _usual_one(race), quicker(race, left=to_come, times=PACE))
         return next((won for won in each if won is not None), None)
 
-    race = run.race(candidates, steps, (len(candidates) + 1) * steps, fresh=False, winner=winner)
-    if race is None:
-        return True
-    won = winner(race)
-    race.best = -1 if won is None else won
     says = "the run was mended, and the rate that fits it now may be another one"
     finding = replace(finding, step=run.step_count, says=says)
-    policy.races.note(finding, race, won=won is not None, is_due=False)
-    write_down(policy, finding, race)
-    if won is None:
+    most = (len(candidates) + 1) * steps
+    race = raced_unasked(policy, run, finding, candidates, steps=steps, most=most, winner=winner)
+    if race is None:
+        return True
+    if race.best < 0:
         policy.races.spent -= run.go_on(race) if free else 0
         return True
-    policy.races.spent -= run.take_over(race.raced[won], race)
-    policy.take_note(race.raced[won], finding, race)
+    policy.races.spent -= run.take_over(race.raced[race.best], race)
+    policy.take_note(race.raced[race.best], finding, race)
     return True
 
 

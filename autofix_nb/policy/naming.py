@@ -4,6 +4,7 @@ Symptoms are shared by many illnesses, remedies less so: what helped is known to
 it was, on the side, show what no step of its own could.
 """
 
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from autofix_nb.detectors.exploding_gradients import ExplodingGradients
@@ -123,6 +124,30 @@ def name_by_its_gradients(policy: "Policy", race: Race, run: Any) -> None:
             f"{EXPLODING:g}), and {one.first_norm:.3g} with what was changed",
         )
     )
+
+
+def raced_unasked(
+    policy: "Policy",
+    run: Any,
+    finding: Finding,
+    candidates: Sequence[Candidate],
+    *,
+    steps: int,
+    most: int,
+    winner: Callable[[Race], int | None],
+) -> Race | None:
+    """Race candidates that no illness asked for, and write the race down; None where nothing can be tried here.
+
+    Its `best` is -1 where nobody won. It uses up no race of the finding's code.
+    """
+    race = run.race(candidates, steps, most, fresh=False, winner=winner)
+    if race is None:
+        return None
+    won = winner(race)
+    race.best = -1 if won is None else won
+    policy.races.note(finding, race, won=won is not None, is_due=False)
+    write_down(policy, finding, race)
+    return race
 
 
 def write_down(policy: "Policy", finding: Finding, race: Race) -> None:
