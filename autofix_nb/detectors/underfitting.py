@@ -4,6 +4,9 @@ High bias, not noise: a model that learns a little and stops. Random labels look
 is a warning only where something says that the model is held back: strong weight decay or dropout, or an accuracy
 that label noise would not explain; elsewhere it is a note.
 
+What there is to be learnt is told by simple models on the same rows (`behind`): a run that will end far above what
+they reach is suspected, whatever ails it. That is looked into on the side, and is a warning where it bears out.
+
 References: Goodfellow, Bengio, Courville (2016), Deep Learning, 5.2 and 7; UMLAUT, Schoop et al. (2021),
 https://doi.org/10.1145/3411764.3445538, calls dropout above 0.5 too much
 """
@@ -14,6 +17,7 @@ from typing import ClassVar
 import numpy as np
 
 from autofix_nb.detectors.base import Detector
+from autofix_nb.detectors.behind import MARGIN, MARGIN_MENDED, TRIED, behind
 from autofix_nb.detectors.learning import gain_of, is_learning
 from autofix_nb.detectors.life import (
     FADES_WITHIN,
@@ -58,7 +62,9 @@ class Underfitting(Detector):
     why: ClassVar = "What the model cannot do on the data it is trained on, it will not do on others."
     how: ClassVar = (
         "The loss against that of the best constant answer, its trend over the last fifth of the planned steps, and "
-        "what could hold the model back: weight decay, dropout."
+        "what could hold the model back: weight decay, dropout. And where the loss will end at its present pace against "
+        "what ridge regressions, straight and with a Gaussian kernel, come to on rows of the same data that they have "
+        "not seen."
     )
 
     soonest_share: float = 0.3
@@ -94,7 +100,28 @@ class Underfitting(Detector):
 
     def check(self, history: History) -> Finding | None:
         with np.errstate(all="ignore"):
-            return self._judge(history)
+            try:
+                found = self._judge(history)
+            except NotApplicable:
+                found = self._behind(history)
+                if found is None:
+                    raise
+            return found or self._behind(history)
+
+    def _behind(self, history: History) -> Finding | None:
+        """Return the suspicion that much more is there to be learnt: looked into on the side, and else a note."""
+        why = behind(history, margin=MARGIN_MENDED if history.facts.get("mended") else MARGIN)
+        if why is None:
+            return None
+        return self.found(
+            history,
+            why.says,
+            severity=Severity.NOTE,
+            measured=why.measured,
+            limit=why.limit,
+            judged="loss",
+            fixes=TRIED,
+        )
 
     def _absurd(self, history: History) -> Finding | None:
         """Return that a regularisation of a strength that nobody means keeps the loss near a constant answer's."""

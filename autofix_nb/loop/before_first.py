@@ -1,12 +1,14 @@
 """Before the first step: what a look finds, which rate to begin with, what is tried about both; each once in a run."""
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
 from autofix_nb.finding import Finding, Severity
 from autofix_nb.loop.finding_rates import rates_tested
 from autofix_nb.loop.first_state import FirstState
 from autofix_nb.loop.pulse import Phase
 from autofix_nb.loop.range_test import FEWEST_STEPS, SHARE, RangeTest
+from autofix_nb.loop.reference import reference_of
 from autofix_nb.loop.side_deaths import is_left_out
 from autofix_nb.policy import treat_before, treat_far_start, treat_few_steps
 
@@ -34,6 +36,15 @@ class BeforeFirst:
             if finding.severity > Severity.NOTE:
                 self.progress.found(f"Before training: {finding.code} {finding.title}: {finding.says}.")
 
+    def look_at_simple_models(self, train: Any) -> None:
+        """Before the first step: ask how far simple models get on the same rows, for detectors to compare with."""
+        if self.status != "running" or self.step_count or not self.begins("reference"):
+            return
+        with self.hearing(), self.aside(Phase.LOOK, "asking simple models"):
+            reference = reference_of(self, train)
+            self.history.facts |= {"reference": reference} if reference else {}
+            self.done_before.add("reference")
+
     def answer_what_was_found(self) -> None:
         """Before the first step: try on the side what could be done about what was found before it."""
         if self.status == "running" and not self.step_count and self.begins("races"):
@@ -46,7 +57,7 @@ class BeforeFirst:
 
     def begins(self, what: str) -> bool:
         """Tell whether this is to be done before the first step, unless it was, has killed twice, or the run ends."""
-        if what == "look" and is_left_out(self, Phase.LOOK):
+        if what in ("look", "reference") and is_left_out(self, Phase.LOOK):
             return False
         return what not in self.done_before and self.controls.stop is None
 

@@ -171,6 +171,7 @@ def fit(
         if preflight is not False:
             heard = Heard(guard)
             guard.note_findings(lambda: _found(preflight, model, train, val, loss, step, optimizer, chosen, heard))
+            guard.look_at_simple_models(train)
         if searched:
             guard.search_rate()
         validation = guard.val_source = None if val is None else guard_loader(val, guard.seed, name="val")

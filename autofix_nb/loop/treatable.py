@@ -79,6 +79,7 @@ class Treatable:
         steps = race.steps * max(1, gathered // racing.gathered(self))
         self._forget_threshold(candidate)
         self.history.since = self.step_count
+        self.history.facts["mended"] = True
         if candidate.loss is not None and self.goal == "val/loss":
             self.keeper.best.forget()  # by another loss than from here on
         if candidate.fresh:

@@ -19,7 +19,7 @@ from autofix_nb.policy.candidates import Candidate, Offers
 from autofix_nb.policy.naming import raced_unasked
 from autofix_nb.policy.races import LEAST_STEPS, MOST_STEPS, Race
 from autofix_nb.policy.verdict import FEW_BATCHES, best_of, is_surely_lower
-from autofix_nb.policy.winning import quicker, winner_of
+from autofix_nb.policy.winning import PACE, quicker, winner_of
 
 if TYPE_CHECKING:
     from autofix_nb.policy.policy import Policy
@@ -49,10 +49,6 @@ CLEARLY = 0.01
 
 NO_WORSE = 1.02
 """How many times the loss of the control a usual optimizer may come to where the run knows nothing yet."""
-
-PACE = 2.5
-"""How many times as far as the control another rate must bring the loss down to win by its pace, where nothing else
-tells: a mended run that would need several times its steps is lost as surely as a sick one."""
 
 MOVES = 0.02
 """Share of its loss by which a control that knows nothing gets on all the same."""

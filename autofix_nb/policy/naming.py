@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from autofix_nb.detectors.exploding_gradients import ExplodingGradients
+from autofix_nb.detectors.hot import USUAL_SGD
 from autofix_nb.finding import Finding, Severity
 from autofix_nb.fixes import Change
 from autofix_nb.policy.candidates import Candidate
@@ -79,6 +80,9 @@ def _of_another_rate(change: Change, run: Any) -> tuple[str, str]:
     """
     users = getattr(getattr(run, "stepper", None), "users_optimizer", None)
     groups = [] if users is None else users.param_groups
+    if change.after["optimizer"]["kind"] == "AdamW" and type(users).__name__ == "SGD":
+        summed = max(float(group["lr"]) / (1 - float(group.get("momentum") or 0.0)) for group in groups)
+        return TOO_HIGH if summed * change.before.get("lr_scale", 1.0) >= FAR_OFF * USUAL_SGD else ("", "")
     if change.after["optimizer"]["kind"] != "AdamW" or not any({"betas", "alpha"} & set(group) for group in groups):
         return "", ""
     before = max(float(group["lr"]) for group in groups) * change.before.get("lr_scale", 1.0)

@@ -7,16 +7,20 @@ where they are worth little, the run goes on as it was, bit for bit, and nothing
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from autofix_nb.detectors.behind import TRIED
 from autofix_nb.detectors.life import median_of
 from autofix_nb.finding import Finding, Severity
 from autofix_nb.fixes import FIXES
 from autofix_nb.policy.candidates import Candidate, named
-from autofix_nb.policy.races import Race, score_of
+from autofix_nb.policy.races import LEAST_STEPS, Race, score_of
 
 if TYPE_CHECKING:
     from autofix_nb.policy.policy import Policy
 
-SUSPECTED = frozenset({"L01"})
+BEHIND = "L05"
+"""Code of the suspicion that a simple model gets much farther: what is amiss is not known, so that more is tried."""
+
+SUSPECTED = frozenset({"L01", BEHIND})
 """Codes whose notes are suspicions."""
 
 NEWEST = 10
@@ -38,6 +42,7 @@ LOWER = (0.1, 0.01)
 def is_suspicion(policy: "Policy", finding: Finding, run: Any) -> bool:
     """Tell whether a note is to be looked into, and may be."""
     noted = finding.code in SUSPECTED and finding.severity == Severity.NOTE and bool(finding.fixes)
+    noted = noted and (finding.code != BEHIND or finding.fixes == TRIED)
     watching = any(trial.beside is not None for trial in policy.trials)
     may = policy.mode == "auto" and hasattr(run, "race") and not watching
     book, its_own = policy.races, _named(finding)
@@ -45,9 +50,18 @@ def is_suspicion(policy: "Policy", finding: Finding, run: Any) -> bool:
     return noted and may and due and book.may_race(finding, run.history)
 
 
+def may_be_tried(policy: "Policy", finding: Finding, run: Any) -> bool:
+    """Tell whether a mended run is known to end too high still, and no steps are left to race anything."""
+    mended = policy.mode == "auto" and policy.races.won > 0 and hasattr(run, "adopt")
+    is_known = finding.code == BEHIND and finding.severity == Severity.NOTE and finding.fixes == TRIED
+    return mended and is_known and policy.races.left(run.history) < 2 * LEAST_STEPS
+
+
 def knows_little(run: Any) -> bool:
     """Tell whether the newest losses are near that of a constant answer, whatever was known before."""
     losses, chance = run.history.now("loss", NEWEST), run.history.last("chance")
+    if not chance > 0:
+        chance = (run.history.facts.get("reference") or {}).get("constant", float("nan"))
     return bool(chance > 0) and median_of(losses) > NEAR_CHANCE * chance
 
 

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from autofix_nb.detectors.behind import TRIED
 from autofix_nb.detectors.learning import is_learning
 from autofix_nb.finding import Finding, Severity
 from autofix_nb.fixes.cap_lr import has_risen
@@ -18,6 +19,7 @@ from autofix_nb.policy.naming import (
     name_by_what_the_control_did,
     write_down,
 )
+from autofix_nb.policy.on_trial import try_another_rate
 from autofix_nb.policy.races import (
     FROM_THE_FIRST,
     LEAST_PAUSE,
@@ -32,8 +34,16 @@ from autofix_nb.policy.races import (
     wasted,
 )
 from autofix_nb.policy.rare import BEFORE, hearing_the_rare
-from autofix_nb.policy.suspicion import confirm, is_suspicion, knows_little, looked_into, smaller_steps
-from autofix_nb.policy.winning import gets_on, winner_of
+from autofix_nb.policy.suspicion import (
+    BEHIND,
+    confirm,
+    is_suspicion,
+    knows_little,
+    looked_into,
+    may_be_tried,
+    smaller_steps,
+)
+from autofix_nb.policy.winning import PACE, gets_on, quicker, usual_one, winner_of
 
 if TYPE_CHECKING:
     from autofix_nb.policy.policy import Policy
@@ -105,11 +115,19 @@ def treat(policy: "Policy", finding: Finding, run: Any, *, anew: bool = True) ->
 def look_into(policy: "Policy", finding: Finding, run: Any) -> bool:
     """Race smaller steps against a run that is only suspected; returns whether they were taken over."""
     if not is_suspicion(policy, finding, run):
-        return False
+        return may_be_tried(policy, finding, run) and try_another_rate(policy, finding, run)
     looked_into(policy, finding, run)
     fresh = policy.may("restart") and _is_affordable(policy, run)
-    candidates = smaller_steps(policy, run, fresh=fresh)
-    return _race(policy, finding, run, candidates, learnt=not knows_little(run))
+    learnt = not knows_little(run)
+    if finding.code == BEHIND:
+        fresh = fresh and not learnt
+        run.starts_fresh = fresh
+        tried = set(policy.races.tried)
+        offers = Offers(run=run, may=policy.may, seen=tried, fresh=fresh, fresh_is_affordable=fresh)
+        candidates = offers.against(finding, learnt=learnt)
+    else:
+        candidates = smaller_steps(policy, run, fresh=fresh)
+    return _race(policy, finding, run, candidates, learnt=learnt)
 
 
 def _is_lost(finding: Finding, run: Any) -> bool:
@@ -180,12 +198,18 @@ def _race(
     left = float(run.history.facts.get("planned_steps") or 0) - run.step_count
 
     # A projection stands only as long as the control bears it out.
-    projected = finding.code in OF_THE_RATE and finding.judged == "loss"
+    behind = finding.fixes == TRIED and policy.races.won > 0
+    projected = finding.judged == "loss" and (finding.code in OF_THE_RATE or finding.fixes == TRIED)
 
     def winner(race: Race) -> int | None:
         if projected and gets_on(race, left=left, limit=finding.limit):
             return None
-        return winner_of(race, learnt=learnt, begun=run.step_count > 0, left=left)
+        won = winner_of(race, learnt=learnt, begun=run.step_count > 0, left=left)
+        if won is None and behind:
+            # What a simple model reaches is out of its reach as it is: being quicker by much is enough.
+            won = quicker(race, left=left, times=PACE)
+            won = usual_one(race) if won is None else won
+        return won
 
     race = run.race(candidates, steps, most, fresh=candidates[0].fresh, winner=winner)
     if race is None:

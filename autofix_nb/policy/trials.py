@@ -52,6 +52,9 @@ class Trial:
     must_gain: bool = False
     """Whether it stays only if the run has learnt something by then; else it stays unless the run has lost."""
 
+    rewinds: bool = False
+    """Whether the weights go back with it, as those of a race's control do by themselves."""
+
     def to_dict(self) -> dict[str, Any]:
         """Return plain values for a checkpoint."""
         return {
@@ -62,6 +65,7 @@ class Trial:
             "beside": None if self.beside is None else asdict(self.beside),
             "number": self.number,
             "must_gain": self.must_gain,
+            "rewinds": self.rewinds,
         }
 
     @classmethod
@@ -80,6 +84,7 @@ class Trial:
             beside=beside,
             number=number,
             must_gain=values.get("must_gain", False),
+            rewinds=values.get("rewinds", False),
         )
 
 
@@ -100,12 +105,23 @@ class Trials:
         says: str,
         *,
         must_gain: bool = False,
+        rewinds: bool = False,
     ) -> None:
         """Write down the changes of a candidate that was put to work; they are judged at step `until`, by a score."""
         for fix, change in chosen.fixes:
             number = self._keep_book(change, finding, fix)
             self.trials.append(
-                Trial(change, fix, finding, until, float("nan"), beside, number=number, must_gain=must_gain)
+                Trial(
+                    change,
+                    fix,
+                    finding,
+                    until,
+                    float("nan"),
+                    beside,
+                    number=number,
+                    must_gain=must_gain,
+                    rewinds=rewinds,
+                )
             )
         self._fired.clear()
         self._silent.clear()
@@ -180,6 +196,8 @@ class Trials:
             trial.fix.undo(trial.change, run)
             outdate_snapshot(trial.fix, trial.change, run)
             self._fell(trial)
+        if together[0].rewinds:
+            self._rewind(run, step)
         run.follow_controls()
 
     def give_up(self, code: str, run: Trainee, step: int, why: str) -> None:

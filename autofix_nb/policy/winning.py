@@ -16,6 +16,10 @@ QUICKER = 10.0
 """How many times as fast as the control a candidate must come down to win by its pace: a few steps show no more, where
 nothing was learnt yet."""
 
+PACE = 2.5
+"""The same where a run is known to end too high as it is, mended or behind a simple model: one that would need its
+steps several times over is lost as surely as a sick one."""
+
 STANDS = 1e-4
 """Share of its loss by which a control has changed at least, where its steps do anything."""
 
@@ -68,6 +72,20 @@ def gets_on(race: Race, *, left: float, limit: float) -> bool:
     if not (start.is_sound and control.is_sound and start.loss > 0 and control.loss > 0):
         return False
     return control.loss * min(1.0, control.loss / start.loss) ** (left / race.steps) < limit
+
+
+def usual_one(race: Race) -> int | None:
+    """Return the place of a usual optimizer alone that comes to hardly more than the control from the same weights.
+
+    Of a run that is known to end too high as it is: what speaks for the rate that it has is only that it was chosen.
+    """
+    limit = race.control.loss + NO_WORSE * abs(race.control.loss)
+    for place in sorted(race.trained):
+        score, one = race.scores[place], race.raced[place]
+        alone = not one.fresh and [change.fix for _, change in one.fixes] == ["swap_optimizer"]
+        if alone and score.is_sound and not score.loss > limit and not is_worse(score, race.control):
+            return place
+    return None
 
 
 def _winner(race: Race, *, learnt: bool) -> int | None:
