@@ -62,9 +62,9 @@ class Underfitting(Detector):
     why: ClassVar = "What the model cannot do on the data it is trained on, it will not do on others."
     how: ClassVar = (
         "The loss against that of the best constant answer, its trend over the last fifth of the planned steps, and "
-        "what could hold the model back: weight decay, dropout. And where the loss will end at its present pace against "
-        "what ridge regressions, straight and with a Gaussian kernel, come to on rows of the same data that they have "
-        "not seen."
+        "what could hold the model back: weight decay, dropout. And where the loss will end at its present pace "
+        "against what ridge regressions, straight and with a Gaussian kernel, come to on rows of the same data that "
+        "they have not seen."
     )
 
     soonest_share: float = 0.3

@@ -55,7 +55,9 @@ def test_a_control_whose_numbers_went_bad_is_named(failed, before, ignore, named
         pytest.param(Adam, (0.02,), 1.0, "", id="not-far-off"),
         pytest.param(RMSprop, (1e-5,), 1.0, "L02", id="far-too-low"),
         pytest.param(Adam, (0.3,), 0.01, "", id="scaled-already"),
-        pytest.param(SGD, (30.0,), 1.0, "", id="rates-with-a-unit"),
+        pytest.param(SGD, (0.5,), 1.0, "", id="rates-with-a-unit"),
+        pytest.param(SGD, (1e-5,), 1.0, "", id="rates-with-a-unit-far-below"),
+        pytest.param(SGD, (1.0,), 1.0, "L01", id="ten-times-a-usual-one-all-the-same"),
     ],
 )
 def test_an_optimizer_of_the_same_sort_tells_what_was_wrong_with_the_rate(kind, rates, scale, named):

@@ -11,7 +11,7 @@ from autofix_nb.fixes import FIXES, Change
 from autofix_nb.policy.candidates import Candidate
 from autofix_nb.policy.races import Race
 from autofix_nb.policy.verdict import Score
-from autofix_nb.policy.winning import AHEAD, FARTHER, QUICKER, gets_on, winner_of
+from autofix_nb.policy.winning import AHEAD, FARTHER, QUICKER, gets_on, usual_one, winner_of
 
 BATCHES = 8
 
@@ -304,3 +304,22 @@ def test_what_is_sure_must_not_lose_the_goal():
     made.raced.append(of_data(samples=[1], sure=True))
 
     assert winner(made, learnt=True, begun=False) is None
+
+
+@pytest.mark.parametrize(
+    ("loss", "fix", "fresh", "wins"),
+    [
+        pytest.param(1.0, "swap_optimizer", False, True, id="as-good"),
+        pytest.param(1.01, "swap_optimizer", False, True, id="hardly-worse"),
+        pytest.param(1.1, "swap_optimizer", False, False, id="worse"),
+        pytest.param(1.0, "swap_optimizer", True, False, id="it-began-again"),
+        pytest.param(1.0, "scale_lr", False, False, id="another-rate-is-none"),
+    ],
+)
+def test_a_usual_optimizer_may_be_hardly_worse(loss, fix, fresh, wins):
+    """Of a run that is known to end too high: nothing speaks for the rate that it has."""
+    change = Change(fix=fix, touches="loop", says="", before={}, after={})
+    made = race(1.1, 1.0, loss)
+    made.raced = [Candidate(fixes=[(FIXES[fix](), change)], fresh=fresh)]
+
+    assert (0 if wins else None) == usual_one(made)
