@@ -32,7 +32,17 @@ from autofix_nb.policy.races import (
     wasted,
 )
 from autofix_nb.policy.rare import BEFORE, hearing_the_rare
-from autofix_nb.policy.suspicion import confirm, is_suspicion, knows_little, looked_into, smaller_steps
+from autofix_nb.policy.suspicion import (
+    SHARE_LARGER,
+    TOO_FAINT,
+    confirm,
+    is_suspicion,
+    knows_little,
+    knows_much,
+    larger_steps,
+    looked_into,
+    smaller_steps,
+)
 from autofix_nb.policy.winning import gets_on, winner_of
 
 if TYPE_CHECKING:
@@ -103,10 +113,14 @@ def treat(policy: "Policy", finding: Finding, run: Any, *, anew: bool = True) ->
 
 
 def look_into(policy: "Policy", finding: Finding, run: Any) -> bool:
-    """Race smaller steps against a run that is only suspected; returns whether they were taken over."""
+    """Race smaller or larger steps against a run that is only suspected; returns whether they were taken over."""
     if not is_suspicion(policy, finding, run):
         return False
     looked_into(policy, finding, run)
+    if finding.code == TOO_FAINT:
+        longest = int(SHARE_LARGER * float(run.history.facts.get("planned_steps") or 0))
+        learnt = has_learnt(run.history) or knows_much(run)
+        return _race(policy, finding, run, larger_steps(policy, run), learnt=learnt, longest=longest)
     fresh = policy.may("restart") and _is_affordable(policy, run)
     candidates = smaller_steps(policy, run, fresh=fresh)
     return _race(policy, finding, run, candidates, learnt=not knows_little(run))

@@ -46,6 +46,23 @@ def test_a_group_at_a_rate_of_its_own_is_not_the_usual_one():
     assert {"kind": "AdamW", "lr": 0.003} == SwapOptimizer().usual(run).after["optimizer"]
 
 
+@pytest.mark.parametrize(
+    ("lr", "expected"),
+    [
+        pytest.param(3e-8, {"kind": "AdamW", "lr": 0.003}, id="a-slip"),
+        pytest.param(3e-5, None, id="a-body-trained-before"),
+        pytest.param(0.0, None, id="frozen"),
+    ],
+)
+def test_a_group_far_below_the_others_is_not_the_usual_one(lr, expected):
+    """A part that a slip of the rate leaves as it was drawn."""
+    run = run_with(Adam, 0.003)
+    run.optimizer.add_param_group({"params": [torch.nn.Parameter(torch.zeros(2))], "lr": lr})
+    usual = SwapOptimizer().usual(run)
+
+    assert expected == (usual and usual.after["optimizer"])
+
+
 def test_the_rate_found_for_the_old_one_goes_with_it():
     """A tenth of SGD's rate says nothing of AdamW's."""
     run = run_with(SGD, 0.01)
