@@ -24,6 +24,9 @@ GROUPS_APART = 1000.0
 """How many times that of another group a rate may be in an optimizer that is a usual one: bodies that were trained
 before learn at a tenth or a hundredth, and the rest is a slip."""
 
+FAR_OFF = 10.0
+"""How many times a usual rate another of the same sort must be, or it that one, to be none that anybody means."""
+
 USUAL_DECAY = 0.1
 """Weight decay up to which it is a usual one."""
 
@@ -60,6 +63,17 @@ class SwapOptimizer(SettingFix):
             after=after,
             permanent=f"optimizer = torch.optim.{wanted['kind']}(model.parameters(), {said})",
         )
+
+
+def is_far_off(run: Trainee) -> bool:
+    """Tell whether the rate of any group is far from what is usual, of those that divide by the size of the gradients.
+
+    Those of others have a unit, and cannot be compared.
+    """
+    own = [group for group in run.optimizer.param_groups if {"betas", "alpha"} & set(group) and group.get("lr")]
+    rates = [float(group["lr"]) * run.controls.lr_scale for group in own]
+    usual = WANTED[0]["lr"]
+    return any(max(rate, usual) >= FAR_OFF * min(rate, usual) for rate in rates)
 
 
 def _rate(run: Trainee) -> float:

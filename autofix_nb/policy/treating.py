@@ -18,6 +18,7 @@ from autofix_nb.policy.naming import (
     name_by_what_the_control_did,
     write_down,
 )
+from autofix_nb.policy.naming_rates import name_by_smaller_steps
 from autofix_nb.policy.races import (
     FROM_THE_FIRST,
     LEAST_PAUSE,
@@ -228,6 +229,7 @@ def _race(
     name_by_what_stood(policy, chosen, race, run, before)
     name_by_what_the_control_did(policy, race, run)
     name_by_its_gradients(policy, race, run)
+    name_by_smaller_steps(policy, chosen, race, run)
     return True
 
 
