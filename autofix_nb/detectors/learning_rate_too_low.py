@@ -22,8 +22,9 @@ from typing import ClassVar
 import numpy as np
 
 from autofix_nb.detectors.base import Detector
+from autofix_nb.detectors.faint import suspected
 from autofix_nb.detectors.learning import FIRST_LOSSES, gain_of
-from autofix_nb.detectors.life import TOO_LITTLE, grows, median_of, movement, rate_rises, steps_at_rate
+from autofix_nb.detectors.life import TOO_LITTLE, grows, held_back, median_of, movement, rate_rises, steps_at_rate
 from autofix_nb.detectors.pace import ERRORS, error_of_median, pace_of
 from autofix_nb.detectors.schedule import fall_of
 from autofix_nb.finding import Finding, NotApplicable, Severity
@@ -45,7 +46,8 @@ class LearningRateTooLow(Detector):
         "The share of the weights that a step changes, times the steps planned; and the fall of the loss so far, "
         "carried on to the end of the run, as a share of its way to 0. Or where the loss will be at the end, beside "
         "that of a constant answer, with what the schedule leaves of the rate. Or the rate beside its height, with the "
-        "steps that are left, where the loss is not low and was still falling when the rate fell."
+        "steps that are left, where the loss is not low and was still falling when the rate fell. A suspicion, "
+        "looked into on the side: what the newest steps can still change of the weights, or of one part of the model."
     )
 
     soonest: int = 25
@@ -108,7 +110,23 @@ class LearningRateTooLow(Detector):
 
     def check(self, history: History) -> Finding | None:
         with np.errstate(all="ignore"):
-            return self._gone(history) or self._ends_high(history) or self._judge(history)
+            sure = self._gone(history) or self._ends_high(history) or self._judge(history)
+            return sure or self._suspected(history)
+
+    def _suspected(self, history: History) -> Finding | None:
+        """Return the suspicion of steps that are too faint by now: looked into on the side, and else a note."""
+        why = None if held_back(history) else suspected(history)
+        if why is None:
+            return None
+        return self.found(
+            history,
+            why.says,
+            severity=Severity.NOTE,
+            measured=why.measured,
+            limit=why.limit,
+            judged=why.judged,
+            fixes=("swap_optimizer", "scale_lr"),
+        )
 
     def _ends_high(self, history: History) -> Finding | None:
         """Return that the run will end at the level of a constant answer although its loss falls."""

@@ -20,6 +20,13 @@ WANTED: tuple[dict[str, Any], ...] = (
 SAME_WITHIN = 2.0
 """An optimizer of the same kind whose rate lies within this factor is the same remedy."""
 
+GROUPS_APART = 1000.0
+"""How many times that of another group a rate may be in an optimizer that is a usual one: bodies that were trained
+before learn at a tenth or a hundredth, and the rest is a slip."""
+
+FAR_OFF = 10.0
+"""How many times a usual rate another of the same sort must be, or it that one, to be none that anybody means."""
+
 USUAL_DECAY = 0.1
 """Weight decay up to which it is a usual one."""
 
@@ -58,6 +65,17 @@ class SwapOptimizer(SettingFix):
         )
 
 
+def is_far_off(run: Trainee) -> bool:
+    """Tell whether the rate of any group is far from what is usual, of those that divide by the size of the gradients.
+
+    Those of others have a unit, and cannot be compared.
+    """
+    own = [group for group in run.optimizer.param_groups if {"betas", "alpha"} & set(group) and group.get("lr")]
+    rates = [float(group["lr"]) * run.controls.lr_scale for group in own]
+    usual = WANTED[0]["lr"]
+    return any(max(rate, usual) >= FAR_OFF * min(rate, usual) for rate in rates)
+
+
 def _rate(run: Trainee) -> float:
     return float(run.optimizer.param_groups[0].get("lr", float("nan"))) * run.controls.lr_scale
 
@@ -68,8 +86,10 @@ def _is_in_use(wanted: dict[str, Any], run: Trainee, within: float = SAME_WITHIN
     kinds = {kind.__name__ for kind in type(run.optimizer).__mro__}
     momentum = run.optimizer.param_groups[0].get("momentum", 0.0)
     # A group whose rate lies far above the first one's is what throws the weights about.
-    rate = max(float(group.get("lr", float("nan"))) for group in run.optimizer.param_groups) * run.controls.lr_scale
+    rates = [float(group.get("lr", float("nan"))) * run.controls.lr_scale for group in run.optimizer.param_groups]
+    rate = max(rates)
     near = max(rate, wanted["lr"]) <= within * min(rate, wanted["lr"])
+    near &= min((one for one in rates if one > 0), default=rate) * GROUPS_APART > rate  # at 0 it is frozen on purpose
     # A new optimizer begins with its usual weight decay, which a strong one is not.
     decay = run.optimizer.param_groups[0].get("weight_decay", 0.0)
     return family in kinds and near and decay <= USUAL_DECAY and momentum == wanted.get("momentum", 0.0)

@@ -14,7 +14,7 @@ from numpy import isfinite
 from autofix_nb.detectors.life import held_back
 from autofix_nb.finding import Finding
 from autofix_nb.fixes import FIXES, Change, Fix
-from autofix_nb.fixes.swap_optimizer import SAME_WITHIN
+from autofix_nb.fixes.swap_optimizer import SAME_WITHIN, is_far_off
 from autofix_nb.history import History
 from autofix_nb.journal import plain
 
@@ -201,7 +201,14 @@ class Offers:
         firsts, others = [own[0] for own in by_finding if own], [one for own in by_finding for one in own[1:]]
         together = [one for one in _together(by_finding) if named(one) not in tried]
         singles = [*firsts[:1], *together[:1], *firsts[1:], *together[1:], *others]
-        return [*singles, *([] if again else self._at_a_usual_rate([[*firsts, *others]]))]
+        if again:
+            return singles
+        thorough = self._at_a_usual_rate([[*firsts, *others]])
+        # A rate that nobody means may be all that is wrong, and other fixes show nothing beside it.
+        if not thorough or not is_far_off(self.run):
+            return [*singles, *thorough]
+        alone = replace(thorough[0], fixes=thorough[0].fixes[-1:], resort=False)
+        return [*singles[:1], alone, *thorough[:1], *singles[1:], *thorough[1:]]
 
     def of_the_rate(self, *, lower: bool = False) -> list[Candidate]:
         """Return other rates for a run whose fault is mended: a usual optimizer, and a rate that is higher.

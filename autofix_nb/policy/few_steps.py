@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 FEW = 100
 """Planned steps below which a run that gathers batches is one of hardly any steps."""
 
+FEW_AN_EPOCH = 4
+"""Steps of an epoch up to which it is as good as one."""
+
 FAR_ENOUGH = 0.7
 """Share of its first loss to which the run, thought on from its first steps, must come for that to be enough."""
 
@@ -34,7 +37,7 @@ def treat_few_steps(policy: "Policy", run: Any) -> None:
     by_steps = getattr(run, "scheduler", None) is not None and getattr(run, "each_step", False)
     if policy.mode != "auto" or "L02" in policy.ignore or not 0 < planned < FEW or gathered < 2 or by_steps:
         return
-    if facts.get("steps_per_epoch") != 1:
+    if not 0 < int(facts.get("steps_per_epoch") or 0) <= FEW_AN_EPOCH:
         return
     finding = Finding(
         code="L02",
@@ -44,7 +47,7 @@ def treat_few_steps(policy: "Policy", run: Any) -> None:
         measured=planned,
         limit=FEW,
         says=f"the whole training is to take {planned} steps (limit {FEW}), as the gradients of {gathered} batches are "
-        "gathered for each, those of a whole epoch: hardly any rate gets far in so few",
+        f"gathered for each, {facts['steps_per_epoch']} an epoch: hardly any rate gets far in so few",
         fixes=("gather_less",),
     )
     fix = FIXES["gather_less"]()
@@ -56,8 +59,10 @@ def treat_few_steps(policy: "Policy", run: Any) -> None:
     def winner(race: Race) -> int | None:
         start, control = race.start.loss, race.control.loss
         ends = start - max(0.0, start - control) * planned / race.steps
+        won = winner_of(race, learnt=True, begun=False, left=planned)
+        # Losses fall ever more slowly: what is as far by now as the whole run would be in a line is far ahead of it.
         gets_on = race.control.is_sound and ends < FAR_ENOUGH * start
-        return None if gets_on else winner_of(race, learnt=True, begun=False, left=planned)
+        return None if gets_on and (won is None or ends < race.scores[won].loss) else won
 
     candidates = [Candidate(fixes=[(FIXES["gather_less"](), change)]) for change in changes]
     race = raced_unasked(policy, run, finding, candidates, steps=steps, most=(TRIED + 1) * steps, winner=winner)

@@ -1,13 +1,15 @@
 """Suspicions: a note that may be right is looked into on the side, and something is done where that is decisive.
 
 A run that learns a little at a rate far too high looks like one whose task is hard. Smaller steps tell them apart:
-where they are worth little, the run goes on as it was, bit for bit, and nothing but the note is said.
+where they are worth little, the run goes on as it was, bit for bit, and nothing but the note is said. So do steps of a
+usual size where those of the run are faint by now.
 """
 
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from autofix_nb.detectors.behind import TRIED
+from autofix_nb.detectors.learning import gain_of
 from autofix_nb.detectors.life import median_of
 from autofix_nb.finding import Finding, Severity
 from autofix_nb.fixes import FIXES
@@ -20,7 +22,7 @@ if TYPE_CHECKING:
 BEHIND = "L05"
 """Code of the suspicion that a simple model gets much farther: what is amiss is not known, so that more is tried."""
 
-SUSPECTED = frozenset({"L01", BEHIND})
+SUSPECTED = frozenset({"L01", "L02", BEHIND})
 """Codes whose notes are suspicions."""
 
 NEWEST = 10
@@ -28,6 +30,9 @@ NEWEST = 10
 
 NEAR_CHANCE = 0.8
 """Share of the loss of a constant answer from which little is known, and beginning again costs little."""
+
+MUCH = 0.3
+"""Share of the loss of wrongly paired targets from which much is known."""
 
 MOST_LOOKS = 2
 """Suspicions of one code that are looked into in a run."""
@@ -37,6 +42,15 @@ PAUSE_SHARE = 0.1
 
 LOWER = (0.1, 0.01)
 """What the rate is multiplied by, to see what comes of smaller steps."""
+
+TOO_FAINT = "L02"
+"""Code of the suspicion that asks for larger steps."""
+
+LARGER = 10.0
+"""What the rate is multiplied by, to see what comes of these."""
+
+SHARE_LARGER = 0.1
+"""Share of the planned steps for which these are watched at most: a task that is as good as it gets pays them, too."""
 
 
 def is_suspicion(policy: "Policy", finding: Finding, run: Any) -> bool:
@@ -63,6 +77,12 @@ def knows_little(run: Any) -> bool:
     if not chance > 0:
         chance = (run.history.facts.get("reference") or {}).get("constant", float("nan"))
     return bool(chance > 0) and median_of(losses) > NEAR_CHANCE * chance
+
+
+def knows_much(run: Any) -> bool:
+    """Tell whether the outputs surely know much of the targets, wherever they began, as in fine-tuning."""
+    gain = gain_of(run.history)
+    return gain is not None and gain.is_sure and gain.share > MUCH
 
 
 def looked_into(policy: "Policy", finding: Finding, run: Any) -> None:
@@ -103,4 +123,14 @@ def smaller_steps(policy: "Policy", run: Any, *, fresh: bool) -> list[Candidate]
     if policy.may("scale_lr"):
         fix = FIXES["scale_lr"]()
         found += [Candidate(fixes=[(FIXES["scale_lr"](), fix.by(factor, run))], best=best) for factor in LOWER]
+    return [one for one in found if named(one) not in policy.races.tried]
+
+
+def larger_steps(policy: "Policy", run: Any) -> list[Candidate]:
+    """Return the candidates: a usual optimizer, and a higher rate, from here on."""
+    usual = FIXES["swap_optimizer"]().usual(run) if policy.may("swap_optimizer") else None
+    found = [] if usual is None else [Candidate(fixes=[(FIXES["swap_optimizer"](), usual)])]
+    if policy.may("scale_lr"):
+        fix = FIXES["scale_lr"]()
+        found.append(Candidate(fixes=[(fix, fix.by(LARGER, run))]))
     return [one for one in found if named(one) not in policy.races.tried]

@@ -19,6 +19,7 @@ from autofix_nb.policy.naming import (
     name_by_what_the_control_did,
     write_down,
 )
+from autofix_nb.policy.naming_rates import name_by_smaller_steps
 from autofix_nb.policy.on_trial import try_another_rate
 from autofix_nb.policy.races import (
     FROM_THE_FIRST,
@@ -36,9 +37,13 @@ from autofix_nb.policy.races import (
 from autofix_nb.policy.rare import BEFORE, hearing_the_rare
 from autofix_nb.policy.suspicion import (
     BEHIND,
+    SHARE_LARGER,
+    TOO_FAINT,
     confirm,
     is_suspicion,
     knows_little,
+    knows_much,
+    larger_steps,
     looked_into,
     may_be_tried,
     smaller_steps,
@@ -113,10 +118,14 @@ def treat(policy: "Policy", finding: Finding, run: Any, *, anew: bool = True) ->
 
 
 def look_into(policy: "Policy", finding: Finding, run: Any) -> bool:
-    """Race smaller steps against a run that is only suspected; returns whether they were taken over."""
+    """Race smaller or larger steps against a run that is only suspected; returns whether they were taken over."""
     if not is_suspicion(policy, finding, run):
         return may_be_tried(policy, finding, run) and try_another_rate(policy, finding, run)
     looked_into(policy, finding, run)
+    if finding.code == TOO_FAINT:
+        longest = int(SHARE_LARGER * float(run.history.facts.get("planned_steps") or 0))
+        learnt = has_learnt(run.history) or knows_much(run)
+        return _race(policy, finding, run, larger_steps(policy, run), learnt=learnt, longest=longest)
     fresh = policy.may("restart") and _is_affordable(policy, run)
     learnt = not knows_little(run)
     if finding.code == BEHIND:
@@ -238,6 +247,7 @@ def _race(
     name_by_what_stood(policy, chosen, race, run, before)
     name_by_what_the_control_did(policy, race, run)
     name_by_its_gradients(policy, race, run)
+    name_by_smaller_steps(policy, chosen, race, run)
     return True
 
 

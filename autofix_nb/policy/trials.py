@@ -19,6 +19,7 @@ from autofix_nb.policy.candidates import Candidate
 from autofix_nb.policy.daring import dare_more
 from autofix_nb.policy.mended import ask_again
 from autofix_nb.policy.naming import outcome_of
+from autofix_nb.policy.naming_rates import name_by_a_lowered_rate
 from autofix_nb.policy.races import Race
 from autofix_nb.policy.verdict import Score, has_gained, is_worse
 
@@ -250,6 +251,7 @@ class Trials:
         )
         if kept:
             self._let_go(trial)
+            name_by_a_lowered_rate(self, trial.change, trial.finding, step, loss_after)
             return
         numbers = f"the loss is {loss_after:.4g}, it was {trial.loss_before:.4g}"
         self._say(f"{name} did not help: {numbers}.{' It is undone.' if verdict == 'undone' else ''}")

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch.optim import SGD, Adam, AdamW
 
-from autofix_nb.fixes.swap_optimizer import SwapOptimizer
+from autofix_nb.fixes.swap_optimizer import SwapOptimizer, is_far_off
 from tests.runs import finding, history, trainee
 
 
@@ -44,6 +44,37 @@ def test_a_group_at_a_rate_of_its_own_is_not_the_usual_one():
     run.optimizer.add_param_group({"params": [torch.nn.Parameter(torch.zeros(2))], "lr": 30.0})
 
     assert {"kind": "AdamW", "lr": 0.003} == SwapOptimizer().usual(run).after["optimizer"]
+
+
+@pytest.mark.parametrize(
+    ("lr", "expected"),
+    [
+        pytest.param(3e-8, {"kind": "AdamW", "lr": 0.003}, id="a-slip"),
+        pytest.param(3e-5, None, id="a-body-trained-before"),
+        pytest.param(0.0, None, id="frozen"),
+    ],
+)
+def test_a_group_far_below_the_others_is_not_the_usual_one(lr, expected):
+    """A part that a slip of the rate leaves as it was drawn."""
+    run = run_with(Adam, 0.003)
+    run.optimizer.add_param_group({"params": [torch.nn.Parameter(torch.zeros(2))], "lr": lr})
+    usual = SwapOptimizer().usual(run)
+
+    assert expected == (usual and usual.after["optimizer"])
+
+
+@pytest.mark.parametrize(
+    ("run", "expected"),
+    [
+        pytest.param(run_with(Adam, 0.03), True, id="ten-times-a-usual-rate"),
+        pytest.param(run_with(AdamW, 0.0003), True, id="a-tenth"),
+        pytest.param(run_with(Adam, 0.02), False, id="nearly-usual"),
+        pytest.param(run_with(SGD, 10.0), False, id="a-rate-with-a-unit"),
+    ],
+)
+def test_rates_without_a_unit_can_be_far_off(run, expected):
+    """Either way."""
+    assert expected == is_far_off(run)
 
 
 def test_the_rate_found_for_the_old_one_goes_with_it():

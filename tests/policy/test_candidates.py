@@ -160,6 +160,21 @@ def test_last_resorts_before_the_first_step_are_of_several_kinds():
     assert "reinitialise" == kinds[0]
 
 
+@pytest.mark.parametrize(
+    ("lr", "alone"),
+    [pytest.param(1.0, True, id="far-too-high"), pytest.param(0.02, False, id="nearly-usual")],
+)
+def test_a_rate_that_nobody_means_may_be_all_that_is_wrong(lr, alone):
+    """Before the first step: a usual optimizer by itself comes second, and is no last resort."""
+    run = RealRun()
+    run.optimizer.param_groups[0]["lr"] = lr
+    made = offers(run, steps=0).against_found([found("D01", "class_weights")])
+
+    assert alone == (("swap_optimizer",) == fixes_of(made)[1])
+    assert not made[1].resort or not alone
+    assert any(one.resort for one in made)
+
+
 def test_weights_that_began_alike_are_drawn_anew_first():
     """Units that begin alike stay alike."""
     run = RealRun()

@@ -40,12 +40,20 @@ def test_a_run_of_ten_steps_takes_one_a_batch(tmp_path):
     assert (1 + BUDGET) * 160 >= run.journal.last("end")["step"] > 100
 
 
+def test_two_steps_an_epoch_are_hardly_more(tmp_path):
+    """Where one a batch is as far by then as the whole run would be in a line."""
+    run, _ = train(tmp_path, accumulate=8)
+
+    assert "gather_less" == fixes_of(run)[0]
+    assert 16 * 10 == run.history.facts["planned_steps"]
+
+
 @pytest.mark.parametrize(
     "more",
     [
         pytest.param({"accumulate": 1}, id="nothing-is-gathered"),
         pytest.param({"epochs": FEW}, id="steps-enough"),
-        pytest.param({"accumulate": 8}, id="two-steps-an-epoch"),
+        pytest.param({"accumulate": 3}, id="six-steps-an-epoch"),
         pytest.param({"lr": 0.0}, id="no-better-with-more-steps"),
         pytest.param({"ignore": {"L02"}}, id="ignored"),
         pytest.param({"fixes": {"scale_lr"}}, id="not-allowed"),

@@ -115,6 +115,22 @@ def test_what_is_tried(fields, expected):
     assert [expected] == run.races
 
 
+@pytest.mark.parametrize(
+    ("comes_to", "changes"),
+    [
+        pytest.param(0.5, ["swap_optimizer"], id="decisive"),
+        pytest.param(0.9, [], id="as-good-as-it-gets"),
+    ],
+)
+def test_faint_steps_are_raced_against_larger_ones(comes_to, changes):
+    """From where the run is, a usual optimizer first."""
+    policy, run = Policy(Journal()), Hot(comes_to=comes_to)
+    policy.answer(finding(**NOTE | {"code": "L02"}), run)
+
+    assert [[(False, False, "swap_optimizer"), (False, False, "scale_lr")]] == run.races
+    assert changes == [change.fix for change in policy.changes]
+
+
 def test_what_may_not_be_done_is_not_tried():
     """And what was tried is not tried again."""
     run = Hot()
