@@ -26,6 +26,9 @@ from autofix_nb.evidence.chance import (
     sums_to_one,
 )
 from autofix_nb.evidence.direction import odd_pull
+from autofix_nb.evidence.free_answers import HELD, is_held_back, wanted_link
+from autofix_nb.evidence.free_answers import LINES as LINES_OF_LINKS
+from autofix_nb.evidence.free_answers import SAYS as SAYS_OF_LINKS
 from autofix_nb.evidence.odd_words import LINES, SAYS
 from autofix_nb.evidence.reach import ceiling_of
 from autofix_nb.evidence.silent import silent_columns
@@ -83,8 +86,11 @@ class FirstLoss(Check):
             raise NotApplicable(str(subject.task_error))
         loss = subject.loss if subject.loss is not None else subject.task.loss
         outputs, targets = subject.outputs, trial.targets
-        first = self._first(loss, outputs, targets, trial)
         asked = expectation(loss, outputs, targets)
+        unlinked = [] if asked.takes != "unknown" else self._unlinked(loss, trial.outputs, outputs, targets)
+        if unlinked:
+            return self.bad(*unlinked)
+        first = self._first(loss, outputs, targets, trial)
         findings = self._unfit(asked, outputs, targets, last_activation(trial.outputs), subject)
         if asked.grows:
             findings.append(self._is_a_sum(first, trial.rows, _mean_of(loss), subject))
@@ -255,6 +261,19 @@ class FirstLoss(Check):
             found = self._out_of_reach(subject.trial.outputs, targets)
             return found or self._squares(outputs, targets, ends_in, softmax=one == 1)
         return [self.found(says, severity=severity, measured=measured, limit=limit, to_type=to_type)] if says else []
+
+    def _unlinked(self, loss: Any, traced: Any, outputs: Any, targets: Any) -> list[Finding]:
+        """Find what a loss of no known kind is made for, and the model's end does not give."""
+        ends_in, low, high = last_bounds(traced)
+        if ends_in:
+            if not is_held_back(loss, outputs, targets, low, high):
+                return []
+            says, line = HELD.format(ends_in=ends_in, low=low, high=high), f"return outputs  # without the {ends_in}"
+            return [self.found(says, severity=Severity.WARNING, measured=low, limit=high, to_type=line)]
+        link = wanted_link(loss, outputs, targets)
+        return (
+            [self.found(SAYS_OF_LINKS[link], severity=Severity.CRITICAL, to_type=LINES_OF_LINKS[link])] if link else []
+        )
 
     def _odd(self, pull: str) -> list[Finding]:
         if not pull:

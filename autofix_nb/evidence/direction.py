@@ -16,6 +16,7 @@ from torch.nn import functional
 
 from autofix_nb.evidence.chance import are_log_probabilities, expectation, quietly, sums_to_one
 from autofix_nb.evidence.deaf import deaf_to
+from autofix_nb.evidence.deaf_to_no import wants_signs
 from autofix_nb.evidence.several import several_as_one
 from autofix_nb.evidence.stretching import mixes_rows, stretched_loss
 from autofix_nb.objective import total_loss
@@ -71,6 +72,8 @@ def odd_pull(loss: Any, outputs: Any, targets: Any, ends_in: str = "", *, linear
     flat = outputs.dim() <= 2
     with quietly():
         found = _pull(loss, outputs, targets, ends_in, linear=linear)
+    if not found and wants_signs(loss, outputs, targets):
+        return "signs"
     if not flat:
         return found if found == "turned" else ""
     if not found and _is_swapped(loss, outputs, targets):

@@ -10,7 +10,7 @@ from autofix_nb.checkpoints import BeforeStep
 from autofix_nb.evidence.chance import Takes, expectation, quietly
 from autofix_nb.finding import NotApplicable
 from autofix_nb.fixes.base import Trainee
-from autofix_nb.objective import ends_linearly, evaluating, forward, last_activation, total_loss
+from autofix_nb.objective import ends_linearly, evaluating, forward, last_activation, last_bounds, total_loss
 from autofix_nb.objective.treatment import form_of, replaced
 
 SAME_LOSSES: dict[Takes, str] = {
@@ -34,6 +34,9 @@ class Answers:
     linear: bool = False
     """Whether it ends in a linear layer or a sum, whose values have no bounds."""
 
+    bounded: bool = False
+    """Whether it ends in an operation whose values have bounds that are known."""
+
     echoes: bool = False
     """Whether the targets are the inputs themselves, as an autoencoder's are."""
 
@@ -52,6 +55,7 @@ def answers(run: Trainee) -> Answers | None:
         with evaluating(run.model), torch.enable_grad():
             outputs = forward(run.model, inputs)
             ends_in, linear = last_activation(outputs), ends_linearly(outputs)
+            bounded = bool(last_bounds(outputs)[0])
     except Exception:  # noqa: BLE001 - it fails in training, too, and that is found elsewhere
         return None
     finally:
@@ -59,7 +63,9 @@ def answers(run: Trainee) -> Answers | None:
     if not isinstance(outputs, torch.Tensor) or not isinstance(targets, torch.Tensor) or not outputs.dim():
         return None
     echoes = isinstance(inputs, torch.Tensor) and inputs.shape == targets.shape and torch.equal(inputs, targets)
-    return Answers(outputs=outputs.detach(), targets=targets, ends_in=ends_in, linear=linear, echoes=echoes)
+    return Answers(
+        outputs=outputs.detach(), targets=targets, ends_in=ends_in, linear=linear, bounded=bounded, echoes=echoes
+    )
 
 
 def weighable_loss(run: Trainee) -> str:

@@ -16,6 +16,7 @@ from torch.nn import functional
 
 from autofix_nb.evidence.chance import are_log_probabilities, expectation, quietly, sums_to_one
 from autofix_nb.evidence.direction import odd_pull
+from autofix_nb.evidence.free_answers import wanted_link
 from autofix_nb.evidence.stretching import mixes_rows, stretched_loss
 from autofix_nb.finding import Finding
 from autofix_nb.fixes.answers import Answers, answers
@@ -59,6 +60,7 @@ SAYS = {
     "each_column": "the loss is taken of each column in turn, and then their mean",
     "turned": "the loss gets a minus, so that right answers cost less than wrong ones",
     "signs": "the loss is given -1 and 1 for the targets 0 and 1",
+    "log_softmax": "the loss is given the logarithms of the softmax of the model's scores: it takes log-probabilities",
     "huber": "the loss grows in a line, and not with the square, where outputs are far off (Huber)",
 }
 
@@ -76,8 +78,11 @@ LINES = {
     "each_column": "return loss(outputs, targets)  # of all columns, not of `outputs[:, 0]`",
     "turned": "return -value  # of the loss",
     "signs": "targets = 2 * targets - 1",
+    "log_softmax": "outputs = outputs.log_softmax(1)  # before the loss",
+    "log_softmax_last": "outputs = outputs.log_softmax(-1)  # before the loss",
     "huber": "loss = nn.SmoothL1Loss()",
 }
+SAYS["log_softmax_last"] = SAYS["log_softmax"]
 
 
 class MendLoss(SettingFix):
@@ -153,6 +158,10 @@ def _fitting(loss: Any, asked: Answers, *, outliers: bool = False) -> Iterator[t
         yield MENDED[odd], odd != "class_numbers"  # classes may have an order
         return
     said = expectation(loss, outputs, targets)
+    link = wanted_link(loss, outputs, targets) if said.takes == "unknown" and not asked.bounded else ""
+    if link in LINES:
+        yield link, True
+        return
     softmax = asked.ends_in == "softmax" or (not asked.linear and sums_to_one(outputs) == 1)
     softmax = softmax and sums_to_one(outputs) == 1
     sigmoid = asked.ends_in == "sigmoid"

@@ -10,11 +10,13 @@ from typing import Any, ClassVar
 import torch
 
 from autofix_nb.evidence.chance import Takes, expectation
+from autofix_nb.evidence.free_answers import is_held_back
 from autofix_nb.evidence.silent import silent_columns
 from autofix_nb.finding import Finding
 from autofix_nb.fixes.anatomy import Anatomy, Site, is_plain_activation
 from autofix_nb.fixes.base import Change, Trainee
 from autofix_nb.fixes.exchange import CODE, MADE, exchange, place_of
+from autofix_nb.fixes.linking import link_of, put_link
 from autofix_nb.fixes.surgery import ModelFix, WayBack, in_code, put_module
 from autofix_nb.fixes.tracing import anatomy_of
 from autofix_nb.objective import last_bounds, shares
@@ -57,7 +59,10 @@ class MendOutput(ModelFix):
         anatomy = anatomy_of(run)
         outputs, targets = anatomy.outputs, anatomy.targets
         chain = [one for one in anatomy.ending if one.kind in BOUNDS]
-        if not chain or not isinstance(outputs, torch.Tensor) or not isinstance(targets, torch.Tensor):
+        if not chain:
+            linked = link_of(run)
+            return [] if linked is None else [linked]
+        if not isinstance(outputs, torch.Tensor) or not isinstance(targets, torch.Tensor):
             return []
         if chain[0].kind == "sigmoid" and shares.name_of(targets):
             return []  # it is the targets that are written otherwise than as shares
@@ -71,7 +76,7 @@ class MendOutput(ModelFix):
 
     def operate(self, change: Change, run: Trainee) -> list[WayBack]:
         after, model = change.after, run.model
-        ways_back: list[WayBack] = []
+        ways_back: list[WayBack] = put_link(model, after["link"]) if "link" in after else []
         for name, to in after["modules"].items():
             ways_back += put_module(model, model.get_submodule(name), MADE[to]())
         for to, places in after["places"].items():
@@ -95,6 +100,8 @@ def _wanted(kind: str, loss: Any, outputs: torch.Tensor, targets: torch.Tensor) 
             return instead
         return kind if kind in fitting and not single else instead
     if takes == "unknown" and targets.is_floating_point() and bool(silent_columns(outputs, targets).any()):
+        return "identity"
+    if takes == "unknown" and is_held_back(loss, outputs, targets, *last_bounds(outputs)[1:]):
         return "identity"
     if takes != "numbers" or targets.numel() != outputs.numel():
         return None

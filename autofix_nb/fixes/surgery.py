@@ -9,6 +9,7 @@ from collections.abc import Callable
 from functools import cache
 from typing import Any, ClassVar
 
+import torch
 from torch import nn
 
 from autofix_nb.finding import Finding
@@ -153,6 +154,11 @@ def _dropout(self: nn.Module, inner: Callable[..., Any], *args: Any, **kwargs: A
     return inner(self, self._modules["dropout"](args[0]), *args[1:], **kwargs)
 
 
+def _link(self: nn.Module, inner: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+    answer = inner(self, *args, **kwargs)
+    return self._modules["link"](answer) if isinstance(answer, torch.Tensor) else answer
+
+
 def _calls(self: nn.Module, inner: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
     exchange, name = vars(self).get("_exchanged") or (None, "")
     if exchange is None:  # a slice of a Sequential has its class, and nothing to exchange
@@ -164,6 +170,7 @@ def _calls(self: nn.Module, inner: Callable[..., Any], *args: Any, **kwargs: Any
 _TRICKS = {
     "norm": _norm,
     "dropout": _dropout,
+    "link": _link,
     "calls": _calls,
     "gaps": filled_inputs,
     "inputs": scaled_inputs,

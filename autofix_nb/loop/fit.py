@@ -14,7 +14,7 @@ from autofix_nb.loop.aside import Heard
 from autofix_nb.loop.evaluate import Metric, evaluate
 from autofix_nb.loop.guard import Guard
 from autofix_nb.loop.kept import named
-from autofix_nb.loop.probe import probe
+from autofix_nb.loop.readings import may_read, probe_and_read
 from autofix_nb.objective import Objective
 from autofix_nb.policy import ALLOWED, Mode
 from autofix_nb.run import Run
@@ -120,7 +120,9 @@ def fit(
     setup.check_preflight(preflight)
     if isinstance(loss, nn.Module):
         loss.to(chosen)  # its class weights must be where the outputs are
-    sample = probe(model, train, loss, step, chosen, setup.choose_precision(precision, chosen)[0])
+    autocast = setup.choose_precision(precision, chosen)[0]
+    read = probe_and_read(model, train, loss, step, chosen, autocast, may=may_read(autofix, allow, fixes))
+    sample, loss = read.sample, read.loss
     usual_goal = goal is None and metrics is None
     metrics = setup.choose_metrics(metrics, sample.task, step) if val is not None else {}
     setup.check_goal(goal, metrics, val, step)
@@ -170,7 +172,9 @@ def fit(
         guard.tell(told)
         if preflight is not False:
             heard = Heard(guard)
-            guard.note_findings(lambda: _found(preflight, model, train, val, loss, step, optimizer, chosen, heard))
+            guard.note_findings(
+                lambda: (*read.found, *_found(preflight, model, train, val, loss, step, optimizer, chosen, heard))
+            )
             guard.look_at_simple_models(train)
         if searched:
             guard.search_rate()

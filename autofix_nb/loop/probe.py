@@ -5,7 +5,7 @@ Nothing is left behind: the model is in eval mode meanwhile, its random stream a
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Self
 
 import torch
 from torch import nn
@@ -52,6 +52,12 @@ class Sample:
     loss_name: str
     """Name of the loss, by which a resumed run is known."""
 
+    @classmethod
+    def of_own(cls, loss: Any, says: str, outputs: Any, targets: Any, *, classes: bool) -> Self:
+        """Return what a loss tells that reads its targets in its own way; `classes` says that they are as they seem."""
+        task = task_of(loss, outputs, targets)
+        return cls(task if classes else replace(task, kind="custom", classes=0), says, _name_of(loss))
+
 
 def probe(
     model: nn.Module, train: Any, loss: Any, step: Any, device: torch.device, autocast: Callable[[], Any]
@@ -63,7 +69,7 @@ def probe(
     """
     if step is not None:
         return Sample(None, "", getattr(step, "__name__", type(step).__name__))
-    outputs, targets = _outputs(model, train, device, autocast)
+    outputs, targets = sample_of(model, train, device, autocast)
     by_number = loss is None or takes_class_ids(loss)
     if by_number:
         outputs, targets = _with_labels_in_range(outputs, targets, getattr(loss, "ignore_index", -100))
@@ -90,7 +96,7 @@ def probe(
     return Sample(task, said, getattr(task.loss, "__name__", type(task.loss).__name__))
 
 
-def _outputs(model: nn.Module, train: Any, device: torch.device, autocast: Callable[[], Any]) -> tuple[Any, Any]:
+def sample_of(model: nn.Module, train: Any, device: torch.device, autocast: Callable[[], Any]) -> tuple[Any, Any]:
     """Return outputs and targets of the first batch that passes, else of its first row that does; None for none."""
     before = BeforeStep(model, device)
     before.take()
@@ -174,8 +180,17 @@ def _try_loss(task: Task, outputs: Any, targets: Any) -> None:
 
 def _check_all_labels(train: Any, classes: int, ignore: int, few: float) -> None:
     """Check the labels of the whole data set where they can be had without loading a sample; a few may be slips."""
+    labels = labels_of(train)
+    if labels is None or labels.is_floating_point():
+        return
+    wrong = ~_in_range(labels, classes, ignore)
+    if float(wrong.float().mean()) > few or not bool(_turns_up(labels[~wrong])):
+        check_labels(labels, classes, ignore)  # few slips are set aside when their turn comes
+
+
+def labels_of(train: Any) -> torch.Tensor | None:
+    """Return one label for each sample, where a data set tells them without loading samples; None where not."""
     dataset = getattr(train, "dataset", None)
-    labels = None
     if isinstance(dataset, TensorDataset):
         labels = dataset.tensors[-1]
     else:
@@ -183,11 +198,8 @@ def _check_all_labels(train: Any, classes: int, ignore: int, few: float) -> None
     try:
         labels = torch.as_tensor(labels)
     except (TypeError, ValueError, RuntimeError):
-        return
-    if labels.dim() in (1, 2) and not labels.is_floating_point() and labels.numel() == len(dataset):
-        wrong = ~_in_range(labels, classes, ignore)
-        if float(wrong.float().mean()) > few or not bool(_turns_up(labels[~wrong])):
-            check_labels(labels, classes, ignore)  # few slips are set aside when their turn comes
+        return None
+    return labels if labels.dim() in (1, 2) and labels.numel() == len(dataset) else None
 
 
 def _in_range(labels: torch.Tensor, classes: int, ignore: int) -> torch.Tensor:

@@ -103,7 +103,9 @@ def task_of(loss: Loss, outputs: Any, targets: Any) -> Task:
     tensors = isinstance(outputs, torch.Tensor) and isinstance(targets, torch.Tensor) and outputs.dim() > 0
     if tensors:
         width = outputs.shape[1] if outputs.dim() > 1 else 1
-        if not targets.is_floating_point() and width > 1 and targets.dim() < outputs.dim():
+        # Of other shapes (scores in the last dimension, sequences shorter than their answers) no class can be told.
+        of_classes = width > 1 and targets.shape == outputs.shape[:1] + outputs.shape[2:]
+        if not targets.is_floating_point() and (of_classes or (width > 1 and takes_class_ids(loss))):
             if takes_class_ids(loss):
                 check_labels(targets, width, ignore=getattr(loss, "ignore_index", -100))
             return Task(kind="classification", loss=loss, classes=width, says=says)

@@ -120,6 +120,11 @@ def _aligned(loss: Loss) -> Loss:
     return lambda outputs, targets: loss(outputs, targets.reshape(outputs.shape).to(outputs.dtype))
 
 
+def _of_log_softmax(dimension: int) -> Callable[[Loss], Loss]:
+    """Return what lets a loss of log-probabilities have those of the model's scores, over this dimension."""
+    return lambda loss: lambda outputs, targets: loss(outputs.log_softmax(dimension), targets)
+
+
 def _turned(loss: Loss) -> Loss:
     """Return a loss with the other sign."""
 
@@ -167,6 +172,8 @@ LOSSES: dict[str, Callable[[Loss], Loss]] = {
     "signs": _signs,
     "each_column": _each_column,
     "swapped": _swapped,
+    "log_softmax": _of_log_softmax(1),
+    "log_softmax_last": _of_log_softmax(-1),
 }
 """By name, what makes a loss from the task's own: most take its place, from `mean` on they mend it."""
 
