@@ -181,10 +181,10 @@ def _check_all_labels(train: Any, classes: int, ignore: int, few: float) -> None
     else:
         labels = getattr(dataset, "targets", getattr(dataset, "labels", None))
     try:
-        labels = torch.as_tensor(labels)
-    except (TypeError, ValueError, RuntimeError):
+        labels, samples = torch.as_tensor(labels), len(dataset)
+    except (TypeError, ValueError, RuntimeError, NotImplementedError):  # a stream has no length
         return
-    if labels.dim() in (1, 2) and not labels.is_floating_point() and labels.numel() == len(dataset):
+    if labels.dim() in (1, 2) and not labels.is_floating_point() and labels.numel() == samples:
         wrong = ~_in_range(labels, classes, ignore)
         if float(wrong.float().mean()) > few or not bool(_turns_up(labels[~wrong])):
             check_labels(labels, classes, ignore)  # few slips are set aside when their turn comes
