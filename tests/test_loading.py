@@ -38,7 +38,8 @@ class Asking(Detector):
     def check(self, history):
         if not history.epochs:
             return None
-        return self.found(history, "somebody asked", severity=Severity.WARNING, fixes=(self.wanted,))
+        where = ("feature 1",) if self.wanted == "drop_columns" else ()
+        return self.found(history, "somebody asked", severity=Severity.WARNING, fixes=(self.wanted,), where=where)
 
 
 def usual():
