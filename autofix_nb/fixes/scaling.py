@@ -63,6 +63,18 @@ def is_filled(model: nn.Module) -> bool:
     return any(name.startswith("gap_") for name in model._buffers)
 
 
+def kind_place(name: str) -> str:
+    """Return the name of the buffer that has the type which one input is to have."""
+    return f"kind_{name}"
+
+
+def cast_inputs(self: nn.Module, inner: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+    """Call `forward` with inputs of the types that the model computes with."""
+    changed = {name: _cast(self._buffers.get(kind_place(name)), part) for name, part in _named(self, args, kwargs)}
+    values = list(changed.values())
+    return inner(self, *values[: len(args)], **{name: changed[name] for name in kwargs})
+
+
 def held_places(name: str) -> tuple[str, str]:
     """Return the names of the buffers for the values that columns of one input are held at, and for which are (1)."""
     return f"held_{name}_value", f"held_{name}_always"
@@ -120,6 +132,10 @@ def _parameters(kind: type[nn.Module]) -> tuple[str, ...]:
     except (TypeError, ValueError):
         return ()
     return tuple(one.name for one in found if one.kind in (one.POSITIONAL_ONLY, one.POSITIONAL_OR_KEYWORD))
+
+
+def _cast(like: torch.Tensor | None, part: Any) -> Any:
+    return part if like is None or not isinstance(part, torch.Tensor) else part.to(like.dtype)
 
 
 def _held(model: nn.Module, trick: str, name: str, part: Any) -> Any:

@@ -7,6 +7,7 @@ from autofix_nb.loop.finding_rates import rates_tested
 from autofix_nb.loop.first_state import FirstState
 from autofix_nb.loop.pulse import Phase
 from autofix_nb.loop.range_test import FEWEST_STEPS, SHARE, RangeTest
+from autofix_nb.loop.reading import cast_inputs
 from autofix_nb.loop.side_deaths import is_left_out
 from autofix_nb.policy import treat_before, treat_far_start, treat_few_steps
 
@@ -38,6 +39,7 @@ class BeforeFirst:
         """Before the first step: try on the side what could be done about what was found before it."""
         if self.status == "running" and not self.step_count and self.begins("races"):
             with self.hearing():
+                cast_inputs(self)
                 treat_few_steps(self.policy, self)
                 if self.found_before:
                     treat_before(self.policy, self)

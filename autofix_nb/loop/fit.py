@@ -15,7 +15,9 @@ from autofix_nb.loop.evaluate import Metric, evaluate
 from autofix_nb.loop.guard import Guard
 from autofix_nb.loop.kept import named
 from autofix_nb.loop.probe import probe
+from autofix_nb.loop.reading import may_read, read_targets
 from autofix_nb.objective import Objective
+from autofix_nb.objective.readings import read_as
 from autofix_nb.policy import ALLOWED, Mode
 from autofix_nb.run import Run
 
@@ -120,7 +122,8 @@ def fit(
     setup.check_preflight(preflight)
     if isinstance(loss, nn.Module):
         loss.to(chosen)  # its class weights must be where the outputs are
-    sample = probe(model, train, loss, step, chosen, setup.choose_precision(precision, chosen)[0])
+    autocast = setup.choose_precision(precision, chosen)[0]
+    sample = probe(model, train, loss, step, chosen, autocast, mend=may_read(autofix, allow, fixes))
     usual_goal = goal is None and metrics is None
     metrics = setup.choose_metrics(metrics, sample.task, step) if val is not None else {}
     setup.check_goal(goal, metrics, val, step)
@@ -168,9 +171,11 @@ def fit(
         guard.note_prepared(model, optimizer, loss, train, val)
         guard.source(train)
         guard.tell(told)
+        read_targets(guard, sample.reading)
         if preflight is not False:
             heard = Heard(guard)
-            guard.note_findings(lambda: _found(preflight, model, train, val, loss, step, optimizer, chosen, heard))
+            read = loss if not sample.reading else read_as(sample.reading, loss)
+            guard.note_findings(lambda: _found(preflight, model, train, val, read, step, optimizer, chosen, heard))
         if searched:
             guard.search_rate()
         validation = guard.val_source = None if val is None else guard_loader(val, guard.seed, name="val")

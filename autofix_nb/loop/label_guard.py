@@ -12,6 +12,7 @@ from autofix_nb.data import Batch, Fault
 from autofix_nb.data.pictures import row_png
 from autofix_nb.errors import DataError
 from autofix_nb.objective import split_batch
+from autofix_nb.objective.readings import mark_in
 from autofix_nb.objective.tasks import takes_class_ids
 
 if TYPE_CHECKING:
@@ -92,7 +93,8 @@ def _labels_of(guard: "Guard", batch: Batch) -> tuple[torch.Tensor, int, int] | 
         return None
     if not (takes_class_ids(task.loss) or getattr(task.loss, "__module__", "") == "autofix_nb.objective.tasks"):
         return None
-    return targets, task.classes, int(getattr(task.loss, "ignore_index", -100))
+    left_out = mark_in(guard.controls.loss)
+    return targets, task.classes, int(getattr(task.loss, "ignore_index", -100)) if left_out is None else left_out
 
 
 def _bad_rows(labels: torch.Tensor, classes: int, ignore: int) -> list[int]:

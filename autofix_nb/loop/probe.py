@@ -27,6 +27,8 @@ from autofix_nb.objective import (
     task_of,
     total_loss,
 )
+from autofix_nb.objective.kinds import by_rule, rule_that_fits
+from autofix_nb.objective.readings import IGNORED, mark_in, read, reading_of
 
 MOST_BATCHES = 5
 """Batches looked at until one passes."""
@@ -52,11 +54,21 @@ class Sample:
     loss_name: str
     """Name of the loss, by which a resumed run is known."""
 
+    reading: str = ""
+    """How the given loss takes the targets, for which it raises as they are (`objective.readings`)."""
+
 
 def probe(
-    model: nn.Module, train: Any, loss: Any, step: Any, device: torch.device, autocast: Callable[[], Any]
+    model: nn.Module,
+    train: Any,
+    loss: Any,
+    step: Any,
+    device: torch.device,
+    autocast: Callable[[], Any],
+    *,
+    mend: bool = False,
 ) -> Sample:
-    """Run the model on a batch and return the task.
+    """Run the model on a batch and return the task; with `mend` the way in which a given loss takes the targets, too.
 
     Raises:
         DataError, ModelError: when targets and outputs fit no loss, or the given loss does not take them.
@@ -75,19 +87,25 @@ def probe(
         and isinstance(getattr(outputs, "loss", None), torch.Tensor)
     ):
         return Sample(None, "Loss: the model's own.", "the model's own")
+    reading = (
+        reading_of(loss, outputs, targets) if mend and loss is not None and _raises(loss, outputs, targets) else ""
+    )
+    ignore = mark_in(reading) if mark_in(reading) is not None else getattr(loss, "ignore_index", IGNORED)
+    if reading:
+        targets = read(reading, outputs, targets)
     task = infer_task(outputs, targets) if loss is None else task_of(loss, outputs, targets)
     if loss is not None:
         _try_loss(task, outputs, targets)
     if task.kind == "classification":
         try:
-            _check_all_labels(train, task.classes, getattr(loss, "ignore_index", -100), FEW_WRONG if by_number else 0.0)
+            _check_all_labels(train, task.classes, ignore, FEW_WRONG if by_number else 0.0)
         except DataError:
             if by_number:
                 raise
             # The user's own loss has another meaning of these numbers, such as grades with an order.
             task = replace(task, kind="custom", classes=0)
     said = f"Loss: {task.says}." if loss is None else ""
-    return Sample(task, said, getattr(task.loss, "__name__", type(task.loss).__name__))
+    return Sample(task, said, getattr(task.loss, "__name__", type(task.loss).__name__), reading)
 
 
 def _outputs(model: nn.Module, train: Any, device: torch.device, autocast: Callable[[], Any]) -> tuple[Any, Any]:
@@ -120,9 +138,16 @@ def _outputs(model: nn.Module, train: Any, device: torch.device, autocast: Calla
 def _finite_outputs(model: nn.Module, inputs: Any) -> Any:
     """Return the model's outputs; where they hold NaN, those for inputs whose own gaps are filled by 0.
 
-    What the loss takes is asked here. Gaps are named, and filled or set aside, later on.
+    Where it raises for the type of its inputs, those for the same numbers of the type that it takes. What the loss
+    takes is asked here. Gaps are named, and filled or set aside, later on.
     """
-    outputs = forward(model, inputs)
+    try:
+        outputs = forward(model, inputs)
+    except Exception:
+        rule = rule_that_fits(model, inputs)
+        if rule is None:
+            raise
+        outputs = forward(model, by_rule(inputs, rule))
     if not isinstance(outputs, torch.Tensor) or bool(torch.isfinite(outputs).all()):
         return outputs
     parts = [part for _, part in structure.tensors(inputs) if part.is_floating_point()]
@@ -148,6 +173,15 @@ def _first_row(model: nn.Module, batch: Batch, device: torch.device) -> tuple[An
     except structure.NotSliceable:
         pass
     return None
+
+
+def _raises(loss: Any, outputs: Any, targets: Any) -> bool:
+    try:
+        with torch.no_grad():
+            total_loss(loss(outputs, targets))
+    except Exception:  # noqa: BLE001 - whatever it is: it may take them otherwise
+        return True
+    return False
 
 
 def _try_loss(task: Task, outputs: Any, targets: Any) -> None:

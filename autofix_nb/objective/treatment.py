@@ -15,7 +15,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from autofix_nb.objective import columns, shares, tasks
+from autofix_nb.objective import columns, readings, shares, tasks
 from autofix_nb.objective.tasks import Loss, Task
 
 Form = Literal["logits", "probabilities", "log-probabilities", "yes-or-no logits", "yes-or-no probabilities"]
@@ -29,8 +29,8 @@ class Treatment:
     """Settings of the loss, as plain values. A healthy run keeps these defaults to the end."""
 
     loss: str = ""
-    """Name of one of `LOSSES`, or of one made by `shares` or `columns`, in the place of the task's own; empty keeps
-    it."""
+    """Name of one of `LOSSES`, or of one made by `shares`, `columns` or `readings`, in the place of the task's own;
+    empty keeps it."""
 
     loss_scale: float = 1.0
     """The loss is multiplied by this before going backward."""
@@ -65,6 +65,8 @@ def replaced(name: str, loss: Loss) -> Loss:
     """Return the loss of this name, made from the task's own; the own where the name is empty."""
     if name.startswith(shares.PREFIX):
         return shares.read_as_shares(name, loss)
+    if name.startswith(readings.PREFIX):
+        return readings.read_as(name, loss)
     if name.startswith(columns.PREFIX):
         return columns.in_own_units(name, loss)
     return LOSSES[name](loss) if name else loss

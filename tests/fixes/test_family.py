@@ -108,7 +108,13 @@ def with_marks(run):
     run.sample_batches = lambda count, with_gaps=False: [(rows, torch.arange(64) % 3)][:count]
 
 
+def in_double(run):
+    batches = [(inputs.double(), targets) for inputs, targets in run.sample_batches(4)]
+    run.sample_batches = lambda count, with_gaps=False: batches[:count]
+
+
 SICK = {
+    "cast_inputs": in_double,
     "drop_columns": with_gaps,
     "fill_marks": with_marks,
     "fill_missing": with_gaps,
@@ -190,6 +196,7 @@ def test_applying_does_what_was_planned(name, run):
         "class_weights": {"loss"},
         "join_optimizer": {"optimizer", "groups"},
         "restart": set(),
+        "cast_inputs": {"structure", "weights"},
         "drop_columns": {"structure", "weights"},
         "fill_marks": {"structure", "weights"},
         "fill_missing": {"structure", "weights"},

@@ -9,6 +9,7 @@ from torch.utils.data import DataLoader, Dataset
 
 from autofix_nb.data import Batch
 from autofix_nb.errors import DataError
+from autofix_nb.fixes import Controls
 from autofix_nb.loop.guard import Guard
 from autofix_nb.loop.keeper import Keeper
 from autofix_nb.loop.label_guard import MOST_LABELS, likely_cause
@@ -181,7 +182,7 @@ def test_a_batch_that_loses_the_gpu_twice_is_left_out(fit):
 
 def a_guard(targets, **task):
     values = {"kind": "classification", "classes": 3, "loss": nn.CrossEntropyLoss()} | task
-    return SimpleNamespace(task=SimpleNamespace(**values), objective=None, known={})
+    return SimpleNamespace(task=SimpleNamespace(**values), objective=None, known={}, controls=Controls())
 
 
 @pytest.mark.parametrize("shape", [(8,), (8, 300, 300)])
