@@ -18,8 +18,9 @@ from autofix_nb.fixes.in_model import InModelFix
 from autofix_nb.fixes.surgery import ModelFix
 
 CHANGING = sorted(name for name, fix in FIXES.items() if issubclass(fix, ModelFix | InModelFix))
-UNDER_WAY = [name for name in CHANGING if name not in ("fill_missing", "fill_marks")]
-"""Changes that can be made after an epoch to usual rows; those with gaps have been set aside by then."""
+UNDER_WAY = [name for name in CHANGING if name not in ("cast_inputs", "fill_missing", "fill_marks")]
+"""Changes that can be made after an epoch to usual rows; those with gaps have been set aside by then, and inputs of
+another type raise."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,7 +39,8 @@ class Asking(Detector):
     def check(self, history):
         if not history.epochs:
             return None
-        return self.found(history, "somebody asked", severity=Severity.WARNING, fixes=(self.wanted,))
+        where = ("feature 1",) if self.wanted == "drop_columns" else ()
+        return self.found(history, "somebody asked", severity=Severity.WARNING, fixes=(self.wanted,), where=where)
 
 
 def usual():

@@ -2,8 +2,9 @@
 
 Measured over all samples: standard deviation and range of each feature, the largest against the smallest. Left out are
 features that say yes or no, and those that hold one value nearly everywhere (pixels at the edge of a picture, counts of
-rare words): they are sparse, not small. Why it matters: LeCun et al. (1998), Efficient BackProp, section 4.3: gradient
-descent is slow and lopsided when inputs have different scales.
+rare words): they are sparse, not small. A feature may also lie far from 0 without spreading, such as a year or a
+constant beside standardised ones: its distance drowns the others just as well. Why it matters: LeCun et al. (1998),
+Efficient BackProp, section 4.3: gradient descent is slow and lopsided when inputs have different scales.
 """
 
 from dataclasses import dataclass
@@ -15,7 +16,8 @@ from torch.nn.modules.batchnorm import _BatchNorm
 
 from autofix_nb.checks.base import Answer, Check
 from autofix_nb.evidence import Scan, Subject
-from autofix_nb.finding import NotApplicable, Severity
+from autofix_nb.evidence.profile import Profile
+from autofix_nb.finding import Finding, NotApplicable, Severity
 from autofix_nb.fixes.collating import converts
 from autofix_nb.fixes.standardise import Scale
 
@@ -46,6 +48,10 @@ class FeatureScales(Check):
     spread_share: float = 0.1
     """Share of the rows that may be cut off at either end of a feature before it must still hold two values."""
 
+    distance_ratio: float = 300.0
+    """Distance of a feature's mean from 0, in times the middle of what all features hold (root of the mean square),
+    above which it lies too far out. Ages beside shares are 100 times apart, years beside standardised numbers 2,000."""
+
     def look(self, subject: Subject) -> Answer:
         scan = subject.scan("train")
         if scan.kind not in ("table", "sequence"):
@@ -65,13 +71,17 @@ class FeatureScales(Check):
             for place in _ends(std)
         ]
         evidence.append(f"looked at {scan.share}, {len(kept)} of {scan.features.shape[1]} features")
-        if of_std <= self.std_ratio and of_range <= self.range_ratio:
+        far = _far_from_zero(scan)
+        is_far = far is not None and far[-1] > self.distance_ratio
+        if of_std <= self.std_ratio and of_range <= self.range_ratio and not is_far:
             return self.fine(f"{says}, {of_std:.3g} times apart", evidence=evidence)
         if converts(subject.train, Scale):
             return self.fine(f"{says}, and the loader standardises them (`standardise` was applied)", evidence=evidence)
         norm = _first_norm(subject.original)
         if isinstance(norm, _BatchNorm):
             return self.fine(f"{says}, and the model begins with a `{type(norm).__name__}`", evidence=evidence)
+        if of_std <= self.std_ratio and of_range <= self.range_ratio:
+            return self.bad(self._far_out(scan, *far, norm), evidence=evidence)
         if of_std > self.std_ratio:
             told, measured, limit = f"{of_std:,.0f} times apart, limit {self.std_ratio:g}", of_std, self.std_ratio
         else:
@@ -88,6 +98,31 @@ class FeatureScales(Check):
             to_type=TO_TYPE,
         )
         return self.bad(finding, evidence=evidence)
+
+    def _far_out(self, scan: Scan, feature: int, mean: float, ratio: float, norm: nn.Module | None) -> Finding:
+        name = _name(scan, feature)
+        return self.found(
+            f"{name} lies around {mean:.4g}, {ratio:,.0f} times as far from 0 as the values of a usual feature, limit "
+            f"{self.distance_ratio:g}: the first layer hears little else",
+            severity=Severity.WARNING if norm is None else Severity.NOTE,
+            measured=ratio,
+            limit=self.distance_ratio,
+            where=[name],
+            to_type=TO_TYPE,
+        )
+
+
+def _far_from_zero(scan: Scan) -> tuple[int, float, float] | None:
+    """Return the feature whose mean lies farthest from 0, that mean, and its size in sizes of a usual feature."""
+    if scan.kind != "table":
+        return None
+    profile = scan.profile if scan.profile is not None else Profile.of(scan.features)
+    mean = np.nan_to_num(np.asarray(profile.mean, dtype=np.float64))
+    sizes = np.sqrt(mean**2 + np.asarray(profile.m2, dtype=np.float64) / np.maximum(profile.count, 1))
+    if not (sizes > 0).any():
+        return None
+    feature = int(np.abs(mean).argmax())
+    return feature, float(mean[feature]), float(np.abs(mean[feature]) / np.median(sizes[sizes > 0]))
 
 
 def _judged(scan: Scan, cut: float) -> np.ndarray:

@@ -37,7 +37,7 @@ class InputScale(Check):
     code: ClassVar = "B03"
     title: ClassVar = "Input scale"
     needs: ClassVar = frozenset({"train"})
-    fixes: ClassVar = ("scale_pixels", "standardise")
+    fixes: ClassVar = ("scale_pixels", "standardise", "cast_inputs")
 
     largest_pixel: float = 100.0
     """Value that 1 % of an image's pixels may exceed: 0..1 and standardised ones stay far below, 0..255 not."""
@@ -221,7 +221,7 @@ class InputScale(Check):
                 to_type="inputs = inputs.long()"
                 if kinds.lookup
                 else f"inputs = inputs.to(torch.{kinds.wanted}){' / 255' if kinds.got == 'uint8' else ''}",
-                fixes=("scale_pixels",) if kinds.got == "uint8" else (),
+                fixes=("scale_pixels",) if kinds.got == "uint8" else ("cast_inputs",),
             )
         ]
 

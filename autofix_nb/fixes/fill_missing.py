@@ -4,6 +4,9 @@ A row that holds NaN is set aside, as long as that takes few. Where much of the 
 the median of its feature, as measured on the training data alone (Little and Rubin, Statistical Analysis with Missing
 Data: it keeps the rows, and costs some of the spread). A feature that no training row has is not read anywhere: what
 validation holds there, nobody has learnt to use.
+
+An infinity is no gap: the logarithm of 0 is smaller than that of all other counts, and what was divided by 0 is larger.
+It becomes a value beyond all that its feature has, by one standard deviation.
 """
 
 from typing import Any, ClassVar
@@ -15,11 +18,15 @@ from autofix_nb.finding import Finding
 from autofix_nb.fixes.base import Change, Trainee
 from autofix_nb.fixes.in_model import can_learn, put_numbers, sampled_inputs
 from autofix_nb.fixes.measuring import MOST_FEATURES, SAMPLES, as_rows, can_be_scaled, feature_axis
-from autofix_nb.fixes.scaling import gap_places, is_filled
+from autofix_nb.fixes.scaling import end_places, gap_places, is_filled
 from autofix_nb.fixes.surgery import ModelFix, WayBack
 
 FEW = 0.05
 """Share of the rows with gaps up to which they are set aside, and no more is done."""
+
+
+KEPT = ("value", "always", "low", "high")
+"""What is known of the features of one input, each shape (F,); the last two only where infinities were seen."""
 
 
 class FillMissing(ModelFix):
@@ -32,7 +39,7 @@ class FillMissing(ModelFix):
         if not can_learn(model) or is_filled(model):
             return []
         batches = sampled_inputs(run, SAMPLES, SAMPLES // 8, with_gaps=True)
-        numbers, gaps, lost = {}, 0, 0.0
+        numbers, gaps, lost, ends = {}, 0, 0.0, False
         for name, part in (batches[0] if batches else {}).items():
             if not can_be_scaled(part):
                 continue
@@ -44,9 +51,11 @@ class FillMissing(ModelFix):
             lost = max(lost, float(missing.reshape(len(rows), -1).any(1).double().mean()))
             numbers[name] = _fillings(parts, feature_axis(part, model, None))
             gaps += int(sum(numbers[name]["always"]))
+            ends |= "low" in numbers[name]
         if not numbers or lost <= FEW:
             return []
-        none = f"; {gaps} that no sample has {'is' if gaps == 1 else 'are'} not read at all" if gaps else ""
+        beyond = "; infinities become values beyond all others" if ends else ""
+        none = f"{beyond}; {gaps} that no sample has {'is' if gaps == 1 else 'are'} not read at all" if gaps else beyond
         return [
             Change(
                 fix=self.name,
@@ -64,20 +73,32 @@ class FillMissing(ModelFix):
         numbers = {
             place: (one[what], one["shape"])
             for name, one in change.after["inputs"].items()
-            for place, what in zip(gap_places(name), ("value", "always"), strict=True)
+            for place, what in zip((*gap_places(name), *end_places(name)), KEPT, strict=True)
+            if what in one
         }
         return put_numbers(run, "gaps", numbers)
 
 
 def _fillings(parts: list[torch.Tensor], axis: int | None) -> dict[str, Any]:
-    """Return the median of each feature, and whether no row has it; 0 for those."""
+    """Return the median of each feature, and whether no row has it; 0 for those. What infinities become, if any."""
     dims = parts[0].dim()
     if axis is not None and (dims <= axis or parts[0].shape[axis] > MOST_FEATURES):
         axis = None
     rows = np.concatenate([as_rows(part, axis) for part in parts])
+    endless = bool(np.isinf(rows).any())
     rows = np.where(np.isfinite(rows), rows, np.nan)
     none = np.isnan(rows).all(0)
     value = np.zeros(rows.shape[1])
     value[~none] = np.nanmedian(rows[:, ~none], axis=0)
     shape = [] if axis is None else [len(value), *(1,) * (dims - 1 - axis)]
-    return {"value": value.tolist(), "always": none.astype(float).tolist(), "shape": shape}
+    found = {"value": value.tolist(), "always": none.astype(float).tolist(), "shape": shape}
+    return found | _ends(rows, none) if endless else found
+
+
+def _ends(rows: np.ndarray, none: np.ndarray) -> dict[str, list[float]]:
+    """Return a value below and one above all that each feature has, by its standard deviation; 0 where it has none."""
+    low, high = np.zeros(rows.shape[1]), np.zeros(rows.shape[1])
+    rest = rows[:, ~none]
+    low[~none] = np.nanmin(rest, axis=0) - np.nanstd(rest, axis=0)
+    high[~none] = np.nanmax(rest, axis=0) + np.nanstd(rest, axis=0)
+    return {"low": low.tolist(), "high": high.tolist()}

@@ -31,6 +31,9 @@ def places(name: str) -> tuple[str, str]:
     return f"input_{name}_mean", f"input_{name}_std"
 
 
+OF_INPUTS = ("columns", "gaps", "inputs")
+"""The tricks that change what goes into a model; the one learnt last sees the inputs first."""
+
 ANSWER = ("answer_mean", "answer_std")
 """The buffers for those of the targets."""
 
@@ -50,21 +53,57 @@ def mark_place(name: str) -> str:
     return f"gap_{name}_mark"
 
 
+def end_places(name: str) -> tuple[str, str]:
+    """Return the names of the buffers for what stands for minus and plus infinity in each feature of one input."""
+    return f"gap_{name}_low", f"gap_{name}_high"
+
+
 def is_filled(model: nn.Module) -> bool:
     """Tell whether missing inputs of a model are filled in inside it already."""
     return any(name.startswith("gap_") for name in model._buffers)
 
 
+def kind_place(name: str) -> str:
+    """Return the name of the buffer that has the type which one input is to have."""
+    return f"kind_{name}"
+
+
+def cast_inputs(self: nn.Module, inner: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+    """Call `forward` with inputs of the types that the model computes with."""
+    changed = {name: _cast(self._buffers.get(kind_place(name)), part) for name, part in _named(self, args, kwargs)}
+    values = list(changed.values())
+    return inner(self, *values[: len(args)], **{name: changed[name] for name in kwargs})
+
+
+def held_places(name: str) -> tuple[str, str]:
+    """Return the names of the buffers for the values that columns of one input are held at, and for which are (1)."""
+    return f"held_{name}_value", f"held_{name}_always"
+
+
+def holds_columns(model: nn.Module) -> bool:
+    """Tell whether columns of the inputs of a model are held at one value inside it already."""
+    return any(name.startswith("held_") for name in model._buffers)
+
+
+def held_inputs(self: nn.Module, inner: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+    """Call `forward` with inputs of which some columns are held at one value."""
+    changed = {name: _held(self, "columns", name, part) for name, part in _named(self, args, kwargs)}
+    values = list(changed.values())
+    return inner(self, *values[: len(args)], **{name: changed[name] for name in kwargs})
+
+
 def filled_inputs(self: nn.Module, inner: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
     """Call `forward` with inputs whose gaps are filled in."""
-    changed = {name: _filled(self, name, part) for name, part in _named(self, args, kwargs)}
+    changed = {name: _filled(self, name, _held(self, "gaps", name, part)) for name, part in _named(self, args, kwargs)}
     values = list(changed.values())
     return inner(self, *values[: len(args)], **{name: changed[name] for name in kwargs})
 
 
 def scaled_inputs(self: nn.Module, inner: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
     """Call `forward` with inputs less their mean, divided by their standard deviation."""
-    changed = {name: _scaled(self, name, part) for name, part in _named(self, args, kwargs)}
+    changed = {
+        name: _scaled(self, name, _held(self, "inputs", name, part)) for name, part in _named(self, args, kwargs)
+    }
     values = list(changed.values())
     return inner(self, *values[: len(args)], **{name: changed[name] for name in kwargs})
 
@@ -95,6 +134,21 @@ def _parameters(kind: type[nn.Module]) -> tuple[str, ...]:
     return tuple(one.name for one in found if one.kind in (one.POSITIONAL_ONLY, one.POSITIONAL_OR_KEYWORD))
 
 
+def _cast(like: torch.Tensor | None, part: Any) -> Any:
+    return part if like is None or not isinstance(part, torch.Tensor) else part.to(like.dtype)
+
+
+def _held(model: nn.Module, trick: str, name: str, part: Any) -> Any:
+    """Return an input with its columns held, in the units of the user's: by the first to see it alone."""
+    first = next((one for one in reversed(getattr(model, "_tricks", ())) if one in OF_INPUTS), "")
+    value, always = (model._buffers.get(place) for place in held_places(name))
+    if trick != first or value is None or always is None or not isinstance(part, torch.Tensor):
+        return part
+    if not part.is_floating_point() or not _fits(part, value):
+        return part
+    return torch.where(always == 0, part, value.to(part.dtype))
+
+
 def _filled(model: nn.Module, name: str, part: Any) -> Any:
     value, always = (model._buffers.get(place) for place in gap_places(name))
     if value is None or always is None or not isinstance(part, torch.Tensor) or not part.is_floating_point():
@@ -105,7 +159,12 @@ def _filled(model: nn.Module, name: str, part: Any) -> Any:
     mark = model._buffers.get(mark_place(name))
     if mark is not None:  # a scaler elsewhere may have brought it to a number that differs in its last digits
         there &= ~((part - mark).abs() <= SAME * (mark - value).abs())
-    return torch.where(there, part, value.to(part.dtype))
+    fillings = value.to(part.dtype)
+    low, high = (model._buffers.get(place) for place in end_places(name))
+    if low is not None and high is not None:
+        ends = torch.where(part < 0, low, high).to(part.dtype)
+        fillings = torch.where(torch.isinf(part) & (always == 0), ends, fillings)
+    return torch.where(there, part, fillings)
 
 
 def _fits(part: torch.Tensor, numbers: torch.Tensor) -> bool:

@@ -14,7 +14,7 @@ from torch import nn
 
 from autofix_nb.finding import Finding
 from autofix_nb.fixes.base import Change, Fix, Trainee
-from autofix_nb.fixes.scaling import filled_inputs, scaled_answer, scaled_inputs
+from autofix_nb.fixes.scaling import cast_inputs, filled_inputs, held_inputs, scaled_answer, scaled_inputs
 
 WayBack = Callable[[], Any]
 
@@ -172,8 +172,10 @@ _TRICKS = {
     "dropout": _dropout,
     "link": _link,
     "calls": _calls,
+    "columns": held_inputs,
     "gaps": filled_inputs,
     "inputs": scaled_inputs,
+    "kinds": cast_inputs,
     "answer": scaled_answer,
 }
 

@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from autofix_nb.finding import Finding, Severity
+from autofix_nb.loop.casting import cast_inputs
 from autofix_nb.loop.finding_rates import rates_tested
 from autofix_nb.loop.first_state import FirstState
 from autofix_nb.loop.pulse import Phase
@@ -49,6 +50,7 @@ class BeforeFirst:
         """Before the first step: try on the side what could be done about what was found before it."""
         if self.status == "running" and not self.step_count and self.begins("races"):
             with self.hearing():
+                cast_inputs(self)
                 treat_few_steps(self.policy, self)
                 if self.found_before:
                     treat_before(self.policy, self)

@@ -27,6 +27,7 @@ from autofix_nb.objective import (
     task_of,
     total_loss,
 )
+from autofix_nb.objective.kinds import by_rule, rule_that_fits
 
 MOST_BATCHES = 5
 """Batches looked at until one passes."""
@@ -126,9 +127,16 @@ def sample_of(model: nn.Module, train: Any, device: torch.device, autocast: Call
 def _finite_outputs(model: nn.Module, inputs: Any) -> Any:
     """Return the model's outputs; where they hold NaN, those for inputs whose own gaps are filled by 0.
 
-    What the loss takes is asked here. Gaps are named, and filled or set aside, later on.
+    Where it raises for the type of its inputs, those for the same numbers of the type that it takes. What the loss
+    takes is asked here. Gaps are named, and filled or set aside, later on.
     """
-    outputs = forward(model, inputs)
+    try:
+        outputs = forward(model, inputs)
+    except Exception:
+        rule = rule_that_fits(model, inputs)
+        if rule is None:
+            raise
+        outputs = forward(model, by_rule(inputs, rule))
     if not isinstance(outputs, torch.Tensor) or bool(torch.isfinite(outputs).all()):
         return outputs
     parts = [part for _, part in structure.tensors(inputs) if part.is_floating_point()]
@@ -196,10 +204,10 @@ def labels_of(train: Any) -> torch.Tensor | None:
     else:
         labels = getattr(dataset, "targets", getattr(dataset, "labels", None))
     try:
-        labels = torch.as_tensor(labels)
-    except (TypeError, ValueError, RuntimeError):
+        labels, samples = torch.as_tensor(labels), len(dataset)
+    except (TypeError, ValueError, RuntimeError, NotImplementedError):  # a stream has no length
         return None
-    return labels if labels.dim() in (1, 2) and labels.numel() == len(dataset) else None
+    return labels if labels.dim() in (1, 2) and labels.numel() == samples else None
 
 
 def _in_range(labels: torch.Tensor, classes: int, ignore: int) -> torch.Tensor:

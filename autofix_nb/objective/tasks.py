@@ -51,8 +51,9 @@ class Task:
 
     def _accuracy(self, outputs: torch.Tensor, targets: torch.Tensor) -> float:
         if self.kind == "classification":
-            right = outputs.argmax(1) == _class_ids(targets, outputs)
-            counted = _class_ids(targets, outputs) != -100
+            wanted = _class_ids(targets, outputs)
+            right = outputs.argmax(1) == wanted
+            counted = (wanted >= 0) & (wanted < outputs.shape[1])  # others mark what is left out
             return float(right[counted].float().mean())
         return float(((outputs > self.boundary).flatten() == (targets > 0.5).flatten()).float().mean())
 

@@ -28,8 +28,10 @@ AGAINST = {
     "B08": ("mend_output", "mend_loss", "scale_targets"),
     "D02": ("standardise",),
     "D03": ("fill_marks", "drop_outliers", "mend_loss"),
+    "D04": ("drop_columns",),
     "D07": ("fill_missing",),
     "D09": ("shuffle",),
+    "D11": ("drop_columns",),
 }
 """What may be done while it trains about what the look before training found, besides that finding's own fixes."""
 

@@ -204,7 +204,8 @@ class Policy(Trials, Standing):
 
     def take_down(self, finding: Finding, change: Change) -> None:
         """The loop had to change something by itself: write it down, and say it, like any other change."""
-        self.note(finding)
+        if all(finding is not one for one in self.findings):
+            self.note(finding)
         self._keep_book(change, finding, FIXES[change.fix]())
         self._tell(change, finding)
 

@@ -57,13 +57,30 @@ def test_columns_far_apart_are_found(features):
 
 
 @pytest.mark.parametrize(
+    "column",
+    [
+        pytest.param(np.full(200, -1e4), id="a-constant"),
+        pytest.param(2010 + RANDOM.integers(0, 14, 200), id="years"),
+        pytest.param(RANDOM.integers(0, 2, 200) * 1e4, id="a-flag"),
+    ],
+)
+def test_a_column_far_from_zero_is_found(column):
+    """Also where it does not spread: what is far from 0 drowns the others in the first layer."""
+    (found,) = answer_of(CHECK, table(with_columns(column))).findings
+
+    assert ("`feature 5`",) == tuple(found.where)
+    assert found.severity == Severity.WARNING
+    assert found.measured > CHECK.distance_ratio == found.limit
+
+
+@pytest.mark.parametrize(
     "features",
     [
         pytest.param(NORMAL, id="normal"),
         pytest.param(NORMAL * [1, 1, 1, 1, 50], id="times-50"),
-        pytest.param(with_columns(RANDOM.integers(0, 2, 200) * 1e4), id="a-flag"),
+        pytest.param(with_columns(RANDOM.integers(0, 2, 200) * 200), id="a-flag"),
         pytest.param(with_columns(np.arange(200) == 3), id="a-rare-flag"),
-        pytest.param(with_columns(np.full(200, 5.0)), id="a-constant"),
+        pytest.param(with_columns(np.full(200, 200.0)), id="a-constant"),
         pytest.param(with_columns(1 + 1e-9 * RANDOM.normal(size=200)), id="a-constant-but-for-rounding"),
         pytest.param(with_columns(np.where(np.arange(200) % 50 == 0, 900.0, 0) + (np.arange(200) == 100)), id="sparse"),
         pytest.param(with_columns(np.full(200, np.nan)), id="an-empty-column"),

@@ -108,14 +108,27 @@ def with_marks(run):
     run.sample_batches = lambda count, with_gaps=False: [(rows, torch.arange(64) % 3)][:count]
 
 
-SICK = {"fill_marks": with_marks, "fill_missing": with_gaps, "mend_loss": summed, "scale_targets": in_thousands}
+def in_double(run):
+    batches = [(inputs.double(), targets) for inputs, targets in run.sample_batches(4)]
+    run.sample_batches = lambda count, with_gaps=False: batches[:count]
+
+
+SICK = {
+    "cast_inputs": in_double,
+    "drop_columns": with_gaps,
+    "fill_marks": with_marks,
+    "fill_missing": with_gaps,
+    "mend_loss": summed,
+    "scale_targets": in_thousands,
+}
 """What makes the run ill in the way that a fix is for, where it is not ill so already."""
 
 
 def planned(name, run):
     fix = FIXES[name]()
     SICK.get(name, lambda run: None)(run)
-    return fix, fix.plan(BEFORE_TRAINING if name in PREPARING else finding(), run)
+    where = ("feature 1",) if name == "drop_columns" else ()
+    return fix, fix.plan(BEFORE_TRAINING if name in PREPARING else finding(where=where), run)
 
 
 def test_one_module_one_fix():
@@ -183,6 +196,8 @@ def test_applying_does_what_was_planned(name, run):
         "class_weights": {"loss"},
         "join_optimizer": {"optimizer", "groups"},
         "restart": set(),
+        "cast_inputs": {"structure", "weights"},
+        "drop_columns": {"structure", "weights"},
         "fill_marks": {"structure", "weights"},
         "fill_missing": {"structure", "weights"},
         "insert_norm": {"structure", "weights", "optimizer", "groups"},

@@ -53,6 +53,20 @@ def test_gaps_get_the_median_of_their_feature():
     assert torch.equal(plain(filled), run.model(given))
 
 
+def test_infinities_are_no_gaps():
+    """Where the data hold some: the logarithm of 0 stays the smallest of its feature, a division by 0 the largest."""
+    inputs = table(MANY)
+    inputs[0, 0], inputs[8, 0] = float("-inf"), float("inf")
+    run = run_of(inputs)
+    FillMissing().apply(plan(run), run)
+    finite = inputs[:, 0][inputs[:, 0].isfinite()]
+    below, above = float(finite.min() - finite.std(correction=0)), float(finite.max() + finite.std(correction=0))
+    ends = torch.tensor([[float("-inf"), 2.0, 3.0], [float("inf"), 2.0, 3.0]])
+    wanted = torch.tensor([[below, 2.0, 3.0], [above, 2.0, 3.0]])
+
+    torch.testing.assert_close(run.model(ends), run.model(wanted))
+
+
 def test_a_feature_that_no_row_has_is_not_read():
     """Whatever validation holds there."""
     run = run_of(table(column=1))

@@ -7,7 +7,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
-from torch.utils.data import DataLoader, Dataset, TensorDataset
+from torch.utils.data import DataLoader, Dataset, IterableDataset, TensorDataset
 
 from autofix_nb.errors import DataError
 from autofix_nb.loop.probe import FEW_IN_A_BATCH, FEW_WRONG, probe
@@ -74,6 +74,21 @@ class Named(Dataset):
 
     def __getitem__(self, index):
         return torch.randn(3), self.targets[index]
+
+
+class Stream(IterableDataset):
+    """Says its labels and no length."""
+
+    def __init__(self, targets):
+        self.targets = targets
+
+    def __iter__(self):
+        return iter([(torch.randn(3), target) for target in self.targets])
+
+
+def test_a_stream_that_holds_its_labels_has_no_length():
+    """Its labels are looked at batch by batch, when their turn comes."""
+    assert look(None, dataset=Stream(labels())).task.classes == CLASSES
 
 
 @given(st.integers(0, 40), st.sampled_from([-7, CLASSES, 1000]))
