@@ -13,6 +13,7 @@ from torch import nn
 
 from autofix_nb.finding import Finding
 from autofix_nb.fixes.base import Change, Fix, Trainee
+from autofix_nb.fixes.recalling import recalled
 from autofix_nb.fixes.scaling import filled_inputs, scaled_answer, scaled_inputs
 
 WayBack = Callable[[], Any]
@@ -165,6 +166,7 @@ _TRICKS = {
     "norm": _norm,
     "dropout": _dropout,
     "calls": _calls,
+    "recalls": recalled,
     "gaps": filled_inputs,
     "inputs": scaled_inputs,
     "answer": scaled_answer,
