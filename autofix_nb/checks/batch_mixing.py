@@ -19,6 +19,7 @@ from autofix_nb.evidence import Subject
 from autofix_nb.evidence.classes import task_or_none
 from autofix_nb.evidence.mixing import Difference, Mixing, look_at_mixing
 from autofix_nb.evidence.norm_statistics import NEXT_TO_NOTHING, ONLY_THE_LAST, odd_momenta
+from autofix_nb.evidence.slips import Slip, as_typed, in_words, slips_of
 from autofix_nb.finding import Finding, NotApplicable, Severity
 
 
@@ -48,6 +49,9 @@ class BatchMixing(Check):
         worst = max(mixing.company, key=lambda one: one.share, default=None)
         if worst is not None and worst.share > limit:
             findings.append(self._leaks(worst, mixing, limit, subject.original))
+        slips = [slip for slip in slips_of(subject) if slip.rows_mixed]
+        if slips and not (worst is not None and worst.share > limit):
+            findings.append(self._slipped(slips))
         if findings:
             return self.bad(*findings)
         if not mixing.company:
@@ -57,6 +61,18 @@ class BatchMixing(Check):
         return self.fine(
             f"{mixing.rows} rows, each the same in other company (difference {worst.share:.1g}, limit {limit:g}) and "
             f"with other random numbers ({mixing.again.share:.1g})"
+        )
+
+    def _slipped(self, slips: list[Slip]) -> Finding:
+        """Return that rows are mixed, as shapes prove, where the first rows' outputs do not show it."""
+        return self.found(
+            "; ".join(map(in_words, slips)),
+            severity=Severity.WARNING,
+            measured=len(slips),
+            limit=0,
+            where=[slip.name for slip in slips if slip.name],
+            fixes=("mend_forward",),
+            to_type="\n".join(map(as_typed, slips)),
         )
 
     def _statistics(self, model: nn.Module) -> list[Finding]:
@@ -114,6 +130,7 @@ class BatchMixing(Check):
             limit=limit,
             where=[again.first_module] if again.first_module else [],
             evidence=[f"first seen in the output of {_name(again)}"],
+            fixes=("mend_forward",),
             to_type="x = F.dropout(x, p, training=self.training)  # or nn.Dropout(p), made in __init__",
         )
 
@@ -152,6 +169,7 @@ class BatchMixing(Check):
                 f"first seen in the output of {_name(worst)}",
                 "each row is compared with itself among copies of itself, in eval mode, with the same random numbers",
             ],
+            fixes=("mend_forward",),
             to_type=to_type,
         )
 

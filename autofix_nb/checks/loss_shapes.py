@@ -18,6 +18,7 @@ from autofix_nb.errors import AutofixError
 from autofix_nb.evidence import Subject, Trial
 from autofix_nb.evidence.losses import CLASSES, YES_OR_NO, is_text, loss_name, wants_whole_numbers
 from autofix_nb.evidence.raised import first_line
+from autofix_nb.evidence.slips import Slip, as_typed, in_words, slips_of
 from autofix_nb.evidence.stretching import mixes_rows, stretched_loss
 from autofix_nb.finding import Finding, NotApplicable, Severity
 
@@ -71,10 +72,23 @@ class LossShapes(Check):
             broadcast = self._heard(outputs.detach(), targets, shapes)
         if broadcast is not None:
             return self.bad(broadcast)
+        slips = [slip for slip in slips_of(subject) if slip.kind in ("shape", "softmax") and not slip.rows_mixed]
+        if slips:
+            return self.bad(self._slipped(slips))
         if subject.loss is None:
             says = subject.task.says if subject.task_error is None else "the model computes the loss itself"
             return self.fine(f"no `loss` was given, `fit` would choose: {says}")
         return self.fine(f"{name} takes {shapes}")
+
+    def _slipped(self, slips: list[Slip]) -> Finding:
+        return self.found(
+            "; ".join(map(in_words, slips)),
+            severity=Severity.WARNING,
+            measured=len(slips),
+            limit=0,
+            fixes=("mend_forward",),
+            to_type="\n".join(map(as_typed, slips)),
+        )
 
     def _broadcast(self, subject: Subject, outputs: torch.Tensor, targets: torch.Tensor, shapes: str) -> Finding | None:
         told = None if subject.loss is None else stretched_loss(subject.loss, outputs, targets)

@@ -202,7 +202,7 @@ class UnreachedParameters(Check):
             limit=0,
             where=[place],
             to_type=to_type,
-            fixes=(),
+            fixes=("register_layers",),
         )
 
     def _in_the_trial(self, subject: Subject, trial: Any, trainable: dict[str, Any]) -> list[Finding]:

@@ -10,7 +10,7 @@ from autofix_nb.finding import NotApplicable
 from autofix_nb.objective import split_batch
 
 LEAST_PLACES = 16
-"""Labels of one sample from which they are places of it, and no several labels that it has."""
+"""Yes and no of one sample from which they are places of it, and no several labels that it has."""
 
 
 def dense_counts(subject: Subject) -> tuple[np.ndarray, int] | None:
@@ -25,9 +25,11 @@ def dense_counts(subject: Subject) -> tuple[np.ndarray, int] | None:
         return None
     if task is None or not isinstance(targets, torch.Tensor) or not isinstance(outputs, torch.Tensor):
         return None
-    if targets.dim() < 2 or targets[0].numel() < LEAST_PLACES:
+    if targets.dim() < 2:
         return None
     if task.kind in ("binary", "multi-label") and targets.shape == outputs.shape and targets.dim() > 2:
+        if targets[0].numel() < LEAST_PLACES:
+            return None
         flat = targets.reshape(-1)
         if not bool(((flat == 0) | (flat == 1)).all()):
             return None

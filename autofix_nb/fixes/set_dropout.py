@@ -1,11 +1,13 @@
 """Drop more of the hidden units, or none (Srivastava 2014): against overfitting up, against underfitting down."""
 
+from collections.abc import Sequence
 from typing import Any, ClassVar
 
 from torch import nn
 
 from autofix_nb.finding import Finding
 from autofix_nb.fixes.base import Change, Trainee
+from autofix_nb.fixes.mend_forward import functional_shares, recall
 from autofix_nb.fixes.surgery import ModelFix, WayBack, adopt, can_adopt, in_code, listed
 from autofix_nb.fixes.tracing import anatomy_of
 from autofix_nb.objective import hookable
@@ -29,7 +31,8 @@ class SetDropout(ModelFix):
         shares = {name: share for name, (_, _, share) in _dropouts(run.model).items()}
         if finding.code == "L05":
             working = {name: share for name, share in shares.items() if share > 0}
-            return [_change(run.model, working, 0.0)] if working else []
+            called = functional_shares(run)
+            return [_change(run.model, working, 0.0, called)] if working or called else []
         if not shares:
             return self._inserting(run)
         levels = [level for level in LEVELS if level > max(shares.values()) + 0.01][:TRIED]
@@ -46,6 +49,8 @@ class SetDropout(ModelFix):
             )
         for name, share in after["before"].items():
             ways_back += adopt(run.model.get_submodule(name), "dropout", nn.Dropout(share))
+        if "called" in after:
+            ways_back += recall(run.model, {"dropped": after["called"]})
         run.rewire()
         return [run.rewire, *ways_back]
 
@@ -82,18 +87,20 @@ def _dropouts(model: nn.Module) -> dict[str, tuple[nn.Module, str, float]]:
     return found
 
 
-def _change(model: nn.Module, before: dict[str, float], share: float) -> Change:
+def _change(model: nn.Module, before: dict[str, float], share: float, called: Sequence[float] = ()) -> Change:
+    """Return the change of layers, and of what `forward` drops by calling a function (0 alone can be put there)."""
     names = list(before)
-    shares = sorted(set(before.values()))
+    shares = sorted({*before.values(), *called})
+    where = " and ".join(part for part in (listed(names), "`forward`" if called else "") if part)
     was = f"{shares[0]:.0%}" + (f" to {shares[-1]:.0%}" if len(shares) > 1 else "")
     what = "nothing" if share == 0 else f"{share:.0%}"
     return Change(
         fix=SetDropout.name,
         touches="model",
-        says=f"dropout in {listed(names)} drops {what}, before it was {was}",
+        says=f"dropout in {where} drops {what}, before it was {was}",
         before={"dropouts": before},
-        after={"dropouts": dict.fromkeys(names, share), "before": {}},
-        permanent=_typed(model, names, share),
+        after={"dropouts": dict.fromkeys(names, share), "before": {}} | ({"called": share} if called else {}),
+        permanent="\n".join([_typed(model, names, share), *(["# in `forward`: no dropout"] if called else [])]).strip(),
     )
 
 

@@ -14,6 +14,7 @@ from torch import nn
 
 from autofix_nb.finding import Finding
 from autofix_nb.fixes.base import Change, Fix, Trainee
+from autofix_nb.fixes.recalling import recalled
 from autofix_nb.fixes.scaling import cast_inputs, filled_inputs, held_inputs, scaled_answer, scaled_inputs
 
 WayBack = Callable[[], Any]
@@ -172,6 +173,7 @@ _TRICKS = {
     "dropout": _dropout,
     "link": _link,
     "calls": _calls,
+    "recalls": recalled,
     "columns": held_inputs,
     "gaps": filled_inputs,
     "inputs": scaled_inputs,

@@ -11,7 +11,7 @@ from autofix_nb.loop.pulse import Phase
 from autofix_nb.loop.range_test import FEWEST_STEPS, SHARE, RangeTest
 from autofix_nb.loop.reference import reference_of
 from autofix_nb.loop.side_deaths import is_left_out
-from autofix_nb.policy import treat_before, treat_far_start, treat_few_steps
+from autofix_nb.policy import treat_before, treat_far_start, treat_few_steps, treat_odd_start
 
 
 class BeforeFirst:
@@ -54,6 +54,7 @@ class BeforeFirst:
                 treat_few_steps(self.policy, self)
                 if self.found_before:
                     treat_before(self.policy, self)
+                treat_odd_start(self.policy, self)
                 treat_far_start(self.policy, self)
                 self.done_before.add("races")
 

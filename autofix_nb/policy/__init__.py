@@ -3,6 +3,7 @@
 from autofix_nb.policy.candidates import Candidate, Offers
 from autofix_nb.policy.far_start import treat_far_start
 from autofix_nb.policy.few_steps import treat_few_steps
+from autofix_nb.policy.odd_start import treat_odd_start
 from autofix_nb.policy.policy import (
     ALLOWED,
     LOOP_CODES,
@@ -38,6 +39,7 @@ __all__ = [
     "treat_before",
     "treat_far_start",
     "treat_few_steps",
+    "treat_odd_start",
     "usual_loss",
     "wants_race",
 ]

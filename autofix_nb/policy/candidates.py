@@ -106,6 +106,11 @@ class Candidate:
         """Whether the data themselves say that it is right, so that a race need only show that it does no harm."""
         return all(change.after.get("sure") for _, change in self.fixes)
 
+    @property
+    def is_proven(self) -> bool:
+        """Whether it mends nothing but what was proven to do something else than was meant, however that learns."""
+        return all(change.after.get("proven") for _, change in self.fixes)
+
     made: int = 0
     """How many of the changes are made now."""
 

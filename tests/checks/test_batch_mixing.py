@@ -6,6 +6,7 @@ import pytest
 import torch
 from torch import nn
 from torch.nn import functional
+from torch.utils.data import DataLoader, TensorDataset
 
 from autofix_nb.checks.batch_mixing import BatchMixing
 from autofix_nb.finding import Severity
@@ -223,3 +224,16 @@ def test_batch_norms_whose_statistics_are_none_of_the_data_s(momentum, said):
 
     assert bool(said) == bool(findings)
     assert not said or (said in findings[0].says and ("set_momentum",) == findings[0].fixes)
+
+
+def test_rows_that_shapes_prove_to_be_mixed_are_found_where_outputs_do_not_show_it():
+    """Padding at the end makes the last place the same for all rows, so that nothing of the others shows there."""
+    rows = normal(8, 5, 8)
+    rows[:, -1] = 0.0
+    model = recurrent(nn.GRU)
+    data = DataLoader(TensorDataset(rows, LABELS), batch_size=8)
+    torch.manual_seed(0)
+    (found,) = answer_of(CHECK, subject(model, data)).findings
+
+    assert ("mend_forward",) == found.fixes
+    assert "`body` gets (4, 5, 8) and takes the first axis, the rows of the batch, for time" in found.says

@@ -1,6 +1,7 @@
 """Loss shapes: outputs and targets that do not fit the loss, or fit it only by being stretched."""
 
 import pytest
+import torch
 from torch import nn
 from torch.nn import functional
 
@@ -263,3 +264,26 @@ def test_stretched_shapes_do_not_hide_behind_equal_outputs():
     nn.init.zeros_(model[-1].weight), nn.init.zeros_(model[-1].bias)
 
     assert Severity.CRITICAL == finding_of(model, table(HEIGHTS), nn.MSELoss()).severity
+
+
+class Tagger(nn.Module):
+    """Places (N, 6, 4) tagged with three classes each; `reshaped` has the classes second by a `reshape`."""
+
+    def __init__(self, *, reshaped):
+        super().__init__()
+        self.body, self.reshaped = nn.Linear(4, 3), reshaped
+
+    def forward(self, rows):
+        tags = self.body(rows)
+        return tags.reshape(len(rows), 3, 6) if self.reshaped else tags.permute(0, 2, 1)
+
+
+@pytest.mark.parametrize("reshaped", [True, False])
+def test_a_reshape_in_the_place_of_a_permute_is_found(reshaped):
+    """The shapes fit, and the scores of one place stand at several others."""
+    rows = torch.randn(8, 6, 4, generator=torch.Generator().manual_seed(0))
+    batches = [(rows, torch.arange(48).view(8, 6) % 3)]
+    found = answer_of(CHECK, subject(Tagger(reshaped=reshaped), batches, loss=nn.CrossEntropyLoss())).findings
+
+    assert ([("mend_forward",)] if reshaped else []) == [one.fixes for one in found]
+    assert all("makes (4, 3, 6) of (4, 6, 3)" in one.says for one in found)

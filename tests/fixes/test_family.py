@@ -23,7 +23,18 @@ from tests.runs import RealRun, fault, finding, trainee
 every = pytest.mark.parametrize("name", FIXES)
 HERE = Path(__file__).parent
 NO_FIXES = {"__init__", "answers", "base", "collating", "counting", "prepared", "preparing", "under_way", "wiring"}
-NO_FIXES |= {"anatomy", "aside", "drawing", "exchange", "in_model", "measuring", "scaling", "surgery", "tracing"}
+NO_FIXES |= {
+    "anatomy",
+    "aside",
+    "drawing",
+    "exchange",
+    "in_model",
+    "measuring",
+    "recalling",
+    "scaling",
+    "surgery",
+    "tracing",
+}
 MODULES = {path.stem for path in Path(fixes.__file__).parent.glob("*.py")} - NO_FIXES
 PREPARING = {name for name, fix in FIXES.items() if issubclass(fix, PreparingFix)}
 OPERATING = {name for name, fix in FIXES.items() if issubclass(fix, ModelFix)}
@@ -36,7 +47,25 @@ def frozen():
     return model
 
 
+class AlwaysDropped(nn.Module):
+    def forward(self, rows):
+        return nn.functional.dropout(rows, 0.1)
+
+
+class Hiding(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.layers, self.head = [nn.Linear(4, 8), nn.Linear(8, 8)], nn.Linear(8, 3)
+
+    def forward(self, rows):
+        for layer in self.layers:
+            rows = layer(rows).relu()
+        return self.head(rows)
+
+
 MODELS = {
+    "register_layers": Hiding,
+    "mend_forward": lambda: nn.Sequential(nn.Linear(4, 8), AlwaysDropped(), nn.Linear(8, 3)),
     "insert_norm": lambda: nn.Sequential(nn.Linear(4, 8), nn.ReLU(), nn.Linear(8, 3)),
     "mend_output": lambda: nn.Sequential(nn.Linear(4, 8), nn.ReLU(), nn.Linear(8, 3), nn.Softmax(1)),
     "set_momentum": lambda: nn.Sequential(nn.Linear(4, 8), nn.BatchNorm1d(8, momentum=0.99), nn.Linear(8, 3)),
@@ -201,7 +230,9 @@ def test_applying_does_what_was_planned(name, run):
         "fill_marks": {"structure", "weights"},
         "fill_missing": {"structure", "weights"},
         "insert_norm": {"structure", "weights", "optimizer", "groups"},
+        "mend_forward": {"structure"},
         "mend_output": {"structure"},
+        "register_layers": {"structure", "weights", "groups", "optimizer"},
         "rebalance_losses": {"controls", "optimizer"},
         "reinitialise": {"weights", "optimizer"},
         "scale_targets": {"structure", "weights", "controls"},
@@ -231,7 +262,12 @@ def test_undoing_restores_every_bit(name, run, steps):
     weights = before if name in ("rollback", "reinitialise") or not steps else trained
     assert {name: weights["weights"][name] for name in before["weights"]} == after["weights"]
     moments = before if name == "rebalance_losses" else weights  # those of the other loss do not fit this one
-    if name not in ("join_optimizer", "insert_norm", "unfreeze"):  # the moments of what joined leave with it
+    if name not in (
+        "join_optimizer",
+        "insert_norm",
+        "register_layers",
+        "unfreeze",
+    ):  # the moments of what joined leave with it
         assert moments["optimizer"] == after["optimizer"]
 
 

@@ -73,3 +73,28 @@ def test_the_code_to_type_makes_the_same(code):
             exec(change.permanent, {"model": model, "nn": nn})  # noqa: S102
         if code == "L04":
             assert "p=0.5" in repr(model) or "dropout=0.5" in repr(model)
+
+
+class Calling(nn.Module):
+    """Drops by calling a function."""
+
+    def __init__(self):
+        super().__init__()
+        self.head = nn.Linear(4, 3)
+
+    def forward(self, rows):
+        return self.head(nn.functional.dropout(rows, 0.9, self.training))
+
+
+def test_what_forward_calls_is_let_through_too():
+    """It stands nowhere among the layers; and drops again after the undoing."""
+    run, (change,) = plans(Calling(), "L05")
+    fix, rows = SetDropout(), torch.ones(6, 4)
+    run.model.train()
+    fix.apply(change, run)
+    whole = run.model(rows)
+    fix.undo(change, run)
+
+    assert torch.equal(whole, run.model.head(rows))
+    assert not torch.equal(whole, run.model(rows))
+    assert "dropout in `forward` drops nothing, before it was 90%" in change.says

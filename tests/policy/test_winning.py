@@ -259,6 +259,15 @@ def test_what_the_data_ask_for_need_only_do_no_harm(loss, sure, begun, expected)
     assert expected == winner(made, learnt=True, begun=begun)
 
 
+@pytest.mark.parametrize(("loss", "expected"), [(1.2, 0), (1.3, None)], ids=["slower", "much worse"])
+def test_what_mends_a_proven_slip_may_learn_more_slowly(loss, expected):
+    """Rows that hear of one another may begin faster: a few steps of that prove nothing."""
+    made = race(1.4, 1.0, loss)
+    made.raced.append(of_data(sure=True, proven=True))
+
+    assert expected == winner(made, learnt=True, begun=False)
+
+
 @pytest.mark.parametrize(
     ("loss", "known", "begun", "expected"),
     [

@@ -1,0 +1,59 @@
+"""Let a model's own `forward` call something else than it says: axes exchanged where it reshapes, another dimension for
+a softmax, no dropout.
+
+The model concerned knows the trick `recalls` (surgery.py), whose rules stand beside it as plain values. Calls of one
+kind are numbered as by the look that found them (evidence/forward_calls.py). Where a call is not the one looked at,
+as its shapes say, it is left alone.
+"""
+
+from collections import Counter
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import nn
+from torch.overrides import TorchFunctionMode
+
+from autofix_nb.evidence.forward_calls import KINDS, is_on
+
+RULES = "_recalled"
+"""Name of the rules beside a model, by kind: `shape` {number: order of axes}, `softmax` {number: [dimensions, the one
+to take]}, `quiet` (no dropout in eval mode), and `dropped` (the share that dropout drops while it trains)."""
+
+
+def recalled(self: nn.Module, inner: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+    """Run a model's `forward` by the rules beside it."""
+    rules = vars(self).get(RULES)
+    if not rules:  # a slice of a Sequential has its class, and no rules
+        return inner(self, *args, **kwargs)
+    with _Recalling(rules, training=self.training):
+        return inner(self, *args, **kwargs)
+
+
+class _Recalling(TorchFunctionMode):
+    def __init__(self, rules: dict[str, Any], *, training: bool) -> None:
+        self._rules, self._training = rules, training
+        self._counts: Counter[str] = Counter()
+
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        kwargs = kwargs or {}
+        name = getattr(func, "__name__", "")
+        kind = KINDS.get(name)
+        if kind is None:
+            return func(*args, **kwargs)
+        given = args[0] if args else kwargs["input"]
+        if kind == "dropout":
+            return self._dropped(func, given, args, kwargs)
+        number = self._counts[kind]
+        self._counts[kind] += 1
+        rule = self._rules.get(kind, {}).get(str(number))
+        result = func(*args, **kwargs)
+        if rule is None or not isinstance(result, torch.Tensor):
+            return result
+        if kind == "shape":
+            return given.permute(rule).reshape(result.shape) if given.dim() == len(rule) else result
+        return getattr(torch, name)(given, dim=rule[1]) if given.dim() == rule[0] else result
+
+    def _dropped(self, func: Any, given: torch.Tensor, args: Any, kwargs: dict[str, Any]) -> Any:
+        off = self._rules.get("dropped") == 0 if self._training else self._rules.get("quiet")
+        return given if off and is_on(args, kwargs) else func(*args, **kwargs)
