@@ -122,7 +122,7 @@ def fit(
         loss.to(chosen)  # its class weights must be where the outputs are
     sample = probe(model, train, loss, step, chosen, setup.choose_precision(precision, chosen)[0])
     usual_goal = goal is None and metrics is None
-    metrics = setup.choose_metrics(metrics, sample.task, step) if val is not None else {}
+    metrics = setup.choose_metrics(metrics, None if step is not None else sample.task, step) if val is not None else {}
     setup.check_goal(goal, metrics, val, step)
     told = [sentence for sentence in (sample.says, told_optimizer) if sentence]
 
@@ -156,7 +156,7 @@ def fit(
     objective = Objective(model, sample.task, step)
     objective.treatment = guard.controls
     guard.objective, guard.metrics = objective, metrics
-    guard.known = {"has_val": val is not None, "has_step": step is not None, "usual_goal": usual_goal}
+    guard.known = {"has_val": val is not None, "has_step": step is not None and sample.seen is None, "usual_goal": usual_goal}
 
     guard.rate_is_searched = searched
 
@@ -170,7 +170,8 @@ def fit(
         guard.tell(told)
         if preflight is not False:
             heard = Heard(guard)
-            guard.note_findings(lambda: _found(preflight, model, train, val, loss, step, optimizer, chosen, heard))
+            given = (loss, step) if sample.seen is None else (sample.seen, None)
+            guard.note_findings(lambda: _found(preflight, model, train, val, *given, optimizer, chosen, heard))
         if searched:
             guard.search_rate()
         validation = guard.val_source = None if val is None else guard_loader(val, guard.seed, name="val")

@@ -11,6 +11,7 @@ from autofix_nb.objective.hooks import hookable
 from autofix_nb.objective.memory import free_memory, is_device_lost, is_out_of_memory
 from autofix_nb.objective.modes import evaluating
 from autofix_nb.objective.objective import Objective, forward, split_batch, total_loss
+from autofix_nb.objective.seen_through import seen_through
 from autofix_nb.objective.tasks import Task, check_labels, infer_task, takes_class_ids, task_of
 from autofix_nb.objective.treatment import Treatment, treated
 
@@ -31,6 +32,7 @@ __all__ = [
     "is_softmax_of_softmax",
     "last_activation",
     "last_bounds",
+    "seen_through",
     "split_batch",
     "takes_class_ids",
     "task_of",

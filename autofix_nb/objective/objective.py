@@ -8,6 +8,7 @@ import torch
 from torch import nn
 
 from autofix_nb.errors import DataError, ModelError
+from autofix_nb.objective.answering import overheard
 from autofix_nb.objective.tasks import Task, infer_task
 from autofix_nb.objective.treatment import Treatment, treated
 
@@ -18,7 +19,8 @@ TARGET_NAMES = ("labels", "label", "targets", "target", "y")
 class Objective:
     """Calls the model on a batch and returns the loss: one tensor, or a dict of named parts.
 
-    After a call `outputs` and `targets` hold what the loss was computed from (None with a `step` of the user's).
+    After a call `outputs` and `targets` hold what the loss was computed from (None with a `step` of the user's, unless
+    it has a task: then it was seen to be a loss of outputs and targets, see `seen_through.py`).
     """
 
     def __init__(
@@ -35,8 +37,8 @@ class Objective:
         self._in_force: tuple[str, Task | None, Task | None] = ("", None, None)
 
     def __call__(self, data: Any) -> Any:
-        if self._step is not None:
-            return self._step(self.model, data)
+        if self._step is not None and (self.task is None or not self._is_replaced()):
+            return self._of_step(data)
         inputs, targets = split_batch(data)
         outputs = forward(self.model, inputs)
         self.outputs, self.targets = outputs, targets
@@ -50,6 +52,22 @@ class Objective:
             return treated(self.task, self.treatment)(outputs, targets)
         # A loss that took the place of another is the loss from then on; weights and masks are for training alone.
         return treated(self.task, Treatment(loss=self.treatment.loss))(outputs, targets)
+
+    def _of_step(self, data: Any) -> Any:
+        """Return what the user's own step does, and note what it compares, where that is known."""
+        if self.task is None:
+            return self._step(self.model, data)  # type: ignore[misc]
+        with overheard(self.model) as calls:
+            result = self._step(self.model, data)  # type: ignore[misc]
+        self.outputs, self.targets = calls.only, split_batch(data)[1]
+        return result
+
+    def _is_replaced(self) -> bool:
+        """Tell whether another loss, weights or a mask take the place of what a step computes, in the present mode."""
+        if self.treatment is None or self.task is None:
+            return False
+        now = self.treatment if self.model.training else Treatment(loss=self.treatment.loss)
+        return treated(self.task, now) is not self.task.loss
 
     def in_force(self, task: Task | None) -> Task | None:
         """Return a task with the loss that took the place of its own: signals are to be of what is trained with."""
