@@ -156,7 +156,11 @@ def fit(
     objective = Objective(model, sample.task, step)
     objective.treatment = guard.controls
     guard.objective, guard.metrics = objective, metrics
-    guard.known = {"has_val": val is not None, "has_step": step is not None and sample.seen is None, "usual_goal": usual_goal}
+    guard.known = {
+        "has_val": val is not None,
+        "has_step": step is not None and sample.seen is None,
+        "usual_goal": usual_goal,
+    }
 
     guard.rate_is_searched = searched
 

@@ -3,6 +3,7 @@
 Nothing is left behind: the model is in eval mode meanwhile, its random stream and buffers are put back.
 """
 
+import warnings
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -106,7 +107,8 @@ def _of_step(
         seen = None if batch is None else seen_through(step, model, structure.to_device(batch, device))
     before.restore()
     if seen is not None:
-        with suppress(DataError, ModelError):
+        with suppress(DataError, ModelError), warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # what torch warns of is told by the look before training
             task = probe(model, train, seen, None, device, autocast).task
     return Sample(task, "", name, seen=None if task is None else seen)
 

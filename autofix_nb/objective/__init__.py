@@ -7,6 +7,7 @@ from autofix_nb.objective.activation import (
     last_activation,
     last_bounds,
 )
+from autofix_nb.objective.answering import Shifted, held, overheard
 from autofix_nb.objective.hooks import hookable
 from autofix_nb.objective.memory import free_memory, is_device_lost, is_out_of_memory
 from autofix_nb.objective.modes import evaluating
@@ -18,6 +19,7 @@ from autofix_nb.objective.treatment import Treatment, treated
 __all__ = [
     "Activation",
     "Objective",
+    "Shifted",
     "Task",
     "Treatment",
     "check_labels",
@@ -25,6 +27,7 @@ __all__ = [
     "evaluating",
     "forward",
     "free_memory",
+    "held",
     "hookable",
     "infer_task",
     "is_device_lost",
@@ -32,6 +35,7 @@ __all__ = [
     "is_softmax_of_softmax",
     "last_activation",
     "last_bounds",
+    "overheard",
     "seen_through",
     "split_batch",
     "takes_class_ids",

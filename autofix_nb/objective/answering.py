@@ -8,7 +8,10 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
+import torch
 from torch import nn
+
+from autofix_nb.data import structure
 
 
 class Answering:
@@ -23,6 +26,21 @@ class Answering:
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._model, name)
+
+
+class Shifted(Answering):
+    """A model whose answers are all a little off: what depends on them in a `step` becomes another number."""
+
+    def __init__(self, model: Any) -> None:
+        super().__init__(model, None)
+
+    def __call__(self, *inputs: Any, **named: Any) -> Any:
+        """Return the model's own answers, each a tenth larger and a tenth above that."""
+        return structure.map_tensors(_off, self._model(*inputs, **named))
+
+
+def _off(answers: torch.Tensor) -> torch.Tensor:
+    return 1.1 * answers + 0.1 if answers.is_floating_point() else answers
 
 
 class Calls:

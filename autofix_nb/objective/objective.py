@@ -37,7 +37,7 @@ class Objective:
         self._in_force: tuple[str, Task | None, Task | None] = ("", None, None)
 
     def __call__(self, data: Any) -> Any:
-        if self._step is not None and (self.task is None or not self._is_replaced()):
+        if self._step is not None:
             return self._of_step(data)
         inputs, targets = split_batch(data)
         outputs = forward(self.model, inputs)
@@ -46,12 +46,12 @@ class Objective:
             if isinstance(getattr(outputs, "loss", None), torch.Tensor):
                 return outputs.loss
             self.task = infer_task(outputs, targets)  # no batch passed the look before training
-        if self.treatment is None:
-            return self.task.loss(outputs, targets)
-        if self.model.training:
-            return treated(self.task, self.treatment)(outputs, targets)
-        # A loss that took the place of another is the loss from then on; weights and masks are for training alone.
-        return treated(self.task, Treatment(loss=self.treatment.loss))(outputs, targets)
+        return self._treated(self.task)(outputs, targets)
+
+    @property
+    def step(self) -> Callable[[nn.Module, Any], Any] | None:
+        """The `step` of the user's own; None where the loss is one of outputs and targets."""
+        return self._step
 
     def _of_step(self, data: Any) -> Any:
         """Return what the user's own step does, and note what it compares, where that is known."""
@@ -60,14 +60,16 @@ class Objective:
         with overheard(self.model) as calls:
             result = self._step(self.model, data)  # type: ignore[misc]
         self.outputs, self.targets = calls.only, split_batch(data)[1]
-        return result
+        loss = self._treated(self.task)
+        # Another loss, weights or a mask take the place of what the step computes.
+        return result if loss is self.task.loss or self.outputs is None else loss(self.outputs, self.targets)
 
-    def _is_replaced(self) -> bool:
-        """Tell whether another loss, weights or a mask take the place of what a step computes, in the present mode."""
-        if self.treatment is None or self.task is None:
-            return False
-        now = self.treatment if self.model.training else Treatment(loss=self.treatment.loss)
-        return treated(self.task, now) is not self.task.loss
+    def _treated(self, task: Task) -> Callable[[Any, Any], Any]:
+        """Return the loss of the task as it is treated in the present mode of the model."""
+        if self.treatment is None:
+            return task.loss
+        # A loss that took the place of another is the loss from then on; weights and masks are for training alone.
+        return treated(task, self.treatment if self.model.training else Treatment(loss=self.treatment.loss))
 
     def in_force(self, task: Task | None) -> Task | None:
         """Return a task with the loss that took the place of its own: signals are to be of what is trained with."""

@@ -2,12 +2,13 @@
 
 `step(model, batch)` says nothing of what is compared with what, so that most questions could not be asked of it: does
 the loss fit the outputs, what would a constant answer cost, do the outputs know anything of the targets? Many a step
-calls the model once, on the inputs as they are, and returns a loss of its outputs and of the last part of the batch.
-That is found out by asking it again with a stand-in that gives the same answers (see `answering.py`), and inputs that
-hold nothing: the same value says that it needs no more, another one with targets of other rows that it hears them.
-Trained is with the step as the user wrote it.
+calls the model once, on the inputs as they are or with some noise, and returns a loss of its outputs and of the last
+part of the batch. That is found out by asking it again with a stand-in that gives the same answers (see
+`answering.py`), and inputs that hold nothing: the same value says that it needs no more, another one with targets of
+other rows that it hears them. Trained is with the step as the user wrote it.
 """
 
+import warnings
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from typing import Any
@@ -58,14 +59,15 @@ class StepLoss:
     def __call__(self, outputs: Any, targets: Any, fill: int = 0) -> Any:
         """Return the loss, or its named parts; `fill` is what whole numbers of the inputs hold, others hold NaN."""
         batch = {
-            name: targets
-            if name == self._place
-            else torch.full((), float("nan") if kind.is_floating_point else fill, dtype=kind, device=targets.device)
-            .expand(len(targets), *shape)
+            name: targets if name == self._place else _nothing(kind, fill, targets.device).expand(len(targets), *shape)
             for name, (shape, kind) in self._forms.items()
         }
         data = batch if self._named else self._kind(batch.values())
         return held(self._step, self._model, outputs, data)
+
+
+def _nothing(kind: torch.dtype, fill: int, device: torch.device) -> torch.Tensor:
+    return torch.full((), float("nan") if kind.is_floating_point else fill, dtype=kind, device=device)
 
 
 def seen_through(step: Callable[[Any, Any], Any], model: nn.Module, data: Any) -> Callable[[Any, Any], Any] | None:
@@ -75,7 +77,8 @@ def seen_through(step: Callable[[Any, Any], Any], model: nn.Module, data: Any) -
     puts back buffers and torch's random stream.
     """
     found, memory = None, Memory(step)
-    with suppress(Exception), evaluating(model):
+    with suppress(Exception), evaluating(model), warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # what torch warns of is told by the look before training
         found = _loss_of(step, model, data)
     return None if memory.came_back() or getattr(model, "_compiled_call_impl", None) is not None else found
 
@@ -93,8 +96,11 @@ def _loss_of(step: Callable[[Any, Any], Any], model: nn.Module, data: Any) -> Ca
         return None
     loss = StepLoss(step, model, data)
     again = [_value(lambda fill=fill, seed=seed: loss(outputs, targets, fill), seed) for fill, seed in ((0, 0), (1, 7))]
-    other = _value(lambda: loss(outputs, targets.roll(len(targets) // 2, 0)))
-    if not (right.isfinite() and all(torch.equal(right, one) for one in again)) or torch.equal(right, other):
+    if not bool(right.isfinite().all()) or not all(torch.equal(right, one) for one in again):
+        return None
+    # One that broadcasts compares each row with all, and hears of targets that are larger alone.
+    others = [targets.roll(len(targets) // 2, 0), *([1.5 * targets + 1] if targets.is_floating_point() else [])]
+    if all(torch.equal(right, _value(lambda those=those: loss(outputs, those))) for those in others):
         return None
     return next((one for one in KNOWN if _is_the_same(one, loss, outputs, targets)), loss)
 
@@ -108,7 +114,7 @@ def _is_plain(data: Any) -> bool:
 
 
 def _are_same_inputs(asked: tuple[tuple[Any, ...], dict[str, Any]], inputs: Any) -> bool:
-    """Tell whether the model was asked about the inputs as they are."""
+    """Tell whether the model was asked about the inputs, as they are or with noise: then it takes them as they are."""
     places, names = asked
     wanted = (), inputs
     if not isinstance(inputs, Mapping):
@@ -116,7 +122,8 @@ def _are_same_inputs(asked: tuple[tuple[Any, ...], dict[str, Any]], inputs: Any)
     if len(places) != len(wanted[0]) or names.keys() != wanted[1].keys():
         return False
     pairs = [*zip(places, wanted[0], strict=True), *((names[name], part) for name, part in wanted[1].items())]
-    return all(one is other for one, other in pairs)
+    tensors = all(isinstance(one, torch.Tensor) for one, _ in pairs)
+    return tensors and all(one.shape == other.shape and one.dtype == other.dtype for one, other in pairs)
 
 
 def _is_the_same(known: Callable[..., Any], loss: StepLoss, outputs: torch.Tensor, targets: torch.Tensor) -> bool:

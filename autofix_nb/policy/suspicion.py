@@ -7,6 +7,7 @@ where they are worth little, the run goes on as it was, bit for bit, and nothing
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from autofix_nb.detectors.hot import yardstick
 from autofix_nb.detectors.life import median_of
 from autofix_nb.finding import Finding, Severity
 from autofix_nb.fixes import FIXES
@@ -46,8 +47,8 @@ def is_suspicion(policy: "Policy", finding: Finding, run: Any) -> bool:
 
 
 def knows_little(run: Any) -> bool:
-    """Tell whether the newest losses are near that of a constant answer, whatever was known before."""
-    losses, chance = run.history.now("loss", NEWEST), run.history.last("chance")
+    """Tell whether the newest losses are near that of a constant answer or of the start, whatever was known then."""
+    losses, (chance, _) = run.history.now("loss", NEWEST), yardstick(run.history)
     return bool(chance > 0) and median_of(losses) > NEAR_CHANCE * chance
 
 
