@@ -46,7 +46,8 @@ def part_knowledge(
         right = _parts(objective, data)
         with suppress(Exception):  # the user's own may take no other rows, or no other targets
             wrong, of_answers = _with_other_targets(objective, data)
-        if not of_answers and getattr(objective, "step", None) is not None:
+        if getattr(objective, "step", None) is not None:
+            of_answers = False
             with suppress(Exception):
                 heard = _with_held_answers(model, objective, data, right)
                 wishes = [name for name, value in right.items() if _are_same(heard.get(name), value)]
