@@ -18,6 +18,7 @@ from autofix_nb.evidence.all_labels import AllLabels, all_labels
 from autofix_nb.evidence.losses import family_of, is_text, last_linear, loss_name
 from autofix_nb.evidence.raised import first_line
 from autofix_nb.finding import Finding, NotApplicable, Severity
+from autofix_nb.objective.seen_through import StepLoss
 
 Side = Literal["train", "val"]
 
@@ -45,7 +46,8 @@ class LabelRange(Check):
     """Spare outputs below which they are not mentioned."""
 
     def look(self, subject: Subject) -> Answer:
-        if subject.step is not None:
+        if subject.step is not None or isinstance(subject.loss, StepLoss):
+            # Seen through, it may still take some numbers for no label, such as -1.
             return self._of_a_step(subject)
         targets = subject.parts[1]
         if is_text(targets):

@@ -14,6 +14,14 @@ GOAL = "val/loss"
 WITHOUT_END = 1000.0
 """How many times below 0 the size of all parts at the first step makes a part one that falls without end."""
 
+WISH_LOOKS = 3
+"""Looks at what the other parts explain, at least, before a wish is called in the way."""
+
+BEGINNING = 0.15
+"""Share of the planned steps that they must reach through."""
+
+NOTHING = 0.1
+"""Share of their loss with targets of other rows that the other parts explain less than, where nothing is learnt."""
 
 BLOWN_UP = 100.0
 """Times the gradient norm of the first step that it comes to where a part falls without end."""
@@ -30,7 +38,8 @@ def aims_of(history: History) -> tuple[str, ...]:
     if goal.startswith(f"{GOAL}/"):
         part = goal.removeprefix(f"{GOAL}/")
         return (part,) if part in parts and len(parts) > 1 else ()
-    means = {*(history.facts.get("blind_parts") or ()), *runaways(history)} if goal == GOAL else set()
+    blind = history.facts.get("blind_parts") or ()
+    means = {*blind, *runaways(history), *wishes_in_the_way(history)} if goal == GOAL else set()
     aims = tuple(part for part in parts if part not in means)
     return aims if means.intersection(parts) else ()
 
@@ -48,6 +57,29 @@ def runaways(history: History, *, now: bool = False) -> list[str]:
     size = sum(abs(float(known[0])) for known in values.values() if len(known))
     seen = {part: _finite(history.now(f"loss/{part}")) for part in parts} if now else values
     return [part for part, known in seen.items() if len(known) and float(known.min()) < -WITHOUT_END * size < 0]
+
+
+def wishes_in_the_way(history: History) -> list[str]:
+    """Return the wishes about the answers (see `loop/part_knowledge.py`) beside which nothing was learnt at first.
+
+    A wish is a part of what is wanted, as the divergence of a variational autoencoder is, and its weight is the user's
+    business; one that leaves nothing learnt all through the beginning of a run is no wish any more. Said of a run once
+    it is that far, the same is said ever after.
+    """
+    wishes, planned = history.facts.get("wishes") or (), float(history.facts.get("planned_steps") or 0)
+    others = [part for part in parts_of(history) if part not in wishes]
+    if not wishes or not others:
+        return []
+    until = BEGINNING * planned
+    for part in others:
+        steps, gains = history.series(f"part_gain/{part}")
+        steps, gains = steps[np.isfinite(gains)], gains[np.isfinite(gains)]
+        if len(gains) < WISH_LOOKS or not steps[-1] >= until:
+            return []
+        early = max(WISH_LOOKS, int((steps <= until).sum()))
+        if not (gains[:early] < NOTHING).all():
+            return []
+    return [part for part in wishes if part in parts_of(history)]
 
 
 def aimed_losses(history: History, aims: tuple[str, ...]) -> np.ndarray:

@@ -76,14 +76,14 @@ class Suspicion:
 
 def suspected(history: History) -> Suspicion | None:
     """Return what says that the rate is far too high; None where nothing does."""
-    planned, chance = float(history.facts.get("planned_steps") or 0), history.last("chance")
+    planned, (chance, what_it_is) = float(history.facts.get("planned_steps") or 0), yardstick(history)
     losses = history.now("loss")
     losses = losses[np.isfinite(losses)]
     if not planned or len(losses) < AT_ONCE or not chance > 0:
         return None
     late = len(losses) >= max(SOONEST, SHARE * planned)
     level = median_of(losses[-max(NEWEST, int(SHARE_NEWEST * planned) if late else 0) :])
-    where = f"after {len(losses)} steps the loss is {level:.4g}, {level / chance:.0%} of that of a constant answer"
+    where = f"after {len(losses)} steps the loss is {level:.4g}, {level / chance:.0%} of {what_it_is}"
     rate, limit, what = _rate(history)
     if rate >= limit and level > (HIGH if late else AT_CHANCE) * chance:
         return Suspicion(says=f"{what}, and {where}", measured=rate, limit=limit, judged="lr")
@@ -97,6 +97,19 @@ def suspected(history: History) -> Suspicion | None:
         return None
     says = f"a step changes {thrown:.2g} of the weights (limit {LARGE:g}), the loss does not fall, and {where}"
     return Suspicion(says=says, measured=thrown, limit=LARGE, judged="update_ratio")
+
+
+def yardstick(history: History) -> tuple[float, str]:
+    """Return the loss of a model that knows nothing, and what it is: of a constant answer, else that of the beginning.
+
+    What a `step` of the user's own computes, and most losses of their own, is known by how it began alone.
+    """
+    chance = history.last("chance")
+    if np.isfinite(chance):
+        return chance, "that of a constant answer"
+    losses = history.now("loss")
+    losses = losses[np.isfinite(losses)]
+    return (median_of(losses[:NEWEST]) if len(losses) >= AT_ONCE else float("nan")), "what it began with"
 
 
 def _rate(history: History) -> tuple[float, float, str]:

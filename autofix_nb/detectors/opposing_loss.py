@@ -18,7 +18,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from autofix_nb.detectors.aims import GOAL, aimed_gains, aims_of, parts_of, runaways
+from autofix_nb.detectors.aims import GOAL, NOTHING, aimed_gains, aims_of, parts_of, runaways, wishes_in_the_way
 from autofix_nb.detectors.base import Detector
 from autofix_nb.detectors.goals import goals_of
 from autofix_nb.detectors.learning import LEARNT
@@ -44,7 +44,8 @@ class OpposingLoss(Detector):
         "Cosine between the gradient of each part and that of all others together, at several steps; how long the "
         "part's gradient is beside theirs; whether the other parts and the goal became better since the beginning. "
         "Where it is known what the training is for: whether another part falls without end, or pulls against it at "
-        "least half as hard while nothing is learnt, or while that part knows nothing of the targets."
+        "least half as hard while nothing is learnt, or while that part knows nothing of the targets. Whether "
+        "beside a part that hears of the answers alone nothing of the targets was learnt in the beginning, nor is now."
     )
 
     looks: int = 3
@@ -131,6 +132,19 @@ class OpposingLoss(Detector):
         own = np.max([self.finite(history, f"part_norm/{part}", self.looks) for part in aims], axis=0)
         gains = aimed_gains(history, aims)[-self.looks :]
         explained = float(np.median(gains)) if len(gains) == self.looks else float("nan")
+        for part in wishes_in_the_way(history):
+            if explained < NOTHING and float(history.now(f"part_norm/{part}", 1)[-1:].sum()) > 0:
+                return self.found(
+                    history,
+                    f"beside the loss part {part!r}, which hears of the answers alone, {said} explains "
+                    f"{max(0.0, explained):.1%} of targets after {history.step('loss')} steps (limit {NOTHING:.0%})",
+                    severity=Severity.WARNING,
+                    measured=explained,
+                    limit=NOTHING,
+                    judged=f"part_gain/{aims[0]}",
+                    where=(part,),
+                    step=history.step("loss"),
+                )
         blind = history.facts.get("blind_parts") or () if history.facts.get("goal") == GOAL else ()
         for part in (one for one in parts_of(history) if one not in aims):
             # A wish may cost a little, and in a fit that is nearly perfect a little is the whole loss.

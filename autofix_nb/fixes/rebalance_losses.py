@@ -38,6 +38,11 @@ FAR_BELOW = 1e-4
 TURNED_DOWN = (0.1, 0.0)
 """What an opposing part counts, gentlest first."""
 
+WISHES_TURNED_DOWN = (0.1, 0.01, 0.0)
+"""The same of a wish about the answers, such as a divergence: it is part of what is wanted, if it leaves room."""
+
+SAID = {0.1: "a tenth of what it did", 0.01: "a hundredth of what it did", 0.0: "nothing"}
+
 OPPOSING = "L11"
 
 BAD_NUMBERS = "G03"
@@ -89,8 +94,10 @@ class RebalanceLosses(SettingFix):
             return [self._change(run, weights, f"what falls without end counts nothing: {', '.join(away)}")]
         if finding.code == OPPOSING:
             part = _opposing(parts, finding, run)
-            wanted = [] if part is None else [now | {part: factor * now.get(part, 1.0)} for factor in TURNED_DOWN]
-            says = [f"the part {part} counts a tenth of what it did", f"the part {part} counts nothing"]
+            is_wish = part in (run.history.facts.get("wishes") or ())
+            factors = WISHES_TURNED_DOWN if is_wish else TURNED_DOWN
+            wanted = [] if part is None else [now | {part: factor * now.get(part, 1.0)} for factor in factors]
+            says = [f"the part {part} counts {SAID[factor]}" for factor in factors]
             changes = [self._change(run, weights, said) for weights, said in zip(wanted, says, strict=False)]
             return changes[::-1] if part in (run.history.facts.get("blind_parts") or ()) else changes
         if finding.code == BAD_NUMBERS:

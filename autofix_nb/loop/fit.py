@@ -124,7 +124,7 @@ def fit(
     read = probe_and_read(model, train, loss, step, chosen, autocast, may=may_read(autofix, allow, fixes))
     sample, loss = read.sample, read.loss
     usual_goal = goal is None and metrics is None
-    metrics = setup.choose_metrics(metrics, sample.task, step) if val is not None else {}
+    metrics = setup.choose_metrics(metrics, None if step is not None else sample.task, step) if val is not None else {}
     setup.check_goal(goal, metrics, val, step)
     told = [sentence for sentence in (sample.says, told_optimizer) if sentence]
 
@@ -158,7 +158,11 @@ def fit(
     objective = Objective(model, sample.task, step)
     objective.treatment = guard.controls
     guard.objective, guard.metrics = objective, metrics
-    guard.known = {"has_val": val is not None, "has_step": step is not None, "usual_goal": usual_goal}
+    guard.known = {
+        "has_val": val is not None,
+        "has_step": step is not None and sample.seen is None,
+        "usual_goal": usual_goal,
+    }
 
     guard.rate_is_searched = searched
 
@@ -172,8 +176,9 @@ def fit(
         guard.tell(told)
         if preflight is not False:
             heard = Heard(guard)
+            given = (loss, step) if sample.seen is None else (sample.seen, None)
             guard.note_findings(
-                lambda: (*read.found, *_found(preflight, model, train, val, loss, step, optimizer, chosen, heard))
+                lambda: (*read.found, *_found(preflight, model, train, val, *given, optimizer, chosen, heard))
             )
             guard.look_at_simple_models(train)
         if searched:

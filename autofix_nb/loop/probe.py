@@ -3,7 +3,9 @@
 Nothing is left behind: the model is in eval mode meanwhile, its random stream and buffers are put back.
 """
 
+import warnings
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any, Self
 
@@ -22,6 +24,7 @@ from autofix_nb.objective import (
     evaluating,
     forward,
     infer_task,
+    seen_through,
     split_batch,
     takes_class_ids,
     task_of,
@@ -47,11 +50,14 @@ class Sample:
     """What a look at the first batch told."""
 
     task: Task | None
-    """None with a `step` of the user's, or a model that computes its loss itself."""
+    """None with a `step` of the user's that is no plain loss, or a model that computes its loss itself."""
 
     says: str
     loss_name: str
     """Name of the loss, by which a resumed run is known."""
+
+    seen: Any = None
+    """The loss that a `step` of the user's was seen to be; None where it is more than that, or there is none."""
 
     @classmethod
     def of_own(cls, loss: Any, says: str, outputs: Any, targets: Any, *, classes: bool) -> Self:
@@ -69,7 +75,7 @@ def probe(
         DataError, ModelError: when targets and outputs fit no loss, or the given loss does not take them.
     """
     if step is not None:
-        return Sample(None, "", getattr(step, "__name__", type(step).__name__))
+        return _of_step(model, train, step, device, autocast)
     outputs, targets = sample_of(model, train, device, autocast)
     by_number = loss is None or takes_class_ids(loss)
     if by_number:
@@ -95,6 +101,23 @@ def probe(
             task = replace(task, kind="custom", classes=0)
     said = f"Loss: {task.says}." if loss is None else ""
     return Sample(task, said, getattr(task.loss, "__name__", type(task.loss).__name__))
+
+
+def _of_step(
+    model: nn.Module, train: Any, step: Callable[[nn.Module, Any], Any], device: torch.device, autocast: Any
+) -> Sample:
+    name, seen, task = getattr(step, "__name__", type(step).__name__), None, None
+    before = BeforeStep(model, device)
+    before.take()
+    with suppress(Exception), autocast():  # whatever ails the data is told where it is looked at
+        batch = next((one.data for one in first_batches(train, MOST_BATCHES) if one.data is not None), None)
+        seen = None if batch is None else seen_through(step, model, structure.to_device(batch, device))
+    before.restore()
+    if seen is not None:
+        with suppress(DataError, ModelError), warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # what torch warns of is told by the look before training
+            task = probe(model, train, seen, None, device, autocast).task
+    return Sample(task, "", name, seen=None if task is None else seen)
 
 
 def sample_of(model: nn.Module, train: Any, device: torch.device, autocast: Callable[[], Any]) -> tuple[Any, Any]:

@@ -134,10 +134,12 @@ class Steps:
             with self.stepper.autocast():
                 found = part_gradients.part_gradients(parameters, objective, data, self.controls.part_weights)
                 if found:
-                    gains, blind = part_knowledge(self.model, objective, data)
+                    gains, blind, wishes = part_knowledge(self.model, objective, data)
                     found |= gains
                     before_this = self.history.facts.get("blind_parts", blind)
                     self.history.facts["blind_parts"] = [part for part in blind if part in before_this]
+                    wished = self.history.facts.get("wishes", wishes)
+                    self.history.facts["wishes"] = [part for part in wishes if part in wished]
         except RuntimeError as error:  # a graph that cannot be gone through twice, or memory: the training goes on
             self.journal.append("note", step=self.step_count, text=f"the loss's parts could not be looked at: {error}")
             found = {}

@@ -8,6 +8,7 @@ import torch
 from torch import nn
 
 from autofix_nb.errors import DataError, ModelError
+from autofix_nb.objective.answering import overheard
 from autofix_nb.objective.tasks import Task, infer_task
 from autofix_nb.objective.treatment import Treatment, treated
 
@@ -18,7 +19,8 @@ TARGET_NAMES = ("labels", "label", "targets", "target", "y")
 class Objective:
     """Calls the model on a batch and returns the loss: one tensor, or a dict of named parts.
 
-    After a call `outputs` and `targets` hold what the loss was computed from (None with a `step` of the user's).
+    After a call `outputs` and `targets` hold what the loss was computed from (None with a `step` of the user's, unless
+    it has a task: then it was seen to be a loss of outputs and targets, see `seen_through.py`).
     """
 
     def __init__(
@@ -36,7 +38,7 @@ class Objective:
 
     def __call__(self, data: Any) -> Any:
         if self._step is not None:
-            return self._step(self.model, data)
+            return self._of_step(data)
         inputs, targets = split_batch(data)
         outputs = forward(self.model, inputs)
         self.outputs, self.targets = outputs, targets
@@ -44,12 +46,30 @@ class Objective:
             if isinstance(getattr(outputs, "loss", None), torch.Tensor):
                 return outputs.loss
             self.task = infer_task(outputs, targets)  # no batch passed the look before training
+        return self._treated(self.task)(outputs, targets)
+
+    @property
+    def step(self) -> Callable[[nn.Module, Any], Any] | None:
+        """The `step` of the user's own; None where the loss is one of outputs and targets."""
+        return self._step
+
+    def _of_step(self, data: Any) -> Any:
+        """Return what the user's own step does, and note what it compares, where that is known."""
+        if self.task is None:
+            return self._step(self.model, data)  # type: ignore[misc]
+        with overheard(self.model) as calls:
+            result = self._step(self.model, data)  # type: ignore[misc]
+        self.outputs, self.targets = calls.only, split_batch(data)[1]
+        loss = self._treated(self.task)
+        # Another loss, weights or a mask take the place of what the step computes.
+        return result if loss is self.task.loss or self.outputs is None else loss(self.outputs, self.targets)
+
+    def _treated(self, task: Task) -> Callable[[Any, Any], Any]:
+        """Return the loss of the task as it is treated in the present mode of the model."""
         if self.treatment is None:
-            return self.task.loss(outputs, targets)
-        if self.model.training:
-            return treated(self.task, self.treatment)(outputs, targets)
+            return task.loss
         # A loss that took the place of another is the loss from then on; weights and masks are for training alone.
-        return treated(self.task, Treatment(loss=self.treatment.loss))(outputs, targets)
+        return treated(task, self.treatment if self.model.training else Treatment(loss=self.treatment.loss))
 
     def in_force(self, task: Task | None) -> Task | None:
         """Return a task with the loss that took the place of its own: signals are to be of what is trained with."""

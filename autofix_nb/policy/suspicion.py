@@ -9,6 +9,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from autofix_nb.detectors.behind import TRIED
+from autofix_nb.detectors.hot import yardstick
 from autofix_nb.detectors.learning import gain_of
 from autofix_nb.detectors.life import median_of
 from autofix_nb.finding import Finding, Severity
@@ -72,10 +73,8 @@ def may_be_tried(policy: "Policy", finding: Finding, run: Any) -> bool:
 
 
 def knows_little(run: Any) -> bool:
-    """Tell whether the newest losses are near that of a constant answer, whatever was known before."""
-    losses, chance = run.history.now("loss", NEWEST), run.history.last("chance")
-    if not chance > 0:
-        chance = (run.history.facts.get("reference") or {}).get("constant", float("nan"))
+    """Tell whether the newest losses are near that of a constant answer or of the start, whatever was known then."""
+    losses, (chance, _) = run.history.now("loss", NEWEST), yardstick(run.history)
     return bool(chance > 0) and median_of(losses) > NEAR_CHANCE * chance
 
 

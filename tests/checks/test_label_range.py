@@ -8,6 +8,7 @@ from torch.utils.data import DataLoader
 
 from autofix_nb.checks.label_range import LabelRange
 from autofix_nb.finding import Severity
+from autofix_nb.objective import seen_through
 from tests.cases import mlp
 from tests.checks.subjects import answer_of, subject, why_not
 from tests.checks.trainings import CLEAN, labels, loader, numbers, segmenter
@@ -202,3 +203,18 @@ def test_clean_trainings(name):
         assert "numbers to be predicted" in why_not(CHECK, asked)
     else:
         assert () == answer_of(CHECK, asked).findings
+
+
+def test_a_step_that_was_seen_through_may_have_numbers_of_its_own():
+    """Such as -1 for rows without a label, which it leaves out."""
+    targets = labels()
+    targets[::3] = -1
+    train, model = table(targets), nn.Linear(4, 3)
+
+    def step(model, batch):
+        known = batch[1] >= 0
+        return functional.cross_entropy(model(batch[0])[known], batch[1][known])
+
+    loss = seen_through(step, model, next(iter(train)))
+
+    assert "computes the loss itself" in why_not(CHECK, subject(model, train, loss=loss))

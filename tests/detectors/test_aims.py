@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from autofix_nb.detectors.aims import aimed_gains, aimed_losses, aims_of, runaways
+from autofix_nb.detectors.aims import aimed_gains, aimed_losses, aims_of, runaways, wishes_in_the_way
 from tests.runs import history
 
 
@@ -62,3 +62,30 @@ def test_the_aim_that_knows_most_tells_what_is_known():
 
     np.testing.assert_array_equal([0.3, 0.2], aimed_gains(sick, ("task", "more")))
     assert 0 == len(aimed_gains(sick, ("other",)))
+
+
+def wishing(gains=(0.01, 0.0, 0.02, 0.5), *, planned=400, wishes=("small",)):
+    """A run beside a wish, with looks at the steps 10, 25, 50 and 100 at what the task explains."""
+    made = run(task=[1.0], small=[1.0])
+    made.extend("part_gain/task", np.array([10, 25, 50, 100])[: len(gains)], np.array(gains))
+    made.facts |= {"planned_steps": planned, "wishes": list(wishes)}
+    return made
+
+
+@pytest.mark.parametrize(
+    ("made", "wishes"),
+    [
+        pytest.param(wishing((0.01, 0.0, 0.02, 0.03)), ["small"], id="nothing-learnt-in-the-beginning"),
+        pytest.param(wishing(planned=300), ["small"], id="nor-said-otherwise-later-on"),
+        pytest.param(wishing((0.01, 0.0, 0.3, 0.5)), [], id="learnt-in-time"),
+        pytest.param(wishing((0.01, 0.2, 0.02, 0.03)), [], id="learnt-for-a-while"),
+        pytest.param(wishing((0.01, 0.0)), [], id="too-few-looks"),
+        pytest.param(wishing((0.01, 0.0, 0.02), planned=400), [], id="too-soon"),
+        pytest.param(wishing((0.0,) * 4, wishes=()), [], id="no-wish"),
+        pytest.param(wishing((0.0,) * 4, wishes=("small", "task")), [], id="wishes-alone"),
+    ],
+)
+def test_a_wish_is_in_the_way_where_nothing_is_learnt_beside_it_in_the_beginning(made, wishes):
+    """Then it is a means; else it is a part of what the training is for."""
+    assert wishes == wishes_in_the_way(made)
+    assert (("task",) if wishes else ()) == aims_of(made)

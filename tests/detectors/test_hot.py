@@ -83,3 +83,27 @@ def test_strong_regularisation_is_no_hot_rate():
 def test_a_run_at_chance_is_suspected_before_anything_else_may_be_said():
     """While beginning again costs little."""
     assert LearningRateTooHigh().check(run(steps=AT_ONCE + 5, level=1.0)).severity == Severity.NOTE
+
+
+def unknown(level, steps=60, lr=0.1):
+    """A run by a step of the user's own: it began at 1, and what a constant answer costs is not known."""
+    losses = np.concatenate([np.full(10, 1.0), np.full(steps - 10, level)])
+    made = history(loss=losses + 0.02 * NOISE[:steps], lr=np.full(steps, lr), update_ratio=np.full(8, 0.01))
+    made.facts.update(planned_steps=200, optimizer="Adam")
+    return made
+
+
+@pytest.mark.parametrize(
+    ("made", "judged"),
+    [
+        pytest.param(unknown(0.5), "lr", id="high-beside-its-beginning"),
+        pytest.param(unknown(0.05), None, id="low-already"),
+        pytest.param(unknown(0.5, lr=3e-3), None, id="a-usual-rate"),
+        pytest.param(unknown(-1.0), None, id="below-zero"),
+    ],
+)
+def test_a_loss_of_unknown_chance_is_compared_with_its_beginning(made, judged):
+    """As a masked language model's is, whose step draws what it asks for."""
+    found = suspected(made)
+
+    assert judged == (found and found.judged)

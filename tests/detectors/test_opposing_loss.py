@@ -6,6 +6,7 @@ import pytest
 from autofix_nb.detectors import NotApplicable
 from autofix_nb.detectors.opposing_loss import OpposingLoss
 from autofix_nb.finding import Severity
+from autofix_nb.history import History
 from tests.runs import epochs
 
 
@@ -116,6 +117,41 @@ def whole(*, cosine=-0.8, norms=(1.0, 1.0), blind=("against",), against=(1.0, 0.
 def test_a_mere_means_may_not_work_against_what_the_whole_loss_is_for(history, severity):
     """It is told by the goal, by knowing nothing of the targets, or by falling without end."""
     finding = OpposingLoss().check(history)
+
+    assert severity == (finding and finding.severity)
+    assert finding is None or finding.where == ("against",)
+
+
+def beside_a_wish(*gains, pull=1.0):
+    """A run whose other part explains so much at the looks at the steps 10, 25, 50, 100 and 200."""
+    made = whole(cosine=0.0, norms=(1.0, pull), blind=(), goal="val/loss")
+    made.facts |= {"wishes": ["against"], "planned_steps": 300}
+    for part in ("main", "against"):
+        made.extend(f"part_norm/{part}", np.array([301]), np.array([pull]))
+    fresh = History()
+    for name in made.names():
+        if name != "part_gain/main":
+            fresh.extend(name, *made.series(name))
+    fresh.extend("part_gain/main", np.array([10, 25, 50, 100, 200])[: len(gains)], np.array(gains))
+    fresh.facts |= made.facts
+    return fresh
+
+
+@pytest.mark.parametrize(
+    ("history", "severity"),
+    [
+        pytest.param(beside_a_wish(0.0, 0.01, 0.0, 0.02, 0.0), Severity.WARNING, id="nothing-learnt"),
+        pytest.param(beside_a_wish(0.0, 0.01, 0.0, 0.4, 0.5, pull=1.0), None, id="learnt-since"),
+        pytest.param(beside_a_wish(0.2, 0.3, 0.3, 0.0, 0.0), None, id="learnt-in-the-beginning"),
+        pytest.param(beside_a_wish(0.0, 0.01, 0.0, 0.02, 0.0, pull=0.0), None, id="turned-off"),
+    ],
+)
+def test_a_wish_beside_which_nothing_is_learnt_works_against_the_goal(history, severity):
+    """Whatever the angle: where answers have collapsed to please it, nothing pulls any more."""
+    try:
+        finding = OpposingLoss().check(history)
+    except NotApplicable:
+        finding = None
 
     assert severity == (finding and finding.severity)
     assert finding is None or finding.where == ("against",)

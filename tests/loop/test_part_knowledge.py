@@ -44,7 +44,7 @@ def of_answers(outputs, targets):
 def test_a_part_that_is_the_same_for_any_rows_is_blind():
     """A penalty on the weights is; what depends on the rows, or is drawn anew each time, is not; 0 tells nothing."""
     model = knowing()
-    _, blind = part_knowledge(model, lambda data: step(model, data), batch())
+    _, blind, _ = part_knowledge(model, lambda data: step(model, data), batch())
 
     assert ["weights"] == blind
 
@@ -53,7 +53,7 @@ def test_a_wish_about_the_answers_is_blind_too():
     """It is the same for any targets, and works on the very answers that the others compare with them."""
     model, data = knowing(), batch()
     objective = Objective(model, task_of(of_answers, model(data[0]), data[1]))
-    _, blind = part_knowledge(model, objective, data)
+    _, blind, _ = part_knowledge(model, objective, data)
 
     assert ["small"] == blind
 
@@ -61,7 +61,7 @@ def test_a_wish_about_the_answers_is_blind_too():
 def test_the_gain_is_what_a_part_explains_of_the_targets():
     """Of a step of the user's own too, where the targets come last."""
     model, data = knowing(), batch()
-    gains, _ = part_knowledge(model, lambda batch: step(model, batch), data)
+    gains, _, _ = part_knowledge(model, lambda batch: step(model, batch), data)
     inputs, targets = data
     outputs = model(inputs).detach()
     right, wrong = (float(functional.mse_loss(outputs, those)) for those in (targets, targets.roll(16, 0)))
@@ -89,6 +89,66 @@ def test_a_step_that_takes_no_other_rows_is_asked_for_its_gain_alone():
             raise ValueError("wanted a whole batch")
         return step(model, data)
 
-    gains, blind = part_knowledge(model, whole, batch())
+    gains, blind, _ = part_knowledge(model, whole, batch())
 
     assert ("part_gain/error" in gains, []) == (True, blind)
+
+
+class Coder(nn.Module):
+    """Answers with what it makes of its inputs, and with a code."""
+
+    def __init__(self):
+        super().__init__()
+        self.code, self.back = nn.Linear(3, 2), nn.Linear(2, 3)
+
+    def forward(self, inputs):
+        code = self.code(inputs)
+        return self.back(code), code
+
+
+def coding(model, data):
+    answers, code = model(data[0])
+    return {"error": functional.mse_loss(answers, data[0]), "small": code.square().mean()}
+
+
+def test_a_part_of_a_step_that_hears_of_the_answers_alone_is_a_wish():
+    """As the divergence of an autoencoder is; its error is learnt, with the inputs as targets."""
+    torch.manual_seed(0)
+    model, data = Coder(), batch()
+    gains, blind, wishes = part_knowledge(model, Objective(model, None, coding), data)
+    answers = model(data[0])[0].detach()
+    right, wrong = (float(functional.mse_loss(answers, those)) for those in (data[0], data[0].roll(16, 0)))
+
+    assert ([], ["small"]) == (blind, wishes)
+    assert (wrong - right) / wrong == pytest.approx(gains["part_gain/error"])
+
+
+def test_what_is_drawn_from_the_answers_is_no_wish():
+    """An action is drawn, and rewarded: what the rest of such a loss comes to says nothing of what was learnt."""
+    torch.manual_seed(0)
+    model, data = Coder(), batch()
+
+    def drawing(model, data):
+        answers, code = model(data[0])
+        chosen = (answers + torch.randn_like(answers)).detach()
+        return {"reward": (chosen * data[1] * answers).mean(), "small": code.square().mean()}
+
+    _, _, wishes = part_knowledge(model, Objective(model, None, drawing), data)
+
+    assert [] == wishes
+
+
+def test_a_condition_at_places_of_its_own_is_not_blind():
+    """The edges of a differential equation are the same for any rows, and what the training is for; weights are not."""
+    model, edges = knowing(), torch.zeros(2, 3)
+
+    def solving(model, data):
+        return {
+            "inside": (model(data[0]) - data[0].sum(1, keepdim=True)).square().mean(),
+            "edges": (model(edges) - 1).square().mean(),
+            "weights": model.weight.square().sum(),
+        }
+
+    _, blind, _ = part_knowledge(model, Objective(model, None, solving), batch())
+
+    assert ["weights"] == blind
