@@ -9,7 +9,10 @@ so many layers need not be small enough in any one step to be told by their size
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from autofix_nb.detectors.life import held_back, largest_update, median_of
+from autofix_nb.detectors.weak_signals import HEARD
 from autofix_nb.finding import Finding, Severity
 from autofix_nb.fixes.anatomy import SATURATING
 from autofix_nb.fixes.tracing import anatomy_of
@@ -49,6 +52,9 @@ class Standing:
     spread: float
     """Standard deviation of the answers across rows, over their size; NaN where unknown."""
 
+    deaf: str
+    """A recurrent layer that heard nothing of the beginning of its sequences each time it was looked at, or nothing."""
+
 
 def standing_before(history: History) -> Standing:
     """Return what stands in a run now that may have ailed it."""
@@ -57,7 +63,14 @@ def standing_before(history: History) -> Standing:
         odd=dict(history.facts.get("odd_weights") or {}),
         thrown=largest_update(history) > THROWN,
         spread=median_of(history.now("output_spread", 10)),
+        deaf=next(filter(lambda name: _is_deaf(history, name), history.facts.get("recurrent") or ()), ""),
     )
+
+
+def _is_deaf(history: History, name: str) -> bool:
+    reach = history.now(f"reach/{name}")
+    reach = reach[np.isfinite(reach)]
+    return len(reach) > 1 and bool(reach.max() < HEARD)
 
 
 def name_by_what_stood(policy: "Policy", chosen: Candidate, race: Race, run: Any, before: Standing) -> None:
@@ -75,6 +88,9 @@ def name_by_what_stood(policy: "Policy", chosen: Candidate, race: Race, run: Any
         code, title = ("G01", "Exploding gradients") if passes else ("G02", "Vanishing gradients")
         why = f"`{name}` had {times:.2g} times the size that weights are drawn with at most or at least, and drawn anew"
         _note(policy, run, race, code, title, why, Severity.WARNING)
+    elif before.deaf and "reinitialise" in named:
+        why = f"nothing of the beginning of a sequence reached the last state of `{before.deaf}`, and drawn anew"
+        _note(policy, run, race, "G02", "Vanishing gradients", why, Severity.WARNING)
     elif named & LET_THROUGH and not before.thrown and (one.known or before.spread < ALIKE):
         why = "the answers knew nothing of the targets until signals came through all layers: then"
         _note(policy, run, race, "G02", "Vanishing gradients", why, Severity.NOTE)

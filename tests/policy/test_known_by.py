@@ -14,7 +14,7 @@ from autofix_nb.policy.verdict import Score
 from tests.runs import finding, history
 
 KNOWS = {"gains": (0.5, 0.6) * 4, "mispaired": 2.0}
-NOTHING = {"decay": "", "odd": {}, "thrown": False, "spread": 0.5}
+NOTHING = {"decay": "", "odd": {}, "thrown": False, "spread": 0.5, "deaf": ""}
 
 
 def named_after(fixes, before, *, said=(), ignore=(), control=None, winner=KNOWS):
@@ -40,6 +40,7 @@ DECAY, SMALL, WIDE = {"decay": "weight decay is 0.3"}, {"odd": {"0.weight": 0.01
         pytest.param(["reinitialise"], SMALL, ["G02"], id="small-weights"),
         pytest.param(["reinitialise"], WIDE, ["G01"], id="wide-weights-before-nothing-that-saturates"),
         pytest.param(["reinitialise"], {}, [], id="usual-weights"),
+        pytest.param(["reinitialise"], {"deaf": "body"}, ["G02"], id="a-memory-that-heard-nothing"),
         pytest.param(["insert_norm"], {}, ["G02"], id="signals-let-through"),
         pytest.param(["insert_norm"], {"thrown": True}, [], id="thrown-by-the-rate"),
     ],
@@ -68,6 +69,14 @@ def test_what_stands_is_read_from_the_run_as_it_was():
     run = history(loss=[1.0] * 20, output_spread=[0.01] * 10, update_ratio=[0.5] * 3, lr=[0.1] * 20)
     run.facts |= {"odd_weights": {"a.weight": 0.01}, "weight_decay": 0.3, "optimizer": "SGD"}
 
-    assert Standing(decay="weight decay is 0.3", odd={"a.weight": 0.01}, thrown=True, spread=0.01) == standing_before(
-        run
-    )
+    read = Standing(decay="weight decay is 0.3", odd={"a.weight": 0.01}, thrown=True, spread=0.01, deaf="")
+    assert read == standing_before(run)
+
+
+@pytest.mark.parametrize(("reach", "deaf"), [([1e-5, 1e-4], "body"), ([1e-5, 0.1], ""), ([1e-5], "")])
+def test_a_memory_is_deaf_that_heard_nothing_each_time(reach, deaf):
+    """One look may be too few."""
+    run = history(**{"loss": [1.0] * 20, "reach/body": reach})
+    run.facts |= {"recurrent": ["body"]}
+
+    assert deaf == standing_before(run).deaf
