@@ -37,6 +37,8 @@ from autofix_nb.policy.suspicion import (
     SHARE_LARGER,
     TOO_FAINT,
     confirm,
+    has_come_down,
+    held_steps,
     is_suspicion,
     knows_little,
     knows_much,
@@ -44,7 +46,7 @@ from autofix_nb.policy.suspicion import (
     looked_into,
     smaller_steps,
 )
-from autofix_nb.policy.winning import gets_on, winner_of
+from autofix_nb.policy.winning import gets_on, simplest_winner, winner_of
 
 if TYPE_CHECKING:
     from autofix_nb.policy.policy import Policy
@@ -121,7 +123,10 @@ def look_into(policy: "Policy", finding: Finding, run: Any) -> bool:
     if finding.code == TOO_FAINT:
         longest = int(SHARE_LARGER * float(run.history.facts.get("planned_steps") or 0))
         learnt = has_learnt(run.history) or knows_much(run)
-        return _race(policy, finding, run, larger_steps(policy, run), learnt=learnt, longest=longest)
+        # What is raised beside a schedule that comes down would soon be low again.
+        makes = held_steps if has_come_down(run.history) else larger_steps
+        candidates = makes(policy, finding, run)
+        return _race(policy, finding, run, candidates, learnt=learnt, longest=longest)
     fresh = policy.may("restart") and _is_affordable(policy, run)
     candidates = smaller_steps(policy, run, fresh=fresh)
     return _race(policy, finding, run, candidates, learnt=not knows_little(run))
@@ -197,10 +202,14 @@ def _race(
     # A projection stands only as long as the control bears it out.
     projected = finding.code in OF_THE_RATE and finding.judged == "loss"
 
+    def win(race: Race) -> int | None:
+        return winner_of(race, learnt=learnt, begun=run.step_count > 0, left=left)
+
     def winner(race: Race) -> int | None:
         if projected and gets_on(race, left=left, limit=finding.limit):
             return None
-        return winner_of(race, learnt=learnt, begun=run.step_count > 0, left=left)
+        first = win(race)
+        return first if first is None or finding.code not in OF_THE_RATE else simplest_winner(race, first, win)
 
     race = run.race(candidates, steps, most, fresh=candidates[0].fresh, winner=winner)
     if race is None:

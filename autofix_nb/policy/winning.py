@@ -30,6 +30,9 @@ MUCH = 0.1
 """Share of its loss that a candidate must surely explain before the first step, and by which that must be lower than
 the control's, where the control surely explains nothing: a loss that jumps is decisively lower than none."""
 
+SIMPLE_WAY = 0.2
+"""Share of the way down of the winner that a simpler one must have come to be preferred."""
+
 AHEAD = 3.0
 """How many times as far a start that was watched may be thought on, to tell a slow one from none."""
 
@@ -57,6 +60,21 @@ def winner_of(race: Race, *, learnt: bool, begun: bool, left: float) -> int | No
     if quickest is None:
         quickest = _best(race, lambda one: knows_more(one, race.control, race.start))
     return _sure_of_itself(race) if quickest is None else quickest
+
+
+def simplest_winner(race: Race, first: int, win: Callable[[Race], int | None]) -> int:
+    """Return the winner among those that are no last resort, where there is one; else the one that won among all.
+
+    For findings that blame the rate alone: another model that begins faster at a usual rate may end behind the own one.
+    """
+    simple = {place: kept for place, kept in race.trained.items() if not race.raced[place].resort}
+    if first in simple or not simple:
+        return first
+    rather = win(replace(race, trained=simple))
+    if rather is None:
+        return first
+    ways = [race.start.loss - race.scores[place].loss for place in (rather, first)]
+    return rather if ways[0] >= SIMPLE_WAY * ways[1] else first
 
 
 def gets_on(race: Race, *, left: float, limit: float) -> bool:

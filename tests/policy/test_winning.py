@@ -11,7 +11,7 @@ from autofix_nb.fixes import FIXES, Change
 from autofix_nb.policy.candidates import Candidate
 from autofix_nb.policy.races import Race
 from autofix_nb.policy.verdict import Score
-from autofix_nb.policy.winning import AHEAD, FARTHER, QUICKER, gets_on, winner_of
+from autofix_nb.policy.winning import AHEAD, FARTHER, QUICKER, gets_on, simplest_winner, winner_of
 
 BATCHES = 8
 
@@ -52,6 +52,25 @@ LOSSES = st.floats(1e-2, 1e2)
 def test_a_projection_stands_while_the_control_bears_it_out(start, control, gets):
     """The run as it is, thought on from its steps on the side, comes below the limit or does not."""
     assert gets == gets_on(race(start, control, 1.5, steps=20), left=140, limit=1.8)
+
+
+@pytest.mark.parametrize(
+    ("simple", "resorts", "won"),
+    [
+        pytest.param(1.0, (False, True), 0, id="the-simple-one-wins-by-itself"),
+        pytest.param(1.8, (False, True), 1, id="it-is-far-behind"),
+        pytest.param(2.1, (False, True), 1, id="it-does-not"),
+        pytest.param(1.0, (True, True), 1, id="all-are-last-resorts"),
+        pytest.param(1.0, (False, False), 1, id="none-is"),
+    ],
+)
+def test_a_last_resort_gives_way_to_a_simpler_winner(simple, resorts, won):
+    """Where the rate alone is blamed: another model may begin faster and end behind."""
+    made = race(2.0, 2.0, simple, 0.5)
+    made.raced = [Candidate(fixes=[], resort=resort) for resort in resorts]
+
+    assert 1 == winner(made)
+    assert won == simplest_winner(made, 1, winner)
 
 
 @given(st.lists(LOSSES, min_size=1, max_size=5), LOSSES, LOSSES, st.booleans(), st.booleans(), st.floats(0, 5000))
