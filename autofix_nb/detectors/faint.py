@@ -10,7 +10,7 @@ of a usual optimizer is found out on the side.
 
 import numpy as np
 
-from autofix_nb.detectors.hot import TIMES, UNITLESS, USUAL, Suspicion
+from autofix_nb.detectors.hot import TIMES, TIMES_SGD, UNITLESS, USUAL, USUAL_SGD, Suspicion
 from autofix_nb.detectors.life import median_of, rate_rises
 from autofix_nb.detectors.pace import pace_of
 from autofix_nb.history import History
@@ -97,11 +97,13 @@ def _stays(history: History, planned: float, where: str) -> Suspicion | None:
 
 
 def _ends_high(history: History, ceiling: float, where: str) -> Suspicion | None:
-    """Return that the loss falls, and will be high at the end at this pace, at a rate that is not a usual one."""
+    """Return that the loss falls and will be high at the end at this pace, at a rate neither usual nor high."""
     rates, kind = history.now("lr"), history.facts.get("optimizer")
     height = float(np.nanmax(rates)) if len(rates) else 0.0
-    if kind in UNITLESS and USUAL / TIMES <= height <= USUAL * TIMES:
-        return None
+    momentum = min(0.999, float(history.facts.get("momentum") or 0.0))
+    hot = kind == "SGD" and height / (1 - momentum) > TIMES_SGD * USUAL_SGD
+    if hot or (kind in UNITLESS and height >= USUAL / TIMES):
+        return None  # a usual rate, or one that is too high rather
     pace = pace_of(history)
     if pace is None or not pace.falls or not pace.share > ENDS * ceiling:
         return None

@@ -50,9 +50,10 @@ CLEARLY = 0.01
 NO_WORSE = 1.02
 """How many times the loss of the control a usual optimizer may come to where the run knows nothing yet."""
 
-PACE = 2.5
+PACE = 1.6
 """How many times as far as the control another rate must bring the loss down to win by its pace, where nothing else
-tells: a mended run that would need several times its steps is lost as surely as a sick one."""
+tells: a mended run that would need several times its steps is lost as surely as a sick one. A higher rate has settled
+by then, so that its noise is no reason to ask for more."""
 
 MOVES = 0.02
 """Share of its loss by which a control that knows nothing gets on all the same."""

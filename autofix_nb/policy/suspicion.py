@@ -71,6 +71,11 @@ def knows_little(run: Any) -> bool:
     return bool(chance > 0) and median_of(losses) > NEAR_CHANCE * chance
 
 
+def is_of_faint_steps(finding: Finding) -> bool:
+    """Tell whether a finding is the suspicion that asks for larger steps."""
+    return finding.code == TOO_FAINT and finding.severity == Severity.NOTE
+
+
 def knows_much(run: Any) -> bool:
     """Tell whether the outputs surely know much of the targets, wherever they began, as in fine-tuning."""
     gain = gain_of(run.history)

@@ -35,10 +35,10 @@ from autofix_nb.policy.races import (
 from autofix_nb.policy.rare import BEFORE, hearing_the_rare
 from autofix_nb.policy.suspicion import (
     SHARE_LARGER,
-    TOO_FAINT,
     confirm,
     has_come_down,
     held_steps,
+    is_of_faint_steps,
     is_suspicion,
     knows_little,
     knows_much,
@@ -46,7 +46,7 @@ from autofix_nb.policy.suspicion import (
     looked_into,
     smaller_steps,
 )
-from autofix_nb.policy.winning import gets_on, simplest_winner, winner_of
+from autofix_nb.policy.winning import gets_on, simplest_winner, surely_off_a_stand, winner_of
 
 if TYPE_CHECKING:
     from autofix_nb.policy.policy import Policy
@@ -120,7 +120,7 @@ def look_into(policy: "Policy", finding: Finding, run: Any) -> bool:
     if not is_suspicion(policy, finding, run):
         return False
     looked_into(policy, finding, run)
-    if finding.code == TOO_FAINT:
+    if is_of_faint_steps(finding):
         longest = int(SHARE_LARGER * float(run.history.facts.get("planned_steps") or 0))
         learnt = has_learnt(run.history) or knows_much(run)
         # What is raised beside a schedule that comes down would soon be low again.
@@ -203,7 +203,8 @@ def _race(
     projected = finding.code in OF_THE_RATE and finding.judged == "loss"
 
     def win(race: Race) -> int | None:
-        return winner_of(race, learnt=learnt, begun=run.step_count > 0, left=left)
+        won = winner_of(race, learnt=learnt, begun=run.step_count > 0, left=left)
+        return surely_off_a_stand(race) if won is None and is_of_faint_steps(finding) else won
 
     def winner(race: Race) -> int | None:
         if projected and gets_on(race, left=left, limit=finding.limit):

@@ -10,7 +10,7 @@ from dataclasses import replace
 from math import nan
 
 from autofix_nb.policy.races import Race
-from autofix_nb.policy.verdict import Score, best_of, is_decisively_better, is_worse, knows_more
+from autofix_nb.policy.verdict import Score, best_of, is_decisively_better, is_surely_lower, is_worse, knows_more
 
 QUICKER = 10.0
 """How many times as fast as the control a candidate must come down to win by its pace: a few steps show no more, where
@@ -29,6 +29,12 @@ NO_WORSE = 0.02
 MUCH = 0.1
 """Share of its loss that a candidate must surely explain before the first step, and by which that must be lower than
 the control's, where the control surely explains nothing: a loss that jumps is decisively lower than none."""
+
+HARDLY = 0.01
+"""Share of its loss up to which a control hardly moves whose steps are faint."""
+
+SURELY = 0.03
+"""Share of that loss by which another must be lower, where that is so."""
 
 SIMPLE_WAY = 0.2
 """Share of the way down of the winner that a simpler one must have come to be preferred."""
@@ -75,6 +81,15 @@ def simplest_winner(race: Race, first: int, win: Callable[[Race], int | None]) -
         return first
     ways = [race.start.loss - race.scores[place].loss for place in (rather, first)]
     return rather if ways[0] >= SIMPLE_WAY * ways[1] else first
+
+
+def surely_off_a_stand(race: Race) -> int | None:
+    """Return the best of those that are lower beyond chance than a control that hardly moves; None where none is."""
+    start, control = race.start, race.control
+    sound = start.is_sound and control.is_sound
+    if not sound or abs(control.loss - start.loss) > HARDLY * abs(start.loss):
+        return None
+    return _best(race, lambda one: is_surely_lower(one, control, SURELY))
 
 
 def gets_on(race: Race, *, left: float, limit: float) -> bool:

@@ -63,6 +63,8 @@ def slow(*, end=0.9, optimizer="SGD", lr=0.01):
         pytest.param(slow(end=0.5), False, id="falls-fast"),
         pytest.param(slow(optimizer="Adam", lr=1e-4), True, id="a-rate-far-below-a-usual-one"),
         pytest.param(slow(optimizer="Adam", lr=1e-3), False, id="a-usual-rate"),
+        pytest.param(slow(optimizer="Adam", lr=0.5), False, id="a-rate-that-is-too-high-rather"),
+        pytest.param(slow(lr=20.0), False, id="sgd-at-one"),
         pytest.param(slow(end=1.0), False, id="it-stands"),
     ],
 )

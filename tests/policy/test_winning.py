@@ -11,7 +11,7 @@ from autofix_nb.fixes import FIXES, Change
 from autofix_nb.policy.candidates import Candidate
 from autofix_nb.policy.races import Race
 from autofix_nb.policy.verdict import Score
-from autofix_nb.policy.winning import AHEAD, FARTHER, QUICKER, gets_on, simplest_winner, winner_of
+from autofix_nb.policy.winning import AHEAD, FARTHER, QUICKER, gets_on, simplest_winner, surely_off_a_stand, winner_of
 
 BATCHES = 8
 
@@ -52,6 +52,23 @@ LOSSES = st.floats(1e-2, 1e2)
 def test_a_projection_stands_while_the_control_bears_it_out(start, control, gets):
     """The run as it is, thought on from its steps on the side, comes below the limit or does not."""
     assert gets == gets_on(race(start, control, 1.5, steps=20), left=140, limit=1.8)
+
+
+@pytest.mark.parametrize(
+    ("control", "other", "won"),
+    [
+        pytest.param(1.999, 1.9, 0, id="surely-lower"),
+        pytest.param(1.999, 1.97, None, id="hardly-lower"),
+        pytest.param(1.9, 1.7, None, id="the-control-moves"),
+        pytest.param(score(float("nan")), 1.7, None, id="nothing-to-compare-with"),
+    ],
+)
+def test_faint_steps_are_left_for_what_is_surely_lower(control, other, won):
+    """Where the run as it was hardly moves, little is asked of what does."""
+    made = race(2.0, control, other)
+    made.raced = [Candidate(fixes=[])]
+
+    assert won == surely_off_a_stand(made)
 
 
 @pytest.mark.parametrize(
