@@ -10,8 +10,9 @@ of a usual optimizer is found out on the side.
 
 import numpy as np
 
-from autofix_nb.detectors.hot import Suspicion
+from autofix_nb.detectors.hot import TIMES, TIMES_SGD, UNITLESS, USUAL, USUAL_SGD, Suspicion
 from autofix_nb.detectors.life import median_of, rate_rises
+from autofix_nb.detectors.pace import pace_of
 from autofix_nb.history import History
 
 SOONEST = 40
@@ -41,6 +42,9 @@ NEWEST = 10
 SHARE_NEWEST = 0.05
 """The same as a share of the planned steps."""
 
+ENDS = 0.4
+"""Share of that loss at which the run is to end, thought on by shares, above which it may be too slow."""
+
 SAME_ANSWER = 1e-6
 """Spread of the outputs across rows below which all rows get the same answer."""
 
@@ -62,7 +66,7 @@ def suspected(history: History) -> Suspicion | None:
     if dead or left < LEFT * planned or not level > HIGH * ceiling > 0:
         return None
     where = f"after {len(losses)} steps the loss is {level:.4g}"
-    return _stays(history, planned, where) or _dies(history, left, where)
+    return _stays(history, planned, where) or _dies(history, left, where) or _ends_high(history, ceiling, where)
 
 
 def _dies(history: History, left: float, where: str) -> Suspicion | None:
@@ -90,6 +94,26 @@ def _stays(history: History, planned: float, where: str) -> Suspicion | None:
         return None
     says = f"`{stays}` can change by {can[stays]:.2g} of its size in all {planned:g} steps (limit {NOTHING:g})"
     return Suspicion(says=f"{says}, others by much, and {where}", measured=can[stays], limit=NOTHING, judged="")
+
+
+def _ends_high(history: History, ceiling: float, where: str) -> Suspicion | None:
+    """Return that the loss falls and will be high at the end at this pace, at a rate neither usual nor high."""
+    rates, kind = history.now("lr"), history.facts.get("optimizer")
+    height = float(np.nanmax(rates)) if len(rates) else 0.0
+    momentum = min(0.999, float(history.facts.get("momentum") or 0.0))
+    hot = kind == "SGD" and height / (1 - momentum) > TIMES_SGD * USUAL_SGD
+    if hot or (kind in UNITLESS and height >= USUAL / TIMES):
+        return None  # a usual rate, or one that is too high rather
+    pace = pace_of(history)
+    if pace is None or not pace.falls or not pace.share > ENDS * ceiling:
+        return None
+    says = f"{where}, and at its pace it will be at {pace.share:.4g} in the end, {pace.share / ceiling:.0%} of"
+    return Suspicion(
+        says=f"{says} {ceiling:.4g} (limit {ENDS:.0%}), by {kind} at {height:.3g}",
+        measured=pace.share,
+        limit=ENDS * ceiling,
+        judged="loss",
+    )
 
 
 def _components(history: History) -> list[str]:

@@ -18,7 +18,7 @@ import numpy as np
 
 from autofix_nb.detectors.base import Detector
 from autofix_nb.detectors.behind import MARGIN, MARGIN_MENDED, TRIED, behind
-from autofix_nb.detectors.learning import gain_of, is_learning
+from autofix_nb.detectors.learning import FIRST_LOSSES, gain_of, is_learning
 from autofix_nb.detectors.life import (
     FADES_WITHIN,
     TOO_LITTLE,
@@ -124,7 +124,10 @@ class Underfitting(Detector):
         )
 
     def _absurd(self, history: History) -> Finding | None:
-        """Return that a regularisation of a strength that nobody means keeps the loss near a constant answer's."""
+        """Return that a regularisation of a strength that nobody means keeps the loss near a constant answer's.
+
+        Where that is not known, near its start.
+        """
         held = absurdly_held_back(history)
         steps = history.step("loss") - max(0, history.since)
         if not held or steps < self.early or rate_rises(history):
@@ -133,15 +136,17 @@ class Underfitting(Detector):
         losses = history.now("loss", self.early)
         level = median_of(losses[len(losses) // 2 :])
         limit = self.faded if fades_within(history) < FADES_WITHIN else self.close_to_chance
-        if not level > limit * chance > 0:
+        ceiling = chance if np.isfinite(chance) else median_of(history.now("loss")[:FIRST_LOSSES])
+        if not level > limit * ceiling > 0:
             return None
+        whose = "that of a constant answer" if np.isfinite(chance) else "what it began at"
         return self.found(
             history,
             f"{' and '.join(held)}, which leaves next to nothing to learn by: after {steps} steps the training loss is "
-            f"{level:.4g}, {level / chance:.0%} of that of a constant answer (limit {limit:.0%})",
+            f"{level:.4g}, {level / ceiling:.0%} of {whose} (limit {limit:.0%})",
             severity=Severity.CRITICAL if is_learning(history) is False else Severity.WARNING,
             measured=level,
-            limit=limit * chance,
+            limit=limit * ceiling,
             judged="loss",
         )
 

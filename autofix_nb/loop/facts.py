@@ -137,9 +137,9 @@ def _of_optimizer(guard: "Guard") -> dict[str, Any]:
 
 
 def decay_in_force(guard: "Guard") -> float:
-    """Return the weight decay of the first parameter group as steps are taken with it: the user's, or a fix's."""
-    ours = guard.controls.weight_decay
-    return float(guard.stepper.optimizer.param_groups[0].get("weight_decay", 0.0) if ours is None else ours)
+    """Return the strongest weight decay of all parameter groups as steps are taken: the user's, or a fix's."""
+    ours, groups = guard.controls.weight_decay, guard.stepper.optimizer.param_groups
+    return max(float(group.get("weight_decay") or 0.0) for group in groups) if ours is None else float(ours)
 
 
 def _found_before(guard: "Guard") -> list[str]:

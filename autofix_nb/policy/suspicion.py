@@ -8,12 +8,15 @@ usual size where those of the run are faint by now.
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from autofix_nb.detectors.behind import TRIED
 from autofix_nb.detectors.hot import yardstick
 from autofix_nb.detectors.learning import gain_of
 from autofix_nb.detectors.life import median_of
 from autofix_nb.finding import Finding, Severity
 from autofix_nb.fixes import FIXES
+from autofix_nb.history import History
 from autofix_nb.policy.candidates import Candidate, named
 from autofix_nb.policy.races import LEAST_STEPS, Race, score_of
 
@@ -50,6 +53,9 @@ TOO_FAINT = "L02"
 LARGER = 10.0
 """What the rate is multiplied by, to see what comes of these."""
 
+COME_DOWN = 0.5
+"""Share of its height below which a schedule has brought the rate down."""
+
 SHARE_LARGER = 0.1
 """Share of the planned steps for which these are watched at most: a task that is as good as it gets pays them, too."""
 
@@ -78,10 +84,22 @@ def knows_little(run: Any) -> bool:
     return bool(chance > 0) and median_of(losses) > NEAR_CHANCE * chance
 
 
+def is_of_faint_steps(finding: Finding) -> bool:
+    """Tell whether a finding is the suspicion that asks for larger steps."""
+    return finding.code == TOO_FAINT and finding.severity == Severity.NOTE
+
+
 def knows_much(run: Any) -> bool:
     """Tell whether the outputs surely know much of the targets, wherever they began, as in fine-tuning."""
     gain = gain_of(run.history)
     return gain is not None and gain.is_sure and gain.share > MUCH
+
+
+def has_come_down(history: History) -> bool:
+    """Tell whether a schedule has brought the rate far below its height."""
+    rates = history.now("lr")
+    rates = rates[np.isfinite(rates)]
+    return bool(history.facts.get("scheduler")) and len(rates) > 0 and bool(rates[-1] < COME_DOWN * rates.max())
 
 
 def looked_into(policy: "Policy", finding: Finding, run: Any) -> None:
@@ -125,11 +143,24 @@ def smaller_steps(policy: "Policy", run: Any, *, fresh: bool) -> list[Candidate]
     return [one for one in found if named(one) not in policy.races.tried]
 
 
-def larger_steps(policy: "Policy", run: Any) -> list[Candidate]:
+def larger_steps(policy: "Policy", finding: Finding, run: Any) -> list[Candidate]:
     """Return the candidates: a usual optimizer, and a higher rate, from here on."""
     usual = FIXES["swap_optimizer"]().usual(run) if policy.may("swap_optimizer") else None
     found = [] if usual is None else [Candidate(fixes=[(FIXES["swap_optimizer"](), usual)])]
     if policy.may("scale_lr"):
         fix = FIXES["scale_lr"]()
         found.append(Candidate(fixes=[(fix, fix.by(LARGER, run))]))
+    return [one for one in found if named(one) not in policy.races.tried]
+
+
+def held_steps(policy: "Policy", finding: Finding, run: Any) -> list[Candidate]:
+    """Return the candidates: the schedule held at its height, alone and beside a usual optimizer, from here on."""
+    fix = FIXES["hold_lr"]()
+    held = fix.plan(finding, run) if policy.may("hold_lr") else None
+    if held is None:
+        return []
+    usual = FIXES["swap_optimizer"]().usual(run) if policy.may("swap_optimizer") else None
+    found = [Candidate(fixes=[(fix, held)])]
+    if usual is not None:
+        found.append(Candidate(fixes=[(FIXES["hold_lr"](), held), (FIXES["swap_optimizer"](), usual)]))
     return [one for one in found if named(one) not in policy.races.tried]

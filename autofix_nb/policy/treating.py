@@ -38,8 +38,10 @@ from autofix_nb.policy.rare import BEFORE, hearing_the_rare
 from autofix_nb.policy.suspicion import (
     BEHIND,
     SHARE_LARGER,
-    TOO_FAINT,
     confirm,
+    has_come_down,
+    held_steps,
+    is_of_faint_steps,
     is_suspicion,
     knows_little,
     knows_much,
@@ -48,7 +50,15 @@ from autofix_nb.policy.suspicion import (
     may_be_tried,
     smaller_steps,
 )
-from autofix_nb.policy.winning import PACE, gets_on, quicker, usual_one, winner_of
+from autofix_nb.policy.winning import (
+    PACE,
+    gets_on,
+    quicker,
+    simplest_winner,
+    surely_off_a_stand,
+    usual_one,
+    winner_of,
+)
 
 if TYPE_CHECKING:
     from autofix_nb.policy.policy import Policy
@@ -122,10 +132,13 @@ def look_into(policy: "Policy", finding: Finding, run: Any) -> bool:
     if not is_suspicion(policy, finding, run):
         return may_be_tried(policy, finding, run) and try_another_rate(policy, finding, run)
     looked_into(policy, finding, run)
-    if finding.code == TOO_FAINT:
+    if is_of_faint_steps(finding):
         longest = int(SHARE_LARGER * float(run.history.facts.get("planned_steps") or 0))
         learnt = has_learnt(run.history) or knows_much(run)
-        return _race(policy, finding, run, larger_steps(policy, run), learnt=learnt, longest=longest)
+        # What is raised beside a schedule that comes down would soon be low again.
+        makes = held_steps if has_come_down(run.history) else larger_steps
+        candidates = makes(policy, finding, run)
+        return _race(policy, finding, run, candidates, learnt=learnt, longest=longest)
     fresh = policy.may("restart") and _is_affordable(policy, run)
     learnt = not knows_little(run)
     if finding.code == BEHIND:
@@ -206,19 +219,26 @@ def _race(
         candidates = in_turn(candidates, most // steps - 1, only_the_rate=finding.code in OF_THE_RATE)
     left = float(run.history.facts.get("planned_steps") or 0) - run.step_count
 
-    # A projection stands only as long as the control bears it out.
+    # A projection stands only as long as the control bears it out; that of new weights shows nothing of it.
     behind = finding.fixes == TRIED and policy.races.won > 0
-    projected = finding.judged == "loss" and (finding.code in OF_THE_RATE or finding.fixes == TRIED)
+    bears_out = finding.code in OF_THE_RATE or (finding.fixes == TRIED and not any_fresh)
+    projected = finding.judged == "loss" and bears_out
 
-    def winner(race: Race) -> int | None:
-        if projected and gets_on(race, left=left, limit=finding.limit):
-            return None
+    def win(race: Race) -> int | None:
         won = winner_of(race, learnt=learnt, begun=run.step_count > 0, left=left)
+        if won is None and is_of_faint_steps(finding):
+            won = surely_off_a_stand(race)
         if won is None and behind:
             # What a simple model reaches is out of its reach as it is: being quicker by much is enough.
             won = quicker(race, left=left, times=PACE)
             won = usual_one(race) if won is None else won
         return won
+
+    def winner(race: Race) -> int | None:
+        if projected and gets_on(race, left=left, limit=finding.limit):
+            return None
+        first = win(race)
+        return first if first is None or finding.code not in OF_THE_RATE else simplest_winner(race, first, win)
 
     race = run.race(candidates, steps, most, fresh=candidates[0].fresh, winner=winner)
     if race is None:

@@ -10,15 +10,16 @@ from dataclasses import replace
 from math import nan
 
 from autofix_nb.policy.races import Race
-from autofix_nb.policy.verdict import Score, best_of, is_decisively_better, is_worse, knows_more
+from autofix_nb.policy.verdict import Score, best_of, is_decisively_better, is_surely_lower, is_worse, knows_more
 
 QUICKER = 10.0
 """How many times as fast as the control a candidate must come down to win by its pace: a few steps show no more, where
 nothing was learnt yet."""
 
-PACE = 2.5
+PACE = 1.6
 """The same where a run is known to end too high as it is, mended or behind a simple model: one that would need its
-steps several times over is lost as surely as a sick one."""
+steps several times over is lost as surely as a sick one. A higher rate has settled by then, so that its noise is no
+reason to ask for more."""
 
 STANDS = 1e-4
 """Share of its loss by which a control has changed at least, where its steps do anything."""
@@ -37,6 +38,15 @@ they learn is none of what was meant."""
 MUCH = 0.1
 """Share of its loss that a candidate must surely explain before the first step, and by which that must be lower than
 the control's, where the control surely explains nothing: a loss that jumps is decisively lower than none."""
+
+HARDLY = 0.01
+"""Share of its loss up to which a control hardly moves whose steps are faint."""
+
+SURELY = 0.03
+"""Share of that loss by which another must be lower, where that is so."""
+
+SIMPLE_WAY = 0.2
+"""Share of the way down of the winner that a simpler one must have come to be preferred."""
 
 AHEAD = 3.0
 """How many times as far a start that was watched may be thought on, to tell a slow one from none."""
@@ -65,6 +75,30 @@ def winner_of(race: Race, *, learnt: bool, begun: bool, left: float) -> int | No
     if quickest is None:
         quickest = _best(race, lambda one: knows_more(one, race.control, race.start))
     return _sure_of_itself(race) if quickest is None else quickest
+
+
+def simplest_winner(race: Race, first: int, win: Callable[[Race], int | None]) -> int:
+    """Return the winner among those that are no last resort, where there is one; else the one that won among all.
+
+    For findings that blame the rate alone: another model that begins faster at a usual rate may end behind the own one.
+    """
+    simple = {place: kept for place, kept in race.trained.items() if not race.raced[place].resort}
+    if first in simple or not simple:
+        return first
+    rather = win(replace(race, trained=simple))
+    if rather is None:
+        return first
+    ways = [race.start.loss - race.scores[place].loss for place in (rather, first)]
+    return rather if ways[0] >= SIMPLE_WAY * ways[1] else first
+
+
+def surely_off_a_stand(race: Race) -> int | None:
+    """Return the best of those that are lower beyond chance than a control that hardly moves; None where none is."""
+    start, control = race.start, race.control
+    sound = start.is_sound and control.is_sound
+    if not sound or abs(control.loss - start.loss) > HARDLY * abs(start.loss):
+        return None
+    return _best(race, lambda one: is_surely_lower(one, control, SURELY))
 
 
 def gets_on(race: Race, *, left: float, limit: float) -> bool:

@@ -48,6 +48,34 @@ def test_faint_steps_are_suspected_beside_a_loss_that_is_high(made, expected):
     assert found is None or found.says.startswith(expected)
 
 
+def slow(*, end=0.9, optimizer="SGD", lr=0.01):
+    """Return a run whose steps are of a usual size, and whose loss falls in 100 of 400 steps to a share of chance."""
+    falling = np.linspace(1.0, end, 100) + 0.002 * NOISE[:100]
+    made = history(loss=falling, lr=np.full(100, lr), update_ratio=[0.005] * 5, chance=[1.0])
+    made.facts.update(planned_steps=400, optimizer=optimizer)
+    return made
+
+
+@pytest.mark.parametrize(
+    ("made", "is_suspected"),
+    [
+        pytest.param(slow(), True, id="sgd"),
+        pytest.param(slow(end=0.5), False, id="falls-fast"),
+        pytest.param(slow(optimizer="Adam", lr=1e-4), True, id="a-rate-far-below-a-usual-one"),
+        pytest.param(slow(optimizer="Adam", lr=1e-3), False, id="a-usual-rate"),
+        pytest.param(slow(optimizer="Adam", lr=0.5), False, id="a-rate-that-is-too-high-rather"),
+        pytest.param(slow(lr=20.0), False, id="sgd-at-one"),
+        pytest.param(slow(end=1.0), False, id="it-stands"),
+    ],
+)
+def test_a_loss_that_falls_and_will_be_high_is_suspected_at_an_unusual_rate(made, is_suspected):
+    """A task may be as hard as that: larger steps on the side tell."""
+    found = suspected(made)
+
+    assert is_suspected == (found is not None)
+    assert not is_suspected or "at its pace it will be at" in found.says
+
+
 def test_the_suspicion_is_a_note_whose_fixes_are_larger_steps():
     """No alarm: whether it is right is found out on the side."""
     found = LearningRateTooLow().check(run(updates=[0.01] * 5, head=1e-7, body=0.02))

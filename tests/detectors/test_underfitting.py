@@ -110,10 +110,21 @@ def test_a_strength_that_nobody_means_is_said_early(run, severity):
         pytest.param(early(2.3, {"dropout": {"drop": 0.95}}, steps=20), id="too-soon"),
         pytest.param(early(1.2, {"dropout": {"drop": 0.95}}), id="it-learns-all-the-same"),
         pytest.param(early(2.3, {"dropout": {"drop": 0.95}}, lr=np.linspace(0, 0.01, 30)), id="warm-up"),
-        pytest.param(early(2.3, {"dropout": {"drop": 0.95}}, chance=[]), id="chance-unknown"),
+        pytest.param(early(-2.3, {"dropout": {"drop": 0.95}}, chance=[]), id="a-loss-without-a-bottom"),
     ],
 )
 def test_other_strengths_wait(run):
     """Until the training shows what comes of them."""
     with pytest.raises(NotApplicable):
         DETECTOR.check(run)
+
+
+@pytest.mark.parametrize(("level", "said"), [(2.0, True), (0.2, False)], ids=["near-its-start", "low"])
+def test_without_a_constant_answer_the_start_tells_of_a_strength_that_nobody_means(level, said):
+    """As in losses of the user's own."""
+    losses = np.concatenate([np.full(10, 2.3), level + 0.05 * NOISE[:30]])
+    run = flat(steps=40, facts={"weight_decay": 300.0, "optimizer": "AdamW"}, chance=[], loss=losses)
+    found = DETECTOR._absurd(run)
+
+    assert said == (found is not None)
+    assert not said or "of what it began at" in found.says

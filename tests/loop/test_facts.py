@@ -87,6 +87,15 @@ def test_linear_layers_with_nothing_between_are_counted(model, expected):
     assert expected == of_model(model, torch.optim.SGD(model.parameters()))["straight"]
 
 
+def test_of_several_groups_the_strongest_weight_decay_counts():
+    """What one group alone is held back by holds the model back."""
+    model = mlp()
+    weights, *others = model.parameters()
+    groups = [{"params": others}, {"params": [weights], "weight_decay": 30.0}]
+
+    assert 30.0 == facts_of(guard(model, torch.optim.AdamW(groups)), 1, small_loader())["weight_decay"]
+
+
 def test_the_weight_decay_is_the_one_that_steps_are_taken_with():
     """A fix may have taken the user's away: then it holds nothing back any more."""
     model = nn.Linear(2, 1)

@@ -131,6 +131,17 @@ def test_faint_steps_are_raced_against_larger_ones(comes_to, changes):
     assert changes == [change.fix for change in policy.changes]
 
 
+def test_a_schedule_that_makes_steps_faint_is_held():
+    """Alone and beside a usual optimizer: what is raised by itself would soon be low again."""
+    made = history(loss=np.full(50, 0.5), lr=np.linspace(0.1, 0.01, 50), gain=[0.4] * 10, mispaired=np.ones(10))
+    made.facts.update(planned_steps=400, steps_per_epoch=50, scheduler="StepLR")
+    run, raced = Hot(history=made), []
+    run.race = lambda candidates, *_, **__: raced.extend([change.fix for _, change in one.fixes] for one in candidates)
+    look_into(Policy(Journal()), finding(**NOTE | {"code": "L02"}), run)
+
+    assert [["hold_lr"], ["hold_lr", "swap_optimizer"]] == raced
+
+
 def test_what_may_not_be_done_is_not_tried():
     """And what was tried is not tried again."""
     run = Hot()

@@ -11,7 +11,16 @@ from autofix_nb.fixes import FIXES, Change
 from autofix_nb.policy.candidates import Candidate
 from autofix_nb.policy.races import Race
 from autofix_nb.policy.verdict import Score
-from autofix_nb.policy.winning import AHEAD, FARTHER, QUICKER, gets_on, usual_one, winner_of
+from autofix_nb.policy.winning import (
+    AHEAD,
+    FARTHER,
+    QUICKER,
+    gets_on,
+    simplest_winner,
+    surely_off_a_stand,
+    usual_one,
+    winner_of,
+)
 
 BATCHES = 8
 
@@ -52,6 +61,42 @@ LOSSES = st.floats(1e-2, 1e2)
 def test_a_projection_stands_while_the_control_bears_it_out(start, control, gets):
     """The run as it is, thought on from its steps on the side, comes below the limit or does not."""
     assert gets == gets_on(race(start, control, 1.5, steps=20), left=140, limit=1.8)
+
+
+@pytest.mark.parametrize(
+    ("control", "other", "won"),
+    [
+        pytest.param(1.999, 1.9, 0, id="surely-lower"),
+        pytest.param(1.999, 1.97, None, id="hardly-lower"),
+        pytest.param(1.9, 1.7, None, id="the-control-moves"),
+        pytest.param(score(float("nan")), 1.7, None, id="nothing-to-compare-with"),
+    ],
+)
+def test_faint_steps_are_left_for_what_is_surely_lower(control, other, won):
+    """Where the run as it was hardly moves, little is asked of what does."""
+    made = race(2.0, control, other)
+    made.raced = [Candidate(fixes=[])]
+
+    assert won == surely_off_a_stand(made)
+
+
+@pytest.mark.parametrize(
+    ("simple", "resorts", "won"),
+    [
+        pytest.param(1.0, (False, True), 0, id="the-simple-one-wins-by-itself"),
+        pytest.param(1.8, (False, True), 1, id="it-is-far-behind"),
+        pytest.param(2.1, (False, True), 1, id="it-does-not"),
+        pytest.param(1.0, (True, True), 1, id="all-are-last-resorts"),
+        pytest.param(1.0, (False, False), 1, id="none-is"),
+    ],
+)
+def test_a_last_resort_gives_way_to_a_simpler_winner(simple, resorts, won):
+    """Where the rate alone is blamed: another model may begin faster and end behind."""
+    made = race(2.0, 2.0, simple, 0.5)
+    made.raced = [Candidate(fixes=[], resort=resort) for resort in resorts]
+
+    assert 1 == winner(made)
+    assert won == simplest_winner(made, 1, winner)
 
 
 @given(st.lists(LOSSES, min_size=1, max_size=5), LOSSES, LOSSES, st.booleans(), st.booleans(), st.floats(0, 5000))
