@@ -16,7 +16,7 @@ import torch
 from autofix_nb.evidence.chance import quietly
 from autofix_nb.objective import total_loss
 
-Link = Literal["log_softmax", "log_softmax_last", "sigmoid", "softplus", ""]
+Link = Literal["log_softmax", "log_softmax_last", "softmax", "sigmoid", "softplus", ""]
 """The last activation that a loss is made for; `_last` is over the last dimension, else over the second."""
 
 SAYS: dict[Link, str] = {
@@ -24,6 +24,8 @@ SAYS: dict[Link, str] = {
     "each number that is added to all scores of a row, without end, and teaches nothing by that",
     "sigmoid": "the loss takes shares from 0 to 1, and the model gives numbers without bounds: outside of 0 to 1 wrong "
     "answers cost less than right ones, or nothing that is a number",
+    "softmax": "the loss takes probabilities that sum to 1, and the model gives raw scores: the logarithm of a score "
+    "below 0 is no number, and that of one above 1 is a reward",
     "softplus": "the loss takes rates above 0, and the model gives numbers of either sign: below 0 the loss is none",
 }
 """What is said of a model that lacks it."""
@@ -31,6 +33,7 @@ SAYS: dict[Link, str] = {
 LINES: dict[Link, str] = {
     "log_softmax": "return scores.log_softmax(1)  # at the end of `forward`",
     "log_softmax_last": "return scores.log_softmax(-1)  # at the end of `forward`",
+    "softmax": "return scores.softmax(1)  # at the end of `forward`",
     "sigmoid": "return scores.sigmoid()  # at the end of `forward`",
     "softplus": "return nn.functional.softplus(rates)  # at the end of `forward`",
 }
@@ -43,6 +46,9 @@ HELD = (
     "gives {low:g} to {high:g}"
 )
 """What is said where the last activation holds answers back."""
+
+OF_SHARES: dict[str, Link] = {"yes-or-no probabilities": "sigmoid", "probabilities": "softmax"}
+"""What losses that are known to take shares want."""
 
 FEWEST_ROWS = 4
 """Rows below which nothing is said."""
@@ -79,12 +85,15 @@ SETTLED = 0.05
 """Share of the whole fall that the last third of a descent may bring: else it has no end that is known."""
 
 
-def wanted_link(loss: Any, outputs: Any, targets: Any) -> Link:
+def wanted_link(loss: Any, outputs: Any, targets: Any, takes: str = "unknown") -> Link:
     """Return the activation that raw outputs lack for this loss; empty where none is missing, or nobody can tell.
 
-    Only for outputs that nothing bounds, and losses of no known kind.
+    Only for outputs that nothing bounds. `takes` is what `chance.expectation` says of the loss.
     """
-    if not _can_be_asked(outputs, targets):
+    if takes in OF_SHARES:
+        within = isinstance(outputs, torch.Tensor) and bool(((outputs >= 0) & (outputs <= 1)).all())
+        return "" if within else OF_SHARES[takes]
+    if takes != "unknown" or not _can_be_asked(outputs, targets):
         return ""
     outputs = outputs.detach().float()
 

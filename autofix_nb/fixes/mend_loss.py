@@ -61,6 +61,8 @@ SAYS = {
     "turned": "the loss gets a minus, so that right answers cost less than wrong ones",
     "signs": "the loss is given -1 and 1 for the targets 0 and 1",
     "log_softmax": "the loss is given the logarithms of the softmax of the model's scores: it takes log-probabilities",
+    "softmax": "the loss is given the softmax of the model's scores, as it takes probabilities",
+    "sigmoid": "the loss is given the sigmoid of the model's scores, as it takes shares from 0 to 1",
     "huber": "the loss grows in a line, and not with the square, where outputs are far off (Huber)",
 }
 
@@ -80,6 +82,8 @@ LINES = {
     "signs": "targets = 2 * targets - 1",
     "log_softmax": "outputs = outputs.log_softmax(1)  # before the loss",
     "log_softmax_last": "outputs = outputs.log_softmax(-1)  # before the loss",
+    "softmax": "outputs = outputs.softmax(1)  # before the loss",
+    "sigmoid": "outputs = outputs.sigmoid()  # before the loss",
     "huber": "loss = nn.SmoothL1Loss()",
 }
 SAYS["log_softmax_last"] = SAYS["log_softmax"]
@@ -158,7 +162,7 @@ def _fitting(loss: Any, asked: Answers, *, outliers: bool = False) -> Iterator[t
         yield MENDED[odd], odd != "class_numbers"  # classes may have an order
         return
     said = expectation(loss, outputs, targets)
-    link = wanted_link(loss, outputs, targets) if said.takes == "unknown" and not asked.bounded else ""
+    link = "" if asked.bounded else wanted_link(loss, outputs, targets, said.takes)
     if link in LINES:
         yield link, True
         return
