@@ -30,6 +30,9 @@ FINEST = 0.01
 FAR = 10.0
 """How many times what the best constant loses, and 1, the first answers must lose above that."""
 
+BEYOND = 3.0
+"""How many times what the best constant answer loses the best one within bounds must lose."""
+
 RISE = 1.0
 """How much the loss may rise on either side within a column's width, above what it is at the best constant."""
 
@@ -83,6 +86,27 @@ def far_start(loss: Any, outputs: Any, targets: Any) -> FarStart | None:
             return None
     rests = all(width < WIDEST for width in widths)
     return FarStart(first=first, constant=constant, answer=answer, widths=widths) if rests else None
+
+
+def lies_beyond(loss: Any, outputs: Any, targets: Any, low: float, high: float) -> bool:
+    """Tell whether the best constant answer lies beyond bounds, and loses a `BEYOND` of what is lost within them."""
+    if outputs.dim() != 2 or outputs.shape[1] > MOST_COLUMNS or not targets.is_floating_point():
+        return False
+    outputs = outputs.detach().float()
+
+    def ask(answer: list[float]) -> float:
+        value = float(total_loss(loss(outputs.new_tensor(answer).expand_as(outputs), targets))[0])
+        return value if isfinite(value) else inf
+
+    with quietly(), torch.random.fork_rng(devices=[]):
+        try:
+            answer = _best_constant(ask, outputs.mean(0).tolist())
+            free, bound = ask(answer), ask([min(max(value, low), high) for value in answer])
+            # A loss without a lowest value falls on, however far one goes.
+            farther = ask([2 * value for value in answer])
+        except Exception:  # noqa: BLE001 - a loss that refuses made-up answers says nothing
+            return False
+    return 0 <= free < min(bound / BEYOND, farther)
 
 
 def _best_constant(ask: Any, answer: list[float]) -> list[float]:

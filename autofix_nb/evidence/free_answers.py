@@ -14,6 +14,7 @@ from typing import Any, Literal
 import torch
 
 from autofix_nb.evidence.chance import quietly
+from autofix_nb.evidence.far_start import lies_beyond
 from autofix_nb.objective import total_loss
 
 Link = Literal["log_softmax", "log_softmax_last", "softmax", "sigmoid", "softplus", ""]
@@ -24,8 +25,8 @@ SAYS: dict[Link, str] = {
     "each number that is added to all scores of a row, without end, and teaches nothing by that",
     "sigmoid": "the loss takes shares from 0 to 1, and the model gives numbers without bounds: outside of 0 to 1 wrong "
     "answers cost less than right ones, or nothing that is a number",
-    "softmax": "the loss takes probabilities that sum to 1, and the model gives raw scores: the logarithm of a score "
-    "below 0 is no number, and that of one above 1 is a reward",
+    "softmax": "the loss takes probabilities that sum to 1, and the model gives raw scores: outside of 0 to 1 wrong "
+    "answers cost less than right ones, or nothing that is a number",
     "softplus": "the loss takes rates above 0, and the model gives numbers of either sign: below 0 the loss is none",
 }
 """What is said of a model that lacks it."""
@@ -109,7 +110,9 @@ def wanted_link(loss: Any, outputs: Any, targets: Any, takes: str = "unknown") -
                 return ""
             right = targets.reshape(outputs.shape).to(outputs.dtype)
             if bool(((right == 0) | (right == 1)).all()):
-                return "sigmoid" if _of_shares(ask, right) else ""
+                if not _of_shares(ask, right):
+                    return ""
+                return "softmax" if _one_of_many(right) else "sigmoid"
             return "softplus" if _of_rates(ask, outputs, right) else ""
         except Exception:  # noqa: BLE001 - a loss that refuses made-up answers says nothing
             return ""
@@ -129,7 +132,8 @@ def is_held_back(loss: Any, outputs: Any, targets: Any, low: float, high: float)
         return False
     (start, late, end), held = free, bound[-1]
     fall = start - end
-    return fall > 0 and late - end <= SETTLED * fall and held - end > LOWER * fall
+    settles = fall > 0 and late - end <= SETTLED * fall
+    return (settles and held - end > LOWER * fall) or lies_beyond(loss, outputs, targets, low, high)
 
 
 def _can_be_asked(outputs: Any, targets: Any) -> bool:
@@ -182,6 +186,11 @@ def _of_shares(ask: Callable[..., float], right: torch.Tensor) -> bool:
         if not isfinite(value) or value < limit:
             return True
     return False
+
+
+def _one_of_many(right: torch.Tensor) -> bool:
+    """Tell whether each place has a single yes among several: its shares are to sum to 1."""
+    return right.dim() > 1 and right.shape[1] > 1 and bool((right.sum(1) == 1).all())
 
 
 def _of_rates(ask: Callable[..., float], outputs: torch.Tensor, right: torch.Tensor) -> bool:
