@@ -26,6 +26,7 @@ from autofix_nb.evidence.chance import (
     sums_to_one,
 )
 from autofix_nb.evidence.direction import odd_pull
+from autofix_nb.evidence.far_start import far_start
 from autofix_nb.evidence.free_answers import HELD, is_held_back, wanted_link
 from autofix_nb.evidence.free_answers import LINES as LINES_OF_LINKS
 from autofix_nb.evidence.free_answers import SAYS as SAYS_OF_LINKS
@@ -87,7 +88,7 @@ class FirstLoss(Check):
         loss = subject.loss if subject.loss is not None else subject.task.loss
         outputs, targets = subject.outputs, trial.targets
         asked = expectation(loss, outputs, targets)
-        unlinked = [] if asked.takes != "unknown" else self._unlinked(loss, trial.outputs, outputs, targets)
+        unlinked = self._unlinked(loss, trial.outputs, outputs, targets, asked.takes)
         if unlinked:
             return self.bad(*unlinked)
         first = self._first(loss, outputs, targets, trial)
@@ -262,18 +263,34 @@ class FirstLoss(Check):
             return found or self._squares(outputs, targets, ends_in, softmax=one == 1)
         return [self.found(says, severity=severity, measured=measured, limit=limit, to_type=to_type)] if says else []
 
-    def _unlinked(self, loss: Any, traced: Any, outputs: Any, targets: Any) -> list[Finding]:
-        """Find what a loss of no known kind is made for, and the model's end does not give."""
+    def _unlinked(self, loss: Any, traced: Any, outputs: Any, targets: Any, takes: str) -> list[Finding]:
+        """Find what a loss is made for and the model's end does not give; of no known kind, how far it begins, too."""
         ends_in, low, high = last_bounds(traced)
         if ends_in:
-            if not is_held_back(loss, outputs, targets, low, high):
+            if takes != "unknown" or not is_held_back(loss, outputs, targets, low, high):
                 return []
             says, line = HELD.format(ends_in=ends_in, low=low, high=high), f"return outputs  # without the {ends_in}"
             return [self.found(says, severity=Severity.WARNING, measured=low, limit=high, to_type=line)]
-        link = wanted_link(loss, outputs, targets)
-        return (
-            [self.found(SAYS_OF_LINKS[link], severity=Severity.CRITICAL, to_type=LINES_OF_LINKS[link])] if link else []
-        )
+        link = wanted_link(loss, outputs, targets, takes)
+        if link:
+            return [self.found(SAYS_OF_LINKS[link], severity=Severity.CRITICAL, to_type=LINES_OF_LINKS[link])]
+        return self._far_start(loss, outputs, targets) if takes == "unknown" else []
+
+    def _far_start(self, loss: Any, outputs: Any, targets: Any) -> list[Finding]:
+        found = far_start(loss, outputs, targets)
+        if found is None:
+            return []
+        answer = ", ".join(f"{value:.4g}" for value in found.answer)
+        return [
+            self.found(
+                f"the first loss is {found.first:.4g}, and one and the same answer for all rows ({answer}) would lose "
+                f"{found.constant:.4g}: training begins with the long way there",
+                severity=Severity.WARNING,
+                measured=found.first,
+                limit=found.constant,
+                to_type="targets = targets / train_targets.std()  # or a last layer whose bias is that answer",
+            )
+        ]
 
     def _odd(self, pull: str) -> list[Finding]:
         if not pull:

@@ -13,7 +13,7 @@ from autofix_nb.objective import total_loss
 FEWEST_ROWS = 4
 """Rows of each kind below which nothing is said."""
 
-SIZES = (0.3, 1.0, 3.0)
+SIZES = (0.03, 0.3, 1.0, 3.0)
 """Sizes of the answers that are made up: a margin may be met by some of them."""
 
 HEAR = 0.5

@@ -14,15 +14,18 @@ from typing import Any, Literal
 import torch
 
 from autofix_nb.evidence.chance import quietly
+from autofix_nb.evidence.far_start import lies_beyond
 from autofix_nb.objective import total_loss
 
-Link = Literal["log_softmax", "log_softmax_last", "sigmoid", "softplus", ""]
+Link = Literal["log_softmax", "log_softmax_last", "softmax", "sigmoid", "softplus", ""]
 """The last activation that a loss is made for; `_last` is over the last dimension, else over the second."""
 
 SAYS: dict[Link, str] = {
     "log_softmax": "the loss takes log-probabilities, and the model gives raw scores: it falls by the same amount for "
     "each number that is added to all scores of a row, without end, and teaches nothing by that",
     "sigmoid": "the loss takes shares from 0 to 1, and the model gives numbers without bounds: outside of 0 to 1 wrong "
+    "answers cost less than right ones, or nothing that is a number",
+    "softmax": "the loss takes probabilities that sum to 1, and the model gives raw scores: outside of 0 to 1 wrong "
     "answers cost less than right ones, or nothing that is a number",
     "softplus": "the loss takes rates above 0, and the model gives numbers of either sign: below 0 the loss is none",
 }
@@ -31,6 +34,7 @@ SAYS: dict[Link, str] = {
 LINES: dict[Link, str] = {
     "log_softmax": "return scores.log_softmax(1)  # at the end of `forward`",
     "log_softmax_last": "return scores.log_softmax(-1)  # at the end of `forward`",
+    "softmax": "return scores.softmax(1)  # at the end of `forward`",
     "sigmoid": "return scores.sigmoid()  # at the end of `forward`",
     "softplus": "return nn.functional.softplus(rates)  # at the end of `forward`",
 }
@@ -43,6 +47,9 @@ HELD = (
     "gives {low:g} to {high:g}"
 )
 """What is said where the last activation holds answers back."""
+
+OF_SHARES: dict[str, Link] = {"yes-or-no probabilities": "sigmoid", "probabilities": "softmax"}
+"""What losses that are known to take shares want."""
 
 FEWEST_ROWS = 4
 """Rows below which nothing is said."""
@@ -79,12 +86,15 @@ SETTLED = 0.05
 """Share of the whole fall that the last third of a descent may bring: else it has no end that is known."""
 
 
-def wanted_link(loss: Any, outputs: Any, targets: Any) -> Link:
+def wanted_link(loss: Any, outputs: Any, targets: Any, takes: str = "unknown") -> Link:
     """Return the activation that raw outputs lack for this loss; empty where none is missing, or nobody can tell.
 
-    Only for outputs that nothing bounds, and losses of no known kind.
+    Only for outputs that nothing bounds. `takes` is what `chance.expectation` says of the loss.
     """
-    if not _can_be_asked(outputs, targets):
+    if takes in OF_SHARES:
+        within = isinstance(outputs, torch.Tensor) and bool(((outputs >= 0) & (outputs <= 1)).all())
+        return "" if within else OF_SHARES[takes]
+    if takes != "unknown" or not _can_be_asked(outputs, targets):
         return ""
     outputs = outputs.detach().float()
 
@@ -100,7 +110,9 @@ def wanted_link(loss: Any, outputs: Any, targets: Any) -> Link:
                 return ""
             right = targets.reshape(outputs.shape).to(outputs.dtype)
             if bool(((right == 0) | (right == 1)).all()):
-                return "sigmoid" if _of_shares(ask, right) else ""
+                if not _of_shares(ask, right):
+                    return ""
+                return "softmax" if _one_of_many(right) else "sigmoid"
             return "softplus" if _of_rates(ask, outputs, right) else ""
         except Exception:  # noqa: BLE001 - a loss that refuses made-up answers says nothing
             return ""
@@ -120,7 +132,8 @@ def is_held_back(loss: Any, outputs: Any, targets: Any, low: float, high: float)
         return False
     (start, late, end), held = free, bound[-1]
     fall = start - end
-    return fall > 0 and late - end <= SETTLED * fall and held - end > LOWER * fall
+    settles = fall > 0 and late - end <= SETTLED * fall
+    return (settles and held - end > LOWER * fall) or lies_beyond(loss, outputs, targets, low, high)
 
 
 def _can_be_asked(outputs: Any, targets: Any) -> bool:
@@ -173,6 +186,11 @@ def _of_shares(ask: Callable[..., float], right: torch.Tensor) -> bool:
         if not isfinite(value) or value < limit:
             return True
     return False
+
+
+def _one_of_many(right: torch.Tensor) -> bool:
+    """Tell whether each place has a single yes among several: its shares are to sum to 1."""
+    return right.dim() > 1 and right.shape[1] > 1 and bool((right.sum(1) == 1).all())
 
 
 def _of_rates(ask: Callable[..., float], outputs: torch.Tensor, right: torch.Tensor) -> bool:

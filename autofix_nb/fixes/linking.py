@@ -18,10 +18,9 @@ NAME = "link"
 """Name of the child, where the model is no plain row of modules."""
 
 MADE = {
-    "sigmoid": nn.Sigmoid,
     "softplus": nn.Softplus,
 }
-"""What is put there. A softmax is left to the loss (`mend_loss`): scores are as good to choose by."""
+"""What is put there. Sigmoid and softmax are left to the loss (`mend_loss`): scores are as good to choose by."""
 
 
 def link_of(run: Trainee) -> Change | None:
@@ -32,8 +31,8 @@ def link_of(run: Trainee) -> Change | None:
     if asked is None or asked.bounded:
         return None
     loss: Any = run.task.loss  # type: ignore[union-attr]
-    known = expectation(loss, asked.outputs, asked.targets).takes != "unknown"
-    link: Link = "" if known else wanted_link(loss, asked.outputs, asked.targets)
+    takes = expectation(loss, asked.outputs, asked.targets).takes
+    link: Link = wanted_link(loss, asked.outputs, asked.targets, takes)
     if link not in MADE:
         return None
     return Change(

@@ -61,6 +61,9 @@ SAYS = {
     "turned": "the loss gets a minus, so that right answers cost less than wrong ones",
     "signs": "the loss is given -1 and 1 for the targets 0 and 1",
     "log_softmax": "the loss is given the logarithms of the softmax of the model's scores: it takes log-probabilities",
+    "mean_squared_error": "the loss is the mean squared error: the targets are numbers, and no yes or no",
+    "softmax": "the loss is given the softmax of the model's scores, as it takes probabilities",
+    "sigmoid": "the loss is given the sigmoid of the model's scores, as it takes shares from 0 to 1",
     "huber": "the loss grows in a line, and not with the square, where outputs are far off (Huber)",
 }
 
@@ -80,6 +83,9 @@ LINES = {
     "signs": "targets = 2 * targets - 1",
     "log_softmax": "outputs = outputs.log_softmax(1)  # before the loss",
     "log_softmax_last": "outputs = outputs.log_softmax(-1)  # before the loss",
+    "mean_squared_error": "loss = nn.MSELoss()",
+    "softmax": "outputs = outputs.softmax(1)  # before the loss",
+    "sigmoid": "outputs = outputs.sigmoid()  # before the loss",
     "huber": "loss = nn.SmoothL1Loss()",
 }
 SAYS["log_softmax_last"] = SAYS["log_softmax"]
@@ -149,6 +155,9 @@ def _fitting(loss: Any, asked: Answers, *, outliers: bool = False) -> Iterator[t
         targets = targets.reshape(outputs.shape)
     elif mixes_rows(loss, outputs, targets):
         yield "row_by_row", True
+    if _are_numbers(loss, outputs, targets) and not asked.bounded:
+        yield "mean_squared_error", True
+        return
     odd = odd_pull(loss, outputs, targets, asked.ends_in, linear=asked.linear)
     if odd == "to_one_side" and not asked.linear and asked.ends_in == "sigmoid":
         yield "binary_cross_entropy_of_probabilities", True
@@ -158,7 +167,7 @@ def _fitting(loss: Any, asked: Answers, *, outliers: bool = False) -> Iterator[t
         yield MENDED[odd], odd != "class_numbers"  # classes may have an order
         return
     said = expectation(loss, outputs, targets)
-    link = wanted_link(loss, outputs, targets) if said.takes == "unknown" and not asked.bounded else ""
+    link = "" if asked.bounded else wanted_link(loss, outputs, targets, said.takes)
     if link in LINES:
         yield link, True
         return
@@ -180,6 +189,15 @@ def _fitting(loss: Any, asked: Answers, *, outliers: bool = False) -> Iterator[t
         yield "mean", False
     elif said.takes == "numbers" and not yes_or_no and (outliers or _has_outliers(targets)):
         yield "huber", False
+
+
+def _are_numbers(loss: Any, outputs: torch.Tensor, targets: torch.Tensor) -> bool:
+    """Tell whether a cross-entropy of yes or no is given numbers of both signs: no shares, however they are written."""
+    if targets.numel() != outputs.numel() or not targets.is_floating_point() or shares.name_of(targets):
+        return False
+    outside = bool((targets < -shares.OUTSIDE).any()) and bool((targets > 1 + shares.OUTSIDE).any())
+    several = len(targets.flatten()[:SAMPLES].unique()) > FEWEST_ROWS
+    return outside and several and expectation(loss, outputs, targets).takes == "yes-or-no logits"
 
 
 def _reads_targets(loss: Any, outputs: torch.Tensor, targets: torch.Tensor) -> bool:

@@ -14,6 +14,7 @@ import torch
 from autofix_nb.finding import Finding
 from autofix_nb.fixes.answers import Answers, answers
 from autofix_nb.fixes.base import Change, Trainee
+from autofix_nb.fixes.begin_well import begins_well
 from autofix_nb.fixes.in_model import batches_of, can_learn, put_numbers
 from autofix_nb.fixes.measuring import robust_scale
 from autofix_nb.fixes.scaling import ANSWER
@@ -52,7 +53,12 @@ class ScaleTargets(ModelFix):
 
     def plans(self, finding: Finding, run: Trainee) -> list[Change]:
         model = getattr(run, "model", None)
-        if not can_learn(model) or ANSWER[0] in model._buffers or run.task is None or run.task.kind != "regression":
+        if not can_learn(model) or ANSWER[0] in model._buffers or run.task is None:
+            return []
+        if run.task.kind == "custom":
+            begins = begins_well(run)
+            return [] if begins is None else [begins]
+        if run.task.kind != "regression":
             return []
         asked = answers(run)
         if asked is None or not asked.linear or not asked.targets.is_floating_point():

@@ -35,6 +35,7 @@ NEVER = -100
 
 SAYS = {
     "from one": "the loss is given labels less 1: they count from 1, the model's outputs from 0",
+    "codes": "the loss is given the place of each label among all that there are, as many as the model has outputs",
     "signs": "the loss is given the classes 0 and 1 for the labels -1 and 1",
     "left out": "the loss leaves out the labels {odd}, which none of the model's outputs stands for",
     "whole": "the loss is given the class numbers as whole numbers",
@@ -47,6 +48,7 @@ SAYS = {
 
 LINES = {
     "from one": "targets = targets - 1",
+    "codes": "targets = torch.searchsorted(labels.unique(), targets)  # of all labels, sorted",
     "signs": "targets = (targets + 1) // 2",
     "left out": "loss = nn.CrossEntropyLoss(ignore_index={odd})",
     "whole": "targets = targets.long()",
@@ -57,7 +59,7 @@ LINES = {
 }
 """What to type for it."""
 
-CODES = dict.fromkeys(("from one", "signs", "left out", "whole"), ("B04", "Label range")) | {
+CODES = dict.fromkeys(("from one", "codes", "signs", "left out", "whole"), ("B04", "Label range")) | {
     "mean": ("B06", "First step")
 }
 """Code and title of the finding; those of the shapes for all others."""
@@ -141,6 +143,10 @@ def _readings(
         low, high = int(labels.min()), int(labels.max())
         if low == 1 and high == width:
             yield "from one", lambda outputs, targets: targets - 1, None
+        values = labels.unique()
+        if len(values) == width and low != 1 and low >= 0 and (high - low + 1 == width or low >= width):
+            codes = values.to(outputs.device)
+            yield "codes", lambda outputs, targets: torch.searchsorted(codes, targets), None
         if width == 2 and set(labels.unique().tolist()) == {-1, 1}:
             yield "signs", lambda outputs, targets: torch.div(targets + 1, 2, rounding_mode="floor"), None
         odd = sorted(set(labels[(labels < 0) | (labels >= width)].tolist()))

@@ -20,6 +20,9 @@ from autofix_nb.objective.tasks import Loss, Task
 
 Form = Literal["logits", "probabilities", "log-probabilities", "yes-or-no logits", "yes-or-no probabilities"]
 
+SURE = 1e-6
+"""Smallest share that a loss of shares is given, as its logarithm may be taken; and how far below 1 the largest is."""
+
 LEAST = 1e-8
 """Smallest probability that a logarithm is taken of, as in `tasks`."""
 
@@ -120,9 +123,9 @@ def _aligned(loss: Loss) -> Loss:
     return lambda outputs, targets: loss(outputs, targets.reshape(outputs.shape).to(outputs.dtype))
 
 
-def _of_log_softmax(dimension: int) -> Callable[[Loss], Loss]:
-    """Return what lets a loss of log-probabilities have those of the model's scores, over this dimension."""
-    return lambda loss: lambda outputs, targets: loss(outputs.log_softmax(dimension), targets)
+def _of(link: Callable[[torch.Tensor], torch.Tensor]) -> Callable[[Loss], Loss]:
+    """Return what lets a loss have the model's raw scores through the activation that it is made for."""
+    return lambda loss: lambda outputs, targets: loss(link(outputs), targets)
 
 
 def _turned(loss: Loss) -> Loss:
@@ -172,8 +175,10 @@ LOSSES: dict[str, Callable[[Loss], Loss]] = {
     "signs": _signs,
     "each_column": _each_column,
     "swapped": _swapped,
-    "log_softmax": _of_log_softmax(1),
-    "log_softmax_last": _of_log_softmax(-1),
+    "log_softmax": _of(lambda scores: scores.log_softmax(1)),
+    "log_softmax_last": _of(lambda scores: scores.log_softmax(-1)),
+    "softmax": _of(lambda scores: scores.softmax(1).clamp_min(LEAST)),
+    "sigmoid": _of(lambda scores: scores.sigmoid().clamp(SURE, 1 - SURE)),
 }
 """By name, what makes a loss from the task's own: most take its place, from `mean` on they mend it."""
 

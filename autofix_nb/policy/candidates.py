@@ -51,6 +51,10 @@ MEASURED = frozenset({"scale_targets"})
 """Fixes whose need is measured and not guessed: they are planned only where targets lie far from what a model says at
 first. Where nothing was learnt, they come before all others."""
 
+OF_THE_LOSS = frozenset({"mend_loss"})
+"""And those that are tried alone before they are tried beside another optimizer, where the loss itself asks for them: a
+loss that is another one is judged by another number, which another rate may hide."""
+
 FEW_TRIES = 2
 """Candidates that can be tried, up to which gentle ones do not come first."""
 
@@ -352,7 +356,9 @@ def in_turn(candidates: Sequence[Candidate], tries: int, *, only_the_rate: bool 
     usual = thorough[0].fixes[-1][1]
     alone = [one for one in candidates if [change for _, change in one.fixes] == [usual]]
     first = [*alone, *thorough] if tries > 1 or only_the_rate else thorough
-    measured = [one for one in candidates if not one.resort and one.fixes[0][1].fix in MEASURED | set(HELD_BACK)]
+    said = MEASURED | set(HELD_BACK) | OF_THE_LOSS
+    measured = [one for one in candidates if not one.resort and one.fixes[0][1].fix in said]
+    measured = [one for one in measured if one.fixes[0][1].fix not in OF_THE_LOSS or one.is_sure]
     first = [*measured, *(one for one in first if all(one is not other for other in measured))]
     return [*first, *(one for one in candidates if all(one is not other for other in first))]
 

@@ -53,6 +53,10 @@ def gamma(outputs, targets):
     return ((targets + 1) / outputs + outputs.log()).mean()
 
 
+def of_their_logarithms(outputs, targets):
+    return (outputs.clamp_min(1e-6).log() - targets.log()).square().mean()
+
+
 def smoothed(outputs, targets):
     return -0.9 * outputs.gather(1, targets[:, None]).mean() - 0.1 * outputs.mean()
 
@@ -65,6 +69,7 @@ def smoothed(outputs, targets):
         pytest.param(ctc, SOUNDS, LETTERS, "log_softmax_last", id="ctc"),
         pytest.param(dice, MAPS, MASKS, "sigmoid", id="dice"),
         pytest.param(overlap, MAPS, MASKS, "sigmoid", id="iou"),
+        pytest.param(dice, SCORES, functional.one_hot(IDS, 4).float(), "softmax", id="dice-of-classes"),
         pytest.param(of_logarithms, COLUMN, YES, "sigmoid", id="own-cross-entropy"),
         pytest.param(partial(functional.poisson_nll_loss, log_input=False), COLUMN, COUNTS, "softplus", id="poisson"),
         pytest.param(gamma, -COLUMN.abs(), COUNTS, "", id="a-number-below-0-too"),
@@ -92,11 +97,12 @@ def test_the_activation_that_a_loss_is_made_for(loss, outputs, targets, expected
         pytest.param(functional.mse_loss, 0.0, COUNTS, False, id="counts-are-above-0"),
         pytest.param(critic, 0.0, YES, False, id="it-never-settles"),
         pytest.param(functional.mse_loss, 0.0, -COUNTS, True, id="all-below"),
+        pytest.param(of_their_logarithms, -1.0, 400 + COUNTS, True, id="far-beyond"),
     ],
 )
 def test_an_end_that_holds_answers_back(loss, low, targets, expected):
     """Only where the loss is clearly lower beyond it, and has a lowest value at all."""
-    assert expected == is_held_back(loss, COLUMN, targets, low, float("inf"))
+    assert expected == is_held_back(loss, COLUMN, targets, low, -low if loss is of_their_logarithms else float("inf"))
 
 
 def test_asking_draws_no_random_number():

@@ -215,3 +215,24 @@ def test_says_what_it_does():
         "the model's answer is multiplied by 1.98e+04 and shifted by 3e+05, the standard deviation and the mean of the "
         "targets of 400 training samples, and its gradients are scaled back to usual size" == plan(running()).says
     )
+
+
+def test_a_likelihood_of_no_known_kind_begins_at_its_best_constant():
+    """Mean and log-variance of targets in the hundreds: the answer is shifted and widened column by column."""
+
+    def likelihood(outputs, wanted):
+        return 0.5 * (outputs[:, 1:] + (wanted - outputs[:, :1]).square() / outputs[:, 1:].exp()).mean()
+
+    torch.manual_seed(0)
+    rows, wanted = torch.randn(64, 4), 450 + 80 * torch.randn(64, 1)
+    run = trained(nn.Sequential(nn.Linear(4, 2)), steps=0)
+    run.task = task_of(likelihood, run.model(rows), wanted)
+    run.sample_batches = lambda count, **how: [(rows, wanted)] * count
+    fix, before = ScaleTargets(), run.model(rows).detach()
+    change = fix.plan(finding(code="B08"), run)
+    fix.apply(change, run)
+    first = likelihood(run.model(rows), wanted)
+    fix.undo(change, run)
+
+    assert first < likelihood(before, wanted) / 100
+    assert torch.equal(before, run.model(rows))

@@ -29,6 +29,8 @@ def loader(targets):
 
 CASES = [
     pytest.param(CLASSES + 1, 3, None, "B04", "from one", id="labels-from-one"),
+    pytest.param(CLASSES + 65, 3, None, "B04", "codes", id="letters"),
+    pytest.param(10 * CLASSES + 10, 3, nn.CrossEntropyLoss, "B04", "codes", id="tens"),
     pytest.param(2 * (CLASSES % 2) - 1, 2, nn.CrossEntropyLoss, "B04", "signs", id="minus-one-and-one"),
     pytest.param(torch.where(CLASSES == 2, 255, CLASSES), 2, nn.CrossEntropyLoss, "B04", "left out", id="void"),
     pytest.param(CLASSES.float(), 3, nn.CrossEntropyLoss, "B04", "whole", id="classes-as-floats"),

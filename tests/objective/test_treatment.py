@@ -219,6 +219,10 @@ ONE_BY_ONE = -(math.log(0.8) + math.log(0.8) + math.log(0.4) + math.log(0.4)) / 
         pytest.param("turned", lambda o, t: (o * t).mean(), OUTPUTS, HOT, -float((OUTPUTS * HOT).mean()), id="turned"),
         pytest.param("each_column", lambda o, t: (o[:, 0] - t[:, 0]).abs().mean(), OUTPUTS, HOT, 0.4, id="each-column"),
         pytest.param("swapped", lambda o, t: nn.BCELoss()(t, o), OUTPUTS, HOT, ONE_BY_ONE, id="swapped"),
+        pytest.param("log_softmax", nn.NLLLoss(), OUTPUTS.log() + 3, IDS, LOGS, id="log-softmax"),
+        pytest.param("log_softmax_last", nn.NLLLoss(), OUTPUTS.log() + 3, IDS, LOGS, id="log-softmax-last"),
+        pytest.param("softmax", lambda o, t: nn.NLLLoss()(o.log(), t), OUTPUTS.log() + 3, IDS, LOGS, id="to-softmax"),
+        pytest.param("sigmoid", nn.BCELoss(), OUTPUTS.logit(), HOT, ONE_BY_ONE, id="to-sigmoid"),
         pytest.param("signs", nn.MSELoss(), torch.tensor([0.5]), torch.tensor([0.0]), 2.25, id="signs"),
     ],
 )
