@@ -15,7 +15,7 @@ from autofix_nb.loop.evaluate import Metric, evaluate
 from autofix_nb.loop.guard import Guard
 from autofix_nb.loop.kept import named
 from autofix_nb.loop.probe import probe
-from autofix_nb.loop.reading import may_read, read_targets
+from autofix_nb.loop.reading import may_read, read_targets, widen_output
 from autofix_nb.objective import Objective
 from autofix_nb.objective.readings import read_as
 from autofix_nb.policy import ALLOWED, Mode
@@ -172,6 +172,7 @@ def fit(
         guard.source(train)
         guard.tell(told)
         read_targets(guard, sample.reading)
+        widen_output(guard, sample.outputs, sample.width)
         if preflight is not False:
             heard = Heard(guard)
             read = loss if not sample.reading else read_as(sample.reading, loss)

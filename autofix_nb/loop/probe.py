@@ -3,19 +3,19 @@
 Nothing is left behind: the model is in eval mode meanwhile, its random stream and buffers are put back.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
 from torch import nn
-from torch.utils.data import TensorDataset
 
 from autofix_nb.checkpoints import BeforeStep
 from autofix_nb.data import Batch, structure
 from autofix_nb.errors import AutofixError, DataError, ModelError
 from autofix_nb.evidence.batches import first_batches
 from autofix_nb.loop.culprits import fill_up
+from autofix_nb.loop.label_kinds import FEW_WRONG, all_labels, are_marked, outputs_wanted
 from autofix_nb.objective import (
     Task,
     check_labels,
@@ -29,15 +29,13 @@ from autofix_nb.objective import (
 )
 from autofix_nb.objective.kinds import by_rule, rule_that_fits
 from autofix_nb.objective.readings import IGNORED, mark_in, read, reading_of
+from autofix_nb.objective.tasks import cross_entropy
 
 MOST_BATCHES = 5
 """Batches looked at until one passes."""
 
-FEW_WRONG = 0.02
-"""Share of labels out of range up to which they are slips, and no labels that count from 1."""
-
 FEW_IN_A_BATCH = 0.2
-"""The same of one batch, where they may come together."""
+"""Share of the labels of one batch that may be out of range and slips all the same: they may come together."""
 
 MOST_ROWS = 16
 """Rows tried one by one when a whole batch does not pass."""
@@ -57,6 +55,12 @@ class Sample:
     reading: str = ""
     """How the given loss takes the targets, for which it raises as they are (`objective.readings`)."""
 
+    outputs: int = 0
+    """How many outputs the model is to have, where it has fewer than the labels count; else 0."""
+
+    width: int = 0
+    """How many it has then."""
+
 
 def probe(
     model: nn.Module,
@@ -66,9 +70,9 @@ def probe(
     device: torch.device,
     autocast: Callable[[], Any],
     *,
-    mend: bool = False,
+    mend: Collection[str] = (),
 ) -> Sample:
-    """Run the model on a batch and return the task; with `mend` the way in which a given loss takes the targets, too.
+    """Run the model on a batch and return the task; with fixes to `mend` by, how it and the targets are made to fit.
 
     Raises:
         DataError, ModelError: when targets and outputs fit no loss, or the given loss does not take them.
@@ -87,9 +91,17 @@ def probe(
         and isinstance(getattr(outputs, "loss", None), torch.Tensor)
     ):
         return Sample(None, "Loss: the model's own.", "the model's own")
-    reading = (
-        reading_of(loss, outputs, targets) if mend and loss is not None and _raises(loss, outputs, targets) else ""
-    )
+    labels = all_labels(train) if mend else None
+    asked = cross_entropy if loss is None else loss
+    marked = by_number and are_marked(outputs, labels, getattr(loss, "ignore_index", IGNORED))
+    odd = "mend_loss" in mend and (marked or (loss is not None and _raises(loss, outputs, targets)))
+    reading = reading_of(asked, outputs, targets, labels) if odd else ""
+    widens = "widen_output" in mend and by_number and not reading
+    wanted = outputs_wanted(outputs, targets, labels) if widens else 0
+    width = outputs.shape[1] if wanted else 0
+    if wanted:
+        missing = outputs.new_zeros(len(outputs), wanted - width, *outputs.shape[2:])
+        outputs = torch.cat([outputs, missing], 1)
     ignore = mark_in(reading) if mark_in(reading) is not None else getattr(loss, "ignore_index", IGNORED)
     if reading:
         targets = read(reading, outputs, targets)
@@ -105,7 +117,7 @@ def probe(
             # The user's own loss has another meaning of these numbers, such as grades with an order.
             task = replace(task, kind="custom", classes=0)
     said = f"Loss: {task.says}." if loss is None else ""
-    return Sample(task, said, getattr(task.loss, "__name__", type(task.loss).__name__), reading)
+    return Sample(task, said, getattr(task.loss, "__name__", type(task.loss).__name__), reading, wanted, width)
 
 
 def _outputs(model: nn.Module, train: Any, device: torch.device, autocast: Callable[[], Any]) -> tuple[Any, Any]:
@@ -207,21 +219,13 @@ def _try_loss(task: Task, outputs: Any, targets: Any) -> None:
 
 
 def _check_all_labels(train: Any, classes: int, ignore: int, few: float) -> None:
-    """Check the labels of the whole data set where they can be had without loading a sample; a few may be slips."""
-    dataset = getattr(train, "dataset", None)
-    labels = None
-    if isinstance(dataset, TensorDataset):
-        labels = dataset.tensors[-1]
-    else:
-        labels = getattr(dataset, "targets", getattr(dataset, "labels", None))
-    try:
-        labels, samples = torch.as_tensor(labels), len(dataset)
-    except (TypeError, ValueError, RuntimeError, NotImplementedError):  # a stream has no length
+    """Check the labels of the whole data set where they can be had; a few may be slips."""
+    labels = all_labels(train)
+    if labels is None:
         return
-    if labels.dim() in (1, 2) and not labels.is_floating_point() and labels.numel() == samples:
-        wrong = ~_in_range(labels, classes, ignore)
-        if float(wrong.float().mean()) > few or not bool(_turns_up(labels[~wrong])):
-            check_labels(labels, classes, ignore)  # few slips are set aside when their turn comes
+    wrong = ~_in_range(labels, classes, ignore)
+    if float(wrong.float().mean()) > few or not bool(_turns_up(labels[~wrong])):
+        check_labels(labels, classes, ignore)  # few slips are set aside when their turn comes
 
 
 def _in_range(labels: torch.Tensor, classes: int, ignore: int) -> torch.Tensor:

@@ -6,6 +6,7 @@ No race is needed: as it is, the training cannot take a single step.
 from collections.abc import Collection
 from typing import TYPE_CHECKING
 
+from autofix_nb.errors import DataError
 from autofix_nb.finding import Finding, Severity
 from autofix_nb.fixes import FIXES, Change
 from autofix_nb.objective import readings
@@ -14,12 +15,13 @@ from autofix_nb.policy import Candidate
 if TYPE_CHECKING:
     from autofix_nb.loop.guard import Guard
 
-FIX, CAST = "mend_loss", "cast_inputs"
+FIX, CAST, WIDEN = "mend_loss", "cast_inputs", "widen_output"
 
 
-def may_read(autofix: str, allow: Collection[str], fixes: Collection[str] | None) -> bool:
-    """Tell whether targets may be read otherwise; else the error comes out, and says what is wanted."""
-    return autofix == "auto" and FIXES[FIX].touches in allow and (fixes is None or FIX in fixes)
+def may_read(autofix: str, allow: Collection[str], fixes: Collection[str] | None) -> frozenset[str]:
+    """Return which of the ways to take targets are allowed; where none is, the error says what is wanted."""
+    ways = (FIX, WIDEN) if autofix == "auto" else ()
+    return frozenset(name for name in ways if FIXES[name].touches in allow and (fixes is None or name in fixes))
 
 
 def read_targets(guard: "Guard", reading: str) -> None:
@@ -63,3 +65,32 @@ def cast_inputs(guard: "Guard") -> None:
     if change is not None:
         guard.adopt(Candidate(fixes=[(fix, change)]))
         guard.policy.take_down(found, change)
+
+
+def widen_output(guard: "Guard", outputs: int, width: int) -> None:
+    """Before the first step, give a model of `width` outputs as many as the labels count; a resumed run has them.
+
+    Raises:
+        DataError: where no layer of the model can be made wider.
+    """
+    if not outputs or guard.status != "running" or guard.step_count or guard.standing_changes:
+        return
+    fix = FIXES[WIDEN]()
+    finding = Finding(
+        code="B04",
+        title="Label range",
+        severity=Severity.CRITICAL,
+        step=0,
+        measured=outputs - 1,
+        limit=width - 1,
+        says=f"the labels count up to {outputs - 1}, and the model has {width} outputs, for 0 to {width - 1}",
+        fixes=(WIDEN,),
+    )
+    change = fix.plan(finding, guard)
+    if change is None:
+        raise DataError(
+            f"`targets` hold label {outputs - 1}, the model has {width} outputs, so wanted 0 to {width - 1}: labels "
+            f"must count from 0, or give the model {outputs} outputs"
+        )
+    guard.adopt(Candidate(fixes=[(fix, change)]))
+    guard.policy.take_down(finding, change)

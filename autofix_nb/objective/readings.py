@@ -39,13 +39,17 @@ def mark_of(labels: torch.Tensor, classes: int) -> int | None:
     return mark if mark < 0 or mark == VOID else None
 
 
-def reading_of(loss: Callable[[Any, Any], Any], outputs: Any, targets: Any) -> str:
-    """Return the name of the reading of targets that a loss takes, which raises for them as they are; '' for none."""
+def reading_of(loss: Callable[[Any, Any], Any], outputs: Any, targets: Any, labels: torch.Tensor | None = None) -> str:
+    """Return the name of the reading of targets that a loss takes, which raises for them as they are; '' for none.
+
+    `labels` are those of all samples, where they are known: one batch need not hold each kind.
+    """
     if not isinstance(outputs, torch.Tensor) or not isinstance(targets, torch.Tensor) or outputs.dim() < 1:
         return ""
     width = outputs.shape[1] if outputs.dim() > 1 else 1
     whole = not targets.is_floating_point()
-    mark = mark_of(targets, width) if whole and targets.numel() else None
+    kinds = targets if labels is None else labels
+    mark = mark_of(kinds, width) if whole and kinds.numel() else None
     names = []
     if mark is not None:
         names = [f"{WITHOUT}{mark}"]

@@ -10,7 +10,8 @@ from torch import nn
 from torch.utils.data import DataLoader, Dataset, IterableDataset, TensorDataset
 
 from autofix_nb.errors import DataError
-from autofix_nb.loop.probe import FEW_IN_A_BATCH, FEW_WRONG, probe
+from autofix_nb.loop.label_kinds import FEW_WRONG
+from autofix_nb.loop.probe import FEW_IN_A_BATCH, probe
 
 ROWS, CLASSES = 400, 4
 

@@ -63,6 +63,30 @@ def test_who_may_not_read_them_otherwise_says_what_is_wanted(tmp_path, options):
 
 
 @pytest.mark.usefixtures("fast_reports")
+@pytest.mark.parametrize("labels", [LABELS + 1, torch.arange(120) % 4], ids=["from-one", "one-more"])
+def test_a_model_gets_the_outputs_that_its_labels_count(tmp_path, labels):
+    """Once: a rerun goes on with it, and the numbers of the classes are the user's."""
+    run = train(tmp_path, labels)
+
+    assert ["widen_output"] == [change.fix for change in run.standing]
+    assert run.model.out_features == 4
+    assert train(tmp_path, labels).model.out_features == 4
+
+
+@pytest.mark.parametrize(
+    ("labels", "options"),
+    [
+        pytest.param(LABELS + 1, {"allow": ("loop",)}, id="not-allowed"),
+        pytest.param(LABELS * 10, {}, id="no-numbers-of-classes"),
+    ],
+)
+def test_labels_beyond_the_outputs_are_refused(tmp_path, labels, options):
+    """Where the model may not be changed, or the labels count no classes."""
+    with pytest.raises(DataError, match="wanted 0 to 2"):
+        train(tmp_path, labels, **options)
+
+
+@pytest.mark.usefixtures("fast_reports")
 def test_inputs_of_another_type_are_cast(tmp_path):
     """The task is known in spite of them, so that the goal is the accuracy."""
     run = train(tmp_path, LABELS, inputs=ROWS.double())
