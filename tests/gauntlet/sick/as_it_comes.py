@@ -130,7 +130,7 @@ CASES = [
     ),
     spoilt(
         "shops_without_folds",
-        "D04 D11",
+        "D04 L04",
         SHOPS,
         "means of the target by shop, taken over the very rows: the answer in training, noise in validation",
         data=partial(shops, leaks=True),
