@@ -1,7 +1,7 @@
 """`af.load`: a model of the user's own class becomes the one that was trained, whatever the run changed of it."""
 
 import copy
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar
 
 import pytest
@@ -40,7 +40,8 @@ class Asking(Detector):
         if not history.epochs:
             return None
         where = ("feature 1",) if self.wanted == "drop_columns" else ()
-        return self.found(history, "somebody asked", severity=Severity.WARNING, fixes=(self.wanted,), where=where)
+        found = self.found(history, "somebody asked", severity=Severity.WARNING, fixes=(self.wanted,), where=where)
+        return replace(found, code="B04", measured=3, limit=2) if self.wanted == "widen_output" else found
 
 
 def usual():

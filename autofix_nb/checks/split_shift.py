@@ -18,6 +18,7 @@ import numpy as np
 
 from autofix_nb.checks.base import Answer, Check
 from autofix_nb.evidence import Scan, Subject
+from autofix_nb.evidence.as_given import widths_as_given
 from autofix_nb.evidence.classes import classes_of, task_or_none
 from autofix_nb.evidence.shifts import Shift, shares_apart, shifts, told_apart
 from autofix_nb.evidence.sides import MOST_COLUMNS, for_classifier, looks_scaled, rows_of_both, standardised
@@ -66,6 +67,10 @@ class SplitShift(Check):
     severe: float = 2.0
     """Kolmogorov-Smirnov distance (1 at most) from which the validation score is worthless."""
 
+    times_as_wide: float = 3.0
+    """How many times as wide the values of pictures or sequences may lie on one side as on the other, as the loaders
+    give them (from the lowest tenth to the highest); usual augmentations stay far below."""
+
     fewest: int = 20
     """Rows of each side below which nothing can be said."""
 
@@ -78,7 +83,9 @@ class SplitShift(Check):
         said: list[str] = []
         evidence = [f"looked at {train.share} of train and {val.share} of val"]
         reasons = []
-        for question in (self._features, self._labels):
+        for question in (self._features, self._as_given, self._labels):
+            if findings and question == self._as_given:
+                continue  # what the samples differ in shows in the batches, too
             try:
                 found, says, lines = question(subject, train, val)
             except NotApplicable as reason:
@@ -152,6 +159,23 @@ class SplitShift(Check):
             evidence=evidence,
             to_type=_SCALE if scaled else _SPLIT,
         )
+
+    def _as_given(self, subject: Subject, train: Scan, val: Scan) -> tuple[list[Finding], str, list[str]]:
+        first, second = widths_as_given(subject)
+        times = max(first, second) / min(first, second)
+        says = f"the loaders give values {first:.3g} wide in train and {second:.3g} in val"
+        if times <= self.times_as_wide:
+            return [], says, []
+        finding = self.found(
+            f"the values in the batches of train lie {first:.3g} apart, those of val {second:.3g}: {times:.1f} times "
+            f"as wide, limit {self.times_as_wide:g}, and no random split does that; is a transform of one side too "
+            "strong, or missing on the other?",
+            severity=Severity.WARNING,
+            measured=times,
+            limit=self.times_as_wide,
+            to_type=_TRANSFORMS,
+        )
+        return [finding], says, []
 
     def _severity(self, share: float, statistic: float) -> Severity:
         if statistic >= self.severe:
@@ -265,6 +289,10 @@ _SPLIT = (
 _STRATIFIED = (
     "from sklearn.model_selection import train_test_split\n"
     "train_rows, val_rows = train_test_split(range(len(labels)), test_size=0.2, stratify=labels, random_state=0)"
+)
+_TRANSFORMS = (
+    "x, y = next(iter(train)); print(x.min(), x.mean(), x.std(), x.max())\n"
+    "x, y = next(iter(val)); print(x.min(), x.mean(), x.std(), x.max())  # the same scaling, and less augmentation"
 )
 _SCALE = (
     "mean, deviation = x_train.mean(0), x_train.std(0)\n"

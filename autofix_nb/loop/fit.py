@@ -15,6 +15,7 @@ from autofix_nb.loop.evaluate import Metric, evaluate
 from autofix_nb.loop.guard import Guard
 from autofix_nb.loop.kept import named
 from autofix_nb.loop.readings import may_read, probe_and_read
+from autofix_nb.loop.widening import widen_output
 from autofix_nb.objective import Objective
 from autofix_nb.policy import ALLOWED, Mode
 from autofix_nb.run import Run
@@ -174,6 +175,7 @@ def fit(
         guard.note_prepared(model, optimizer, loss, train, val)
         guard.source(train)
         guard.tell(told)
+        widen_output(guard, *read.outputs)
         if preflight is not False:
             heard = Heard(guard)
             given = (loss, step) if sample.seen is None else (sample.seen, None)

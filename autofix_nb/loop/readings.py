@@ -16,10 +16,11 @@ from torch import nn
 from autofix_nb.errors import DataError, ModelError
 from autofix_nb.evidence.batches import first_batches
 from autofix_nb.finding import Finding, Severity
-from autofix_nb.fixes import Change
+from autofix_nb.fixes import FIXES, Change
 from autofix_nb.fixes.prepared import Prepared, note
 from autofix_nb.loop.probe import Sample, labels_of, probe, sample_of
-from autofix_nb.objective import split_batch, total_loss
+from autofix_nb.loop.widening import WIDEN, outputs_wanted, widened
+from autofix_nb.objective import infer_task, split_batch, takes_class_ids, task_of, total_loss
 
 Reading = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
 """(outputs, targets) -> targets as the loss takes them."""
@@ -77,9 +78,15 @@ class Read:
     found: tuple[Finding, ...] = ()
     """What was wrong with the targets, where the loss had to read them otherwise."""
 
+    outputs: tuple[int, int] = (0, 0)
+    """How many outputs the model is to have, and has, where it has fewer than the labels count."""
 
-def probe_and_read(model: Any, train: Any, loss: Any, step: Any, device: Any, autocast: Any, *, may: bool) -> Read:
-    """Look at the first batch; where the loss takes the targets only if they are read otherwise, and one `may`, do so.
+
+def probe_and_read(
+    model: Any, train: Any, loss: Any, step: Any, device: Any, autocast: Any, *, may: Collection[str]
+) -> Read:
+    """Look at the first batch; where the loss takes the targets only if they are read otherwise, or the model has fewer
+    outputs than the labels count, tell how they are made to fit by the fixes that one `may` use.
 
     Raises:
         DataError, ModelError: when targets and outputs fit no loss, or the given loss does not take them.
@@ -87,15 +94,42 @@ def probe_and_read(model: Any, train: Any, loss: Any, step: Any, device: Any, au
     try:
         return Read(sample=probe(model, train, loss, step, device, autocast), loss=loss)
     except (DataError, ModelError) as error:
-        found = _read(model, train, loss, device, autocast, error) if may and step is None else None
+        found = None
+        if WIDEN in may and step is None:
+            found = _widened(model, train, loss, device, autocast)
+        if found is None and "mend_loss" in may and step is None:
+            found = _read(model, train, loss, device, autocast, error)
         if found is None:
             raise
         return found
 
 
-def may_read(mode: str, allow: Collection[str], fixes: Collection[str] | None) -> bool:
-    """Tell whether the user lets a loss be mended."""
-    return mode == "auto" and "loop" in allow and (fixes is None or "mend_loss" in fixes)
+def may_read(mode: str, allow: Collection[str], fixes: Collection[str] | None) -> frozenset[str]:
+    """Return which of the ways to make targets and outputs fit the user allows; without any the error comes out."""
+    ways = ("mend_loss", WIDEN) if mode == "auto" else ()
+    return frozenset(name for name in ways if FIXES[name].touches in allow and (fixes is None or name in fixes))
+
+
+def _widened(model: Any, train: Any, loss: Any, device: Any, autocast: Any) -> Read | None:
+    """Return what a model with the outputs that are missing would tell; None where none are, or that does not help.
+
+    The numbers of the classes stay the user's, so that whoever compares the largest output with the labels is right.
+    """
+    if not (loss is None or takes_class_ids(loss)):
+        return None
+    outputs, targets = sample_of(model, train, device, autocast)
+    labels = labels_of(train)
+    wanted = outputs_wanted(outputs, targets, None if labels is None or labels.is_floating_point() else labels)
+    if not wanted:
+        return None
+    wide = widened(outputs, wanted)
+    try:
+        task = infer_task(wide, targets) if loss is None else task_of(loss, wide, targets)
+    except (DataError, ModelError):
+        return None
+    says = f"Loss: {task.says}." if loss is None else ""
+    sample = Sample(task, says, getattr(task.loss, "__name__", type(task.loss).__name__))
+    return Read(sample=sample, loss=loss, outputs=(wanted, outputs.shape[1]))
 
 
 def _read(model: Any, train: Any, loss: Any, device: Any, autocast: Any, error: Exception) -> Read | None:

@@ -2,11 +2,13 @@
 
 import numpy as np
 import pytest
+import torch
 from sklearn import datasets
+from torch.utils.data import DataLoader, Dataset
 
 from autofix_nb.checks.split_shift import SplitShift
 from autofix_nb.finding import Severity
-from tests.checks.subjects import answer_of, scan, subject_of, why_not
+from tests.checks.subjects import answer_of, scan, subject, subject_of, why_not
 
 SETS = {name: getattr(datasets, f"load_{name}")(return_X_y=True) for name in ("wine", "breast_cancer", "digits")}
 
@@ -194,3 +196,36 @@ def test_values_missing_on_one_side_only():
 def test_not_applicable(train, val, why):
     """With the reason."""
     assert why in why_not(SplitShift(), subject_of(train, val))
+
+
+class Seen(Dataset):
+    """Pictures as a transform of their data set's own gives them."""
+
+    def __init__(self, transform, rows=60):
+        self.pictures = torch.rand(rows, 1, 8, 8, generator=torch.Generator().manual_seed(0))
+        self.own = transform
+
+    def __len__(self):
+        return len(self.pictures)
+
+    def __getitem__(self, index):
+        return self.own(self.pictures[index]), index % 2
+
+
+@pytest.mark.parametrize(
+    ("transform", "found"),
+    [
+        pytest.param(lambda picture: picture, False, id="none"),
+        pytest.param(lambda picture: picture.flip(1), False, id="mirrored"),
+        pytest.param(lambda picture: picture + 0.1 * torch.randn(picture.shape), False, id="a-little-noise"),
+        pytest.param(lambda picture: picture * (0.6 + 0.8 * torch.rand(())), False, id="brighter-or-darker"),
+        pytest.param(lambda picture: picture.index_fill(2, torch.tensor([1]), 1e6), False, id="glitches"),
+        pytest.param(lambda picture: picture + 3 * torch.randn(picture.shape), True, id="far-too-much-noise"),
+    ],
+)
+def test_transforms_of_one_side_that_change_how_wide_values_lie_are_found(transform, found):
+    """Also those that a data set makes of its own, which a look at the samples cannot leave out."""
+    train, val = (DataLoader(Seen(one), batch_size=30) for one in (transform, lambda picture: picture))
+    said = [one.says for one in answer_of(SplitShift(), subject(train=train, val=val)).findings]
+
+    assert found == any("as wide" in one for one in said)

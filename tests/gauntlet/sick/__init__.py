@@ -3,6 +3,7 @@
 from tests.gauntlet.case import Case
 from tests.gauntlet.sick import (
     answers,
+    as_it_comes,
     autotrainer,
     first_weights,
     forms,
@@ -35,6 +36,7 @@ THEMES = (
     losses,
     terms,
     answers,
+    as_it_comes,
     parts,
     rows,
     units,
