@@ -47,13 +47,24 @@ class _Recalling(TorchFunctionMode):
         number = self._counts[kind]
         self._counts[kind] += 1
         rule = self._rules.get(kind, {}).get(str(number))
-        result = func(*args, **kwargs)
-        if rule is None or not isinstance(result, torch.Tensor):
-            return result
-        if kind == "shape":
-            return given.permute(rule).reshape(result.shape) if given.dim() == len(rule) else result
-        return getattr(torch, name)(given, dim=rule[1]) if given.dim() == rule[0] else result
+        if rule is None or given.dim() != (len(rule) if kind == "shape" else rule[0]):
+            return func(*args, **kwargs)
+        # The call itself is not made, so that who looks again finds one call in its place, and a sound one.
+        if kind == "softmax":
+            return getattr(torch, name)(given, dim=rule[1])
+        sizes = _sizes(args, kwargs)
+        return func(*args, **kwargs) if sizes is None else given.permute(rule).reshape(sizes)
 
     def _dropped(self, func: Any, given: torch.Tensor, args: Any, kwargs: dict[str, Any]) -> Any:
         off = self._rules.get("dropped") == 0 if self._training else self._rules.get("quiet")
         return given if off and is_on(args, kwargs) else func(*args, **kwargs)
+
+
+def _sizes(args: Any, kwargs: dict[str, Any]) -> Any:
+    """Return the sizes that a `view` or `reshape` asks for, of which one may be -1; None for another type."""
+    told = kwargs.get("shape", kwargs.get("size", kwargs.get("other", args[1] if len(args) > 1 else None)))
+    if isinstance(told, torch.Tensor):
+        return told.shape
+    if isinstance(told, int):
+        return tuple(args[1:])
+    return None if told is None or isinstance(told, torch.dtype) else told

@@ -154,6 +154,10 @@ def _dropout(self: nn.Module, inner: Callable[..., Any], *args: Any, **kwargs: A
     return inner(self, self._modules["dropout"](args[0]), *args[1:], **kwargs)
 
 
+def _bend(self: nn.Module, inner: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+    return self._modules["bend"](inner(self, *args, **kwargs))
+
+
 def _calls(self: nn.Module, inner: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
     exchange, name = vars(self).get("_exchanged") or (None, "")
     if exchange is None:  # a slice of a Sequential has its class, and nothing to exchange
@@ -165,6 +169,7 @@ def _calls(self: nn.Module, inner: Callable[..., Any], *args: Any, **kwargs: Any
 _TRICKS = {
     "norm": _norm,
     "dropout": _dropout,
+    "bend": _bend,
     "calls": _calls,
     "recalls": recalled,
     "gaps": filled_inputs,

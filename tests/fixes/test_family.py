@@ -66,6 +66,7 @@ class Hiding(nn.Module):
 MODELS = {
     "register_layers": Hiding,
     "mend_forward": lambda: nn.Sequential(nn.Linear(4, 8), AlwaysDropped(), nn.Linear(8, 3)),
+    "insert_activation": lambda: nn.Sequential(nn.Linear(4, 8), nn.Linear(8, 3)),
     "insert_norm": lambda: nn.Sequential(nn.Linear(4, 8), nn.ReLU(), nn.Linear(8, 3)),
     "mend_output": lambda: nn.Sequential(nn.Linear(4, 8), nn.ReLU(), nn.Linear(8, 3), nn.Softmax(1)),
     "set_momentum": lambda: nn.Sequential(nn.Linear(4, 8), nn.BatchNorm1d(8, momentum=0.99), nn.Linear(8, 3)),
@@ -214,6 +215,7 @@ def test_applying_does_what_was_planned(name, run):
         "restart": set(),
         "fill_marks": {"structure", "weights"},
         "fill_missing": {"structure", "weights"},
+        "insert_activation": {"structure"},
         "insert_norm": {"structure", "weights", "optimizer", "groups"},
         "mend_forward": {"structure"},
         "mend_output": {"structure"},
