@@ -18,7 +18,11 @@ from autofix_nb.evidence.forward_calls import KINDS, is_on
 
 RULES = "_recalled"
 """Name of the rules beside a model, by kind: `shape` {number: order of axes}, `softmax` {number: [dimensions, the one
-to take]}, `quiet` (no dropout in eval mode), and `dropped` (the share that dropout drops while it trains)."""
+to take]}, `quiet` (no dropout in eval mode), `dropped` (the share that dropout drops while it trains), and `through`
+(gradients are not cut off)."""
+
+CUTS = {"detach": "`detach()`", "__get__": "`.data`"}
+"""What cuts gradients off, by the name of the function, in words."""
 
 
 def recalled(self: nn.Module, inner: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
@@ -30,13 +34,28 @@ def recalled(self: nn.Module, inner: Callable[..., Any], *args: Any, **kwargs: A
         return inner(self, *args, **kwargs)
 
 
+def is_cut(func: Any) -> bool:
+    """Tell whether a function gives a tensor without its gradients."""
+    return getattr(func, "__name__", "") == "detach" or func == torch.Tensor.data.__get__
+
+
 class _Recalling(TorchFunctionMode):
     def __init__(self, rules: dict[str, Any], *, training: bool) -> None:
         self._rules, self._training = rules, training
         self._counts: Counter[str] = Counter()
+        self._learns = torch.is_grad_enabled()
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         kwargs = kwargs or {}
+        if self._rules.get("through"):
+            if is_cut(func):
+                return args[0]
+            if self._learns and not torch.is_grad_enabled() and "grad_enabled" not in getattr(func, "__name__", ""):
+                with torch.enable_grad():
+                    return self._called(func, args, kwargs)
+        return self._called(func, args, kwargs)
+
+    def _called(self, func: Any, args: Any, kwargs: dict[str, Any]) -> Any:
         name = getattr(func, "__name__", "")
         kind = KINDS.get(name)
         if kind is None:

@@ -63,7 +63,17 @@ class Hiding(nn.Module):
         return self.head(rows)
 
 
+class Detached(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.body, self.head = nn.Linear(4, 8), nn.Linear(8, 3)
+
+    def forward(self, rows):
+        return self.head(self.body(rows).detach())
+
+
 MODELS = {
+    "let_through": Detached,
     "register_layers": Hiding,
     "mend_forward": lambda: nn.Sequential(nn.Linear(4, 8), AlwaysDropped(), nn.Linear(8, 3)),
     "insert_activation": lambda: nn.Sequential(nn.Linear(4, 8), nn.Linear(8, 3)),
@@ -217,6 +227,7 @@ def test_applying_does_what_was_planned(name, run):
         "fill_missing": {"structure", "weights"},
         "insert_activation": {"structure"},
         "insert_norm": {"structure", "weights", "optimizer", "groups"},
+        "let_through": {"structure"},
         "mend_forward": {"structure"},
         "mend_output": {"structure"},
         "register_layers": {"structure", "weights", "groups", "optimizer"},
