@@ -85,7 +85,18 @@ class Hiding(nn.Module):
         return self.head(rows)
 
 
+class Detached(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.body, self.head = nn.Linear(6, 8), nn.Linear(8, 3)
+
+    def forward(self, rows):
+        return self.head(self.body(rows).detach())
+
+
+MODELS |= {"let_through": Detached}
 MODELS |= {"mend_forward": with_dropout_always_on, "register_layers": Hiding}
+MODELS |= {"insert_activation": lambda: nn.Sequential(nn.Linear(6, 8), nn.Linear(8, 3))}
 SCALES = {"scale_pixels": lambda rows: (rows * 40 + 120).clamp(0, 255).round(), "standardise": lambda rows: rows * 1e4}
 
 

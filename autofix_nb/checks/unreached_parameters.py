@@ -262,7 +262,7 @@ class UnreachedParameters(Check):
                 *(f"called, no gradient: {line}" for line in by_module(cut_off, subject.original)[:6]),
                 *(f"not called: {line}" for line in by_module(uncalled, subject.original)[:6]),
             ],
-            fixes=(),
+            fixes=("let_through",) if cut_off else (),
         )
 
 

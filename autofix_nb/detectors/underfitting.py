@@ -51,6 +51,7 @@ class Underfitting(Detector):
     fixes: ClassVar = (
         "regularise",
         "set_dropout",
+        "insert_activation",
         "scale_lr",
         "swap_optimizer",
         "standardise",

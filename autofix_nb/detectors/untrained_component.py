@@ -159,7 +159,7 @@ class UntrainedComponent(Detector):
             measured=len(cut_off),
             limit=0,
             where=tuple(cut_off),
-            fixes=(),
+            fixes=("let_through",) if sure else (),
         )
 
     def _all_alike(self, history: History) -> Iterator[Finding]:

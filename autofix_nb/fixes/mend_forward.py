@@ -73,7 +73,7 @@ def _slips_of(run: Trainee) -> list[Slip]:
     if seen is None:
         return []
     inputs, rows = seen
-    first = rows_come_first(run.train)
+    first = rows_come_first(getattr(run, "train", None))
     with left_as_it_was(run.model), evaluating(run.model):
         return slips_in(run.model, lambda given: forward(run.model, given), inputs, rows, rows_first=first)
 

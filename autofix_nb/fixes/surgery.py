@@ -160,6 +160,10 @@ def _link(self: nn.Module, inner: Callable[..., Any], *args: Any, **kwargs: Any)
     return self._modules["link"](answer) if isinstance(answer, torch.Tensor) else answer
 
 
+def _bend(self: nn.Module, inner: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+    return self._modules["bend"](inner(self, *args, **kwargs))
+
+
 def _calls(self: nn.Module, inner: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
     exchange, name = vars(self).get("_exchanged") or (None, "")
     if exchange is None:  # a slice of a Sequential has its class, and nothing to exchange
@@ -172,6 +176,7 @@ _TRICKS = {
     "norm": _norm,
     "dropout": _dropout,
     "link": _link,
+    "bend": _bend,
     "calls": _calls,
     "recalls": recalled,
     "columns": held_inputs,

@@ -8,6 +8,7 @@ from torch import nn
 from autofix_nb.evidence.batches import length_of
 from autofix_nb.evidence.odd_weights import odd_weights
 from autofix_nb.evidence.parameters import membership, size_of
+from autofix_nb.evidence.straight import straight_layers
 from autofix_nb.finding import Severity
 from autofix_nb.loop.initial import looks_initial
 from autofix_nb.loop.recurrent import RECURRENT
@@ -78,23 +79,11 @@ def of_model(model: nn.Module, optimizer: torch.optim.Optimizer) -> dict[str, An
             for name, module in model.named_modules()
             if isinstance(module, nn.modules.dropout._DropoutNd)
         },
-        "straight": _straight(model),
+        "straight": straight_layers(model),
         "equal_weights": _equal(model),
         # What nobody trains is ill of that first, whatever its size.
         "odd_weights": {name: times for name, times in odd_weights(model).items() if name not in outside},
     }
-
-
-def _straight(model: nn.Module) -> int:
-    """Return how many linear layers follow one another with nothing bent between them, and make the whole model; or 0.
-
-    A product of matrices is one matrix: such a model draws straight lines, however wide it is.
-    """
-    parts = [part for part in model.modules() if not isinstance(part, nn.Sequential)]
-    plain = (nn.Linear, nn.Flatten, nn.Unflatten, nn.Identity, nn.modules.dropout._DropoutNd)
-    if not isinstance(model, nn.Sequential) or not all(isinstance(part, plain) for part in parts):
-        return 0
-    return sum(isinstance(part, nn.Linear) for part in parts)
 
 
 def _of_data(guard: "Guard", planned_epochs: int, train: Any) -> dict[str, Any]:

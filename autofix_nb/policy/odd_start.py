@@ -9,6 +9,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from autofix_nb.evidence.odd_parts import odd_parts
+from autofix_nb.evidence.odd_weights import ONE_SIDED
 from autofix_nb.finding import Finding, Severity
 from autofix_nb.fixes import FIXES
 from autofix_nb.fixes.anatomy import SATURATING
@@ -38,7 +39,7 @@ TITLES = {
     "G07": "Dead units",
 }
 """What odd weights do: answers far out, where the look before training saw them; sums that grow from layer to layer;
-gates that are shut or signals that come to nothing; and biases far below 0, from which no unit comes back."""
+gates that are shut or signals that come to nothing; and what lies far below 0, from which no unit comes back."""
 
 
 def treat_odd_start(policy: "Policy", run: Any) -> None:
@@ -84,8 +85,9 @@ def _finding(odd: dict[str, float], run: Any) -> Finding:
     part = getattr(module, name.rpartition(".")[2])
     shows = times > 1 and any(one.code == "B08" for one in run.found_before)
     code = "G02" if shuts or times < 1 else "B08" if shows else "G01"
-    if name.endswith("bias") and not shuts:
-        code = "G07" if float(part.detach().mean()) < 0 else code
+    values = part.detach().float()
+    if times > 1 and not shuts and float(values.mean()) < -ONE_SIDED * float(values.square().mean().sqrt()):
+        code = "G07"
     return Finding(
         code=code,
         title=TITLES[code],

@@ -63,9 +63,20 @@ class Hiding(nn.Module):
         return self.head(rows)
 
 
+class Detached(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.body, self.head = nn.Linear(4, 8), nn.Linear(8, 3)
+
+    def forward(self, rows):
+        return self.head(self.body(rows).detach())
+
+
 MODELS = {
+    "let_through": Detached,
     "register_layers": Hiding,
     "mend_forward": lambda: nn.Sequential(nn.Linear(4, 8), AlwaysDropped(), nn.Linear(8, 3)),
+    "insert_activation": lambda: nn.Sequential(nn.Linear(4, 8), nn.Linear(8, 3)),
     "insert_norm": lambda: nn.Sequential(nn.Linear(4, 8), nn.ReLU(), nn.Linear(8, 3)),
     "mend_output": lambda: nn.Sequential(nn.Linear(4, 8), nn.ReLU(), nn.Linear(8, 3), nn.Softmax(1)),
     "set_momentum": lambda: nn.Sequential(nn.Linear(4, 8), nn.BatchNorm1d(8, momentum=0.99), nn.Linear(8, 3)),
@@ -236,7 +247,9 @@ def test_applying_does_what_was_planned(name, run):
         "drop_columns": {"structure", "weights"},
         "fill_marks": {"structure", "weights"},
         "fill_missing": {"structure", "weights"},
+        "insert_activation": {"structure"},
         "insert_norm": {"structure", "weights", "optimizer", "groups"},
+        "let_through": {"structure"},
         "mend_forward": {"structure"},
         "mend_output": {"structure"},
         "register_layers": {"structure", "weights", "groups", "optimizer"},

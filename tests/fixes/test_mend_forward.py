@@ -70,6 +70,15 @@ def test_a_mended_model_can_be_saved_whole():
     torch.testing.assert_close(run.model(rows), pickle.loads(pickle.dumps(run.model))(rows))  # noqa: S301
 
 
+@pytest.mark.parametrize("how", ["scrambled", "over rows", "rows for time", "dropped"])
+def test_what_is_mended_is_not_found_again(how):
+    """Who looks once more sees the calls that are made now."""
+    run, (change,) = planned(how)
+    MendForward().apply(change, run)
+
+    assert [] == MendForward().plans(finding(), run)
+
+
 def test_a_sound_model_is_left_alone():
     """There is nothing to plan."""
     assert [] == planned("sound")[1]

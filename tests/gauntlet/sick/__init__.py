@@ -19,6 +19,7 @@ from tests.gauntlet.sick import (
     runtime,
     schedules,
     sets,
+    slips,
     terms,
     units,
     variance,
@@ -45,6 +46,7 @@ THEMES = (
     mistaken,
     runtime,
     schedules,
+    slips,
 )
 
 CASES: tuple[Case, ...] = tuple(case for theme in THEMES for case in theme.CASES)
