@@ -18,6 +18,7 @@ from tests.gauntlet.sick import (
     runtime,
     schedules,
     sets,
+    steps,
     terms,
     units,
     variance,
@@ -43,6 +44,7 @@ THEMES = (
     mistaken,
     runtime,
     schedules,
+    steps,
 )
 
 CASES: tuple[Case, ...] = tuple(case for theme in THEMES for case in theme.CASES)
