@@ -17,7 +17,7 @@ WITHOUT_END = 1000.0
 WISH_LOOKS = 3
 """Looks at what the other parts explain, at least, before a wish is called in the way."""
 
-BEGINNING = 0.15
+BEGINNING = 0.12
 """Share of the planned steps that they must reach through."""
 
 NOTHING = 0.1

@@ -18,11 +18,13 @@ from autofix_nb.evidence.chance import are_log_probabilities, expectation, quiet
 from autofix_nb.evidence.deaf import deaf_to
 from autofix_nb.evidence.deaf_to_no import wants_signs
 from autofix_nb.evidence.several import several_as_one
+from autofix_nb.evidence.squashed import squashed
 from autofix_nb.evidence.stretching import mixes_rows, stretched_loss
 from autofix_nb.objective import total_loss
 
 Odd = Literal[
-    "turned", "signs", "class_numbers", "unpaired", "several", "swapped", "to_rows", "to_columns", "to_one_side", ""
+    *("turned", "signs", "class_numbers", "unpaired", "several", "swapped", "to_rows", "to_columns", "to_one_side"),
+    *("squashed_classes", "squashed_yes_or_no", ""),
 ]
 
 FEWEST_ROWS = 4
@@ -56,7 +58,8 @@ def odd_pull(loss: Any, outputs: Any, targets: Any, ends_in: str = "", *, linear
     `class_numbers`: classes whose numbers are far apart cost more, as if these were sizes. `unpaired`: it is all one
     which row gets which target, and one answer for all of them is as good as the right ones. `several`: one class a
     row is asked for where rows hold several (`evidence.several`). `swapped`: outputs and targets the other way round.
-    `to_rows`, `to_columns`, `to_one_side`: part of the answers counts nothing (`evidence.deaf`). Of maps and sequences
+    `to_rows`, `to_columns`, `to_one_side`: part of the answers counts nothing (`evidence.deaf`). `squashed_classes`,
+    `squashed_yes_or_no`: scores are squashed twice (`evidence.squashed`). Of maps and sequences
     (more than two dimensions) only `turned` is told.
 
     `ends_in` is the last activation of the model, so that the loss is asked about answers of its kind only; `linear`
@@ -78,6 +81,7 @@ def odd_pull(loss: Any, outputs: Any, targets: Any, ends_in: str = "", *, linear
         return found if found == "turned" else ""
     if not found and _is_swapped(loss, outputs, targets):
         return "swapped"
+    found = found or squashed(loss, outputs, targets)
     bounded = ends_in == "sigmoid" or (not linear and bool(((outputs > 0) & (outputs < 1)).all()))
     return found or deaf_to(loss, outputs, targets, bounded=bounded)
 

@@ -19,6 +19,10 @@ SAYS = {
     "gradient of exactly 0, whatever is answered",
     "to_one_side": "only the rows with one of the targets 0 and 1 count in the loss: one answer for all is as good as "
     "the right ones",
+    "squashed_classes": "the loss is the cross-entropy of a softmax of the outputs, and applies a softmax again: right "
+    "answers cost much, too, and next to no gradient comes back from answers that are surely wrong",
+    "squashed_yes_or_no": "the loss is that of scores and is given a sigmoid of the outputs, which it applies again: "
+    "right answers cost much, too, and next to no gradient comes back from answers that are surely wrong",
 }
 """What is said of each."""
 
@@ -32,5 +36,7 @@ LINES = {
     "to_rows": "return loss(outputs, targets)  # of all rows, not of `outputs[0]`",
     "to_columns": "return loss(outputs, targets)  # of all columns, not of `outputs[:, 0]`",
     "to_one_side": "loss = nn.BCEWithLogitsLoss()",
+    "squashed_classes": "return functional.cross_entropy(outputs, targets)  # of the scores, without a softmax",
+    "squashed_yes_or_no": "return functional.binary_cross_entropy_with_logits(outputs, targets)  # without a sigmoid",
 }
 """What to type."""

@@ -37,6 +37,8 @@ MENDED = {
     "to_rows": "row_by_row",
     "to_columns": "each_column",
     "to_one_side": "binary_cross_entropy",
+    "squashed_classes": "cross_entropy",
+    "squashed_yes_or_no": "binary_cross_entropy",
 }
 """The loss that answers what is odd about where one pulls."""
 

@@ -12,6 +12,7 @@ from autofix_nb.data.seeding import LoadingRandomness
 from autofix_nb.detectors.aims import aims_of
 from autofix_nb.detectors.uneven import uneven_parts
 from autofix_nb.errors import StoreError
+from autofix_nb.loop.part_knowledge import held_pair
 from autofix_nb.loop.thresholds import answers, even_goal
 from autofix_nb.objective import evaluating, total_loss
 from autofix_nb.objective.treatment import Treatment, treated
@@ -72,7 +73,11 @@ class Judge:
         except Exception as error:  # noqa: BLE001 - a change that does not fit the model is no better than no change
             return Score(failed=f"{type(error).__name__}: {error}")
         loss = float(np.average(losses, weights=sizes)) if losses else math.nan
-        gains, mispaired = _gains(objective, outputs, targets)
+        if getattr(objective, "task", None) is None and getattr(objective, "step", None) is not None:
+            pairs = [held_pair(guard.model, objective, data, aims) for data in self._batches]
+            gains, mispaired = _of_pairs([pair for pair in pairs if pair is not None])
+        else:
+            gains, mispaired = _gains(objective, outputs, targets)
         even = bool(guard.history.facts.get("even_goal"))
         if even:
             goal, rows = _even(getattr(objective, "task", None), outputs, targets)
@@ -109,7 +114,12 @@ def _gains(objective: Any, outputs: list[torch.Tensor], targets: list[Any]) -> t
             if pair is None or not bool(torch.isfinite(pair).all()):
                 return (), math.nan
             pairs.append(pair.tolist())
-    if not pairs:
+    return _of_pairs(pairs)
+
+
+def _of_pairs(pairs: Sequence[Sequence[float]]) -> tuple[tuple[float, ...], float]:
+    """Return the differences of losses with right and wrong targets, and the mean of the latter."""
+    if not pairs or not np.isfinite(pairs).all():
         return (), math.nan
     right, wrong = np.array(pairs).T
     return tuple((wrong - right).tolist()), float(wrong.mean())

@@ -7,7 +7,7 @@ below its value with the targets of other rows says whether it has learnt anythi
 Good, "Permutation Tests", 2000), also where a `step` of the user's own computes it.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from contextlib import suppress
 from math import isfinite
 from typing import Any
@@ -71,13 +71,28 @@ def part_knowledge(
     return gains, blind, [name for name in wishes if name not in blind]
 
 
+@torch.no_grad()
+def held_pair(model: nn.Module, objective: Any, data: Any, aims: Collection[str]) -> tuple[float, float] | None:
+    """Return what a step's aims (its loss, where there are none) come to, and that with targets of other rows.
+
+    The answers are held. None where the model is not asked once, or a part is drawn and not computed.
+    """
+    with suppress(Exception):
+        right = _parts(objective, data)
+        wrong = _with_held_answers(model, objective, data, right)
+        wanted = [name for name in right if name in aims or not aims]
+        if wrong and wanted:
+            return sum(right[name] for name in wanted), sum(wrong[name] for name in wanted)
+    return None
+
+
 def _parts(objective: Callable[[Any], Any], data: Any, seed: int = 0) -> dict[str, float]:
     with LoadingRandomness(seed):
         return _numbers(objective(data))
 
 
 def _numbers(result: Any) -> dict[str, float]:
-    parts = result.items() if isinstance(result, Mapping) else ()
+    parts = result.items() if isinstance(result, Mapping) else [("the loss", result)]
     return {
         str(name): float(part)
         for name, part in parts

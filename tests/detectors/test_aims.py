@@ -76,11 +76,11 @@ def wishing(gains=(0.01, 0.0, 0.02, 0.5), *, planned=400, wishes=("small",)):
     ("made", "wishes"),
     [
         pytest.param(wishing((0.01, 0.0, 0.02, 0.03)), ["small"], id="nothing-learnt-in-the-beginning"),
-        pytest.param(wishing(planned=300), ["small"], id="nor-said-otherwise-later-on"),
+        pytest.param(wishing(planned=400), ["small"], id="nor-said-otherwise-later-on"),
         pytest.param(wishing((0.01, 0.0, 0.3, 0.5)), [], id="learnt-in-time"),
         pytest.param(wishing((0.01, 0.2, 0.02, 0.03)), [], id="learnt-for-a-while"),
         pytest.param(wishing((0.01, 0.0)), [], id="too-few-looks"),
-        pytest.param(wishing((0.01, 0.0, 0.02), planned=400), [], id="too-soon"),
+        pytest.param(wishing((0.01, 0.0, 0.02), planned=500), [], id="too-soon"),
         pytest.param(wishing((0.0,) * 4, wishes=()), [], id="no-wish"),
         pytest.param(wishing((0.0,) * 4, wishes=("small", "task")), [], id="wishes-alone"),
     ],

@@ -5,7 +5,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from autofix_nb.loop.part_knowledge import part_knowledge
+from autofix_nb.loop.part_knowledge import held_pair, part_knowledge
 from autofix_nb.objective import Objective, task_of
 
 SIZE = 32
@@ -152,3 +152,28 @@ def test_a_condition_at_places_of_its_own_is_not_blind():
     _, blind, _ = part_knowledge(model, Objective(model, None, solving), batch())
 
     assert ["weights"] == blind
+
+
+@pytest.mark.parametrize("aims", [("error",), ()], ids=["of-an-aim", "of-all"])
+def test_what_a_step_knows_is_asked_with_its_answers_held(aims):
+    """Beside what it comes to stands what it would with the targets of other rows, here the inputs."""
+    torch.manual_seed(0)
+    model, data = Coder(), batch()
+    answers, code = (part.detach() for part in model(data[0]))
+    right, wrong = (float(functional.mse_loss(answers, those)) for those in (data[0], data[0].roll(16, 0)))
+    more = 0.0 if aims else float(code.square().mean())
+
+    assert pytest.approx((right + more, wrong + more)) == held_pair(model, Objective(model, None, coding), data, aims)
+
+
+def test_nothing_is_known_of_what_is_drawn():
+    """Neither of a step that asks the model twice."""
+    model, data = knowing(), batch()
+
+    def drawn(model, data):
+        return (model(data[0]) - data[1] * torch.rand(SIZE, 1)).square().mean()
+
+    def twice(model, data):
+        return (model(data[0]) - model(data[0] + 1)).square().mean()
+
+    assert [None, None] == [held_pair(model, Objective(model, None, one), data, ()) for one in (drawn, twice)]

@@ -1,7 +1,18 @@
 """Trainings that nothing ails, awkward ones among them: whoever warns of them or changes them is wrong."""
 
 from tests.gauntlet.case import Case
-from tests.gauntlet.healthy import acting, making, numbers, pairs, pictures, published, sequences, slow, tables
+from tests.gauntlet.healthy import (
+    acting,
+    equations,
+    making,
+    numbers,
+    pairs,
+    pictures,
+    published,
+    sequences,
+    slow,
+    tables,
+)
 
 CASES: tuple[Case, ...] = (
     *tables.CASES,
@@ -12,6 +23,7 @@ CASES: tuple[Case, ...] = (
     *pairs.CASES,
     *acting.CASES,
     *making.CASES,
+    *equations.CASES,
     *published.CASES,
 )
 """All of them."""

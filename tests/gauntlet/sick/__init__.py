@@ -20,6 +20,7 @@ from tests.gauntlet.sick import (
     schedules,
     sets,
     slips,
+    steps,
     terms,
     units,
     variance,
@@ -47,6 +48,7 @@ THEMES = (
     runtime,
     schedules,
     slips,
+    steps,
 )
 
 CASES: tuple[Case, ...] = tuple(case for theme in THEMES for case in theme.CASES)
