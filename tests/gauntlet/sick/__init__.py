@@ -4,6 +4,7 @@ from tests.gauntlet.case import Case
 from tests.gauntlet.sick import (
     answers,
     autotrainer,
+    faint,
     first_weights,
     forms,
     gradients,
@@ -28,6 +29,7 @@ THEMES = (
     posts,
     posts_on_tables,
     rates,
+    faint,
     gradients,
     first_weights,
     hearing,
