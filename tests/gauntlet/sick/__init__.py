@@ -4,6 +4,7 @@ from tests.gauntlet.case import Case
 from tests.gauntlet.sick import (
     answers,
     autotrainer,
+    ends,
     first_weights,
     forms,
     gradients,
@@ -43,6 +44,7 @@ THEMES = (
     mistaken,
     runtime,
     schedules,
+    ends,
 )
 
 CASES: tuple[Case, ...] = tuple(case for theme in THEMES for case in theme.CASES)
