@@ -184,6 +184,9 @@ class ClassImbalance(Check):
         )
         short = np.flatnonzero(np.minimum(counts, total - counts) < self.fewest)
         weighted = _weighted(subject.original_loss)
+        turned = self._turned_labels(subject.original_loss, counts, total)
+        if turned is not None:
+            return self.bad(turned, evidence=table)
         if not len(short) or (total < 10 * self.fewest):
             return self.fine(says + (f"; the loss weighs them (`{weighted}`)" if weighted else ""), evidence=table)
         finding = self.found(
@@ -197,6 +200,31 @@ class ClassImbalance(Check):
             fixes=(),
         )
         return self.bad(finding, evidence=[*table, f"looked at {scan.share}"])
+
+    def _turned_labels(self, loss: object, counts: np.ndarray, total: int) -> Finding | None:
+        """Return what a `pos_weight` does that makes a rare yes of some labels rarer; None where it does not."""
+        given = getattr(loss, "pos_weight", None)
+        if not isinstance(given, torch.Tensor) or given.numel() not in (1, len(counts)):
+            return None
+        weights = np.broadcast_to(given.detach().double().cpu().numpy().reshape(-1), counts.shape)
+        turned = [
+            place
+            for place, (yes, weight) in enumerate(zip(counts, weights, strict=True))
+            if are_turned_round(np.array([total - yes, yes]), np.array([1.0, weight]))
+        ]
+        if not turned:
+            return None
+        first = turned[0]
+        return self.found(
+            f"label {first} is yes in {counts[first] / total:.1%} of the samples, and `pos_weight` lets such a yes "
+            f"count {weights[first]:.3g} times as much as a no, limit 1: it makes {len(turned)} of {len(counts)} "
+            "labels rarer than they are",
+            severity=Severity.WARNING,
+            measured=float(weights[first]),
+            limit=1.0,
+            where=[f"label {place}" for place in turned],
+            to_type="loss = nn.BCEWithLogitsLoss()  # or pos_weight=(1 - targets.mean(0)) / targets.mean(0)",
+        )
 
 
 def _as_drawn(subject: Subject, scan: Scan, classes: Classes) -> tuple[Classes, str]:

@@ -13,7 +13,12 @@ from autofix_nb.fixes.base import Change
 
 
 def begins_well(run: Any) -> Change | None:
-    """Return the change that shifts and widens the model's answer; None where it begins near enough."""
+    """Return the change that shifts and widens the model's answer; None where it begins near enough.
+
+    None, too, once a step was taken: answers that ran away say nothing of how they began.
+    """
+    if getattr(run, "step_count", 0):
+        return None
     asked = answers(run)
     if asked is None or asked.bounded or run.task.loss is None or run.controls.loss:
         return None

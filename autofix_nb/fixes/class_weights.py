@@ -145,9 +145,8 @@ def _are_turned_round(weights: np.ndarray, given: np.ndarray, *, yes_or_no: bool
     """Tell whether the weights that a loss has make rare classes rarer; `weights` are those that make them even."""
     if not yes_or_no:
         return are_turned_round(1 / weights, np.broadcast_to(given, weights.shape))
-    if weights.size != 1:
-        return False
-    return are_turned_round(np.array([weights[0], 1.0]), np.array([1.0, given[0]]))
+    pairs = np.broadcast_arrays(weights, given)  # of several labels, one is enough
+    return any(are_turned_round(np.array([no, 1.0]), np.array([1.0, own])) for no, own in zip(*pairs, strict=True))
 
 
 def _full_weights(run: Trainee) -> np.ndarray | None:

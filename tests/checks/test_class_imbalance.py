@@ -7,6 +7,7 @@ from torch import nn
 from torch.utils.data import DataLoader, TensorDataset, WeightedRandomSampler
 
 from autofix_nb.checks.class_imbalance import ClassImbalance
+from autofix_nb.evidence import Subject
 from autofix_nb.finding import Severity
 from tests.checks.subjects import answer_of, scan, subject, subject_of, why_not
 
@@ -173,3 +174,14 @@ def test_weights_of_the_loss_may_not_make_rare_classes_rarer(weight, expected):
     answer = answer_of(CHECK, labelled(90, 10, loss=nn.CrossEntropyLoss(weight=torch.tensor(weight))))
 
     assert expected == severities(answer)
+
+
+@pytest.mark.parametrize(("weight", "found"), [(0.05, True), (1.0, False), (4.0, False)])
+def test_a_rare_yes_of_several_labels_that_hardly_counts(weight, found):
+    """A `pos_weight` that makes rare labels rarer is named; one that makes them more even is not."""
+    targets = (torch.arange(600).reshape(200, 3) % 5 == 0).float()
+    data = DataLoader(TensorDataset(torch.randn(200, 4), targets), batch_size=50)
+    loss = nn.BCEWithLogitsLoss(pos_weight=torch.full((3,), weight))
+    answer = answer_of(ClassImbalance(), Subject(nn.Linear(4, 3), data, loss=loss))
+
+    assert found == any("rarer than they are" in finding.says for finding in answer.findings)

@@ -5,6 +5,7 @@ from tests.gauntlet.sick import (
     answers,
     as_it_comes,
     autotrainer,
+    ends,
     faint,
     first_weights,
     forms,
@@ -51,6 +52,7 @@ THEMES = (
     schedules,
     slips,
     steps,
+    ends,
 )
 
 CASES: tuple[Case, ...] = tuple(case for theme in THEMES for case in theme.CASES)
