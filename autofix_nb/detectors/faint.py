@@ -10,6 +10,7 @@ of a usual optimizer is found out on the side.
 
 import numpy as np
 
+from autofix_nb.detectors.behind import behind
 from autofix_nb.detectors.hot import TIMES, TIMES_SGD, UNITLESS, USUAL, USUAL_SGD, Suspicion
 from autofix_nb.detectors.life import median_of, rate_rises
 from autofix_nb.detectors.pace import pace_of
@@ -29,6 +30,9 @@ HIGH = 0.3
 
 LITTLE = 0.4
 """Share of their size that the weights can change in the steps left, below which those are too faint."""
+
+DIED = 0.4
+"""Share of the largest step after the first look that the newest ones must be below to have died away."""
 
 NOTHING = 0.01
 """The same of one component in the whole run, below which it stays as it was drawn."""
@@ -71,10 +75,12 @@ def suspected(history: History) -> Suspicion | None:
 
 def _dies(history: History, left: float, where: str) -> Suspicion | None:
     """Return that the steps left can hardly change the component any more that moves most."""
-    each = [history.now(name)[-LOOKS:] for name in _components(history)]
+    each_of_all = [history.now(name) for name in _components(history)]
+    each = [values[-LOOKS:] for values in each_of_all]
     newest = max((median_of(values) for values in each if len(values) == LOOKS), default=float("nan"))
-    if not newest * left < LITTLE:
-        return None
+    largest = max((float(np.nanmax(values[1:])) for values in each_of_all if len(values) > LOOKS), default=0.0)
+    if not newest * left < LITTLE or not newest < DIED * largest:
+        return None  # what is left of a short run is little, and its steps are as they were
     says = f"a step changes {newest:.2g} of the weights by now, the {left:g} steps left can change {newest * left:.2g}"
     return Suspicion(says=f"{says} (limit {LITTLE:g}), and {where}", measured=newest * left, limit=LITTLE, judged="")
 
@@ -102,11 +108,13 @@ def _ends_high(history: History, ceiling: float, where: str) -> Suspicion | None
     height = float(np.nanmax(rates)) if len(rates) else 0.0
     momentum = min(0.999, float(history.facts.get("momentum") or 0.0))
     hot = kind == "SGD" and height / (1 - momentum) > TIMES_SGD * USUAL_SGD
-    if hot or (kind in UNITLESS and height >= USUAL / TIMES):
+    if not kind or hot or (kind in UNITLESS and height >= USUAL / TIMES):
         return None  # a usual rate, or one that is too high rather
     pace = pace_of(history)
     if pace is None or not pace.falls or not pace.share > ENDS * ceiling:
         return None
+    if history.facts.get("reference") and behind(history) is None:
+        return None  # a simple model gets hardly farther: it is the task that is hard
     says = f"{where}, and at its pace it will be at {pace.share:.4g} in the end, {pace.share / ceiling:.0%} of"
     return Suspicion(
         says=f"{says} {ceiling:.4g} (limit {ENDS:.0%}), by {kind} at {height:.3g}",

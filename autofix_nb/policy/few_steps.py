@@ -21,7 +21,10 @@ FEW = 100
 """Planned steps below which a run that gathers batches is one of hardly any steps."""
 
 FEW_AN_EPOCH = 4
-"""Steps of an epoch up to which it is as good as one."""
+"""Steps of an epoch up to which it is as good as one, where very many batches are gathered."""
+
+VERY_MANY = 16
+"""Batches gathered for a step from which that is so: four or eight are gathered on purpose."""
 
 FAR_ENOUGH = 0.7
 """Share of its first loss to which the run, thought on from its first steps, must come for that to be enough."""
@@ -37,7 +40,8 @@ def treat_few_steps(policy: "Policy", run: Any) -> None:
     by_steps = getattr(run, "scheduler", None) is not None and getattr(run, "each_step", False)
     if policy.mode != "auto" or "L02" in policy.ignore or not 0 < planned < FEW or gathered < 2 or by_steps:
         return
-    if not 0 < int(facts.get("steps_per_epoch") or 0) <= FEW_AN_EPOCH:
+    few = FEW_AN_EPOCH if gathered >= VERY_MANY else 1
+    if not 0 < int(facts.get("steps_per_epoch") or 0) <= few:
         return
     finding = Finding(
         code="L02",
