@@ -19,6 +19,9 @@ SOONEST = 40
 SHARE = 0.2
 """The same as a share of the planned steps, where that is more."""
 
+SHORTEST = 150
+"""Steps that a run must be planned with, unless it was mended: one of fewer is a trial, and gets nowhere anyway."""
+
 MARGIN = 0.2
 """Share of the way from a constant answer to the simple model that a run may end short of that one."""
 
@@ -56,7 +59,8 @@ def behind(history: History, *, margin: float = MARGIN) -> Behind | None:
     reference, planned = history.facts.get("reference"), float(history.facts.get("planned_steps") or 0)
     losses = history.now("loss")
     losses = losses[np.isfinite(losses)]
-    if not reference or not planned or len(losses) < max(SOONEST, SHARE * planned):
+    shortest = 1 if history.facts.get("mended") else SHORTEST
+    if not reference or planned < shortest or len(losses) < max(SOONEST, SHARE * planned):
         return None
     constant, chance = reference["constant"], history.last("chance")
     explained = 1 - reference["loss"] / constant if constant > 0 else 0.0

@@ -131,7 +131,7 @@ def _losses(task: Task, inputs: np.ndarray, targets: torch.Tensor, wanted: np.nd
         return {}
 
     def loss_of(answers: np.ndarray) -> float:
-        made = torch.as_tensor(answers, dtype=torch.float32).reshape(like.shape)
+        made = torch.tensor(answers, dtype=torch.float32).reshape(like.shape)
         return min(_by_batches(task.loss, one(made), targets, size) for one in into)
 
     constant = np.broadcast_to(wanted.mean(0), wanted.shape)

@@ -23,8 +23,8 @@ FEW = 100
 FEW_AN_EPOCH = 4
 """Steps of an epoch up to which it is as good as one, where very many batches are gathered."""
 
-VERY_MANY = 16
-"""Batches gathered for a step from which that is so: four or eight are gathered on purpose."""
+VERY_MANY = 8
+"""Batches gathered for a step from which that is so: two or four are gathered on purpose."""
 
 FAR_ENOUGH = 0.7
 """Share of its first loss to which the run, thought on from its first steps, must come for that to be enough."""

@@ -31,6 +31,8 @@ def run(steps=100, begins=1.0, level=0.9, *, planned=400, reference=SIMPLE, chan
         pytest.param(run(steps=39), False, id="too-soon"),
         pytest.param(run(planned=600), False, id="too-soon-for-a-long-run"),
         pytest.param(run(planned=0), False, id="without-an-end"),
+        pytest.param(run(planned=140), False, id="a-trial"),
+        pytest.param(run(planned=140, mended=True), True, id="a-trial-that-was-mended"),
         pytest.param(run(reference=None), False, id="nothing-to-compare-with"),
         pytest.param(run(reference={"loss": 0.8, "constant": 1.0}), False, id="simple-models-know-little"),
         pytest.param(run(val=0.2), False, id="training-is-made-harder"),

@@ -28,8 +28,8 @@ every = pytest.mark.parametrize("detector", DETECTORS, ids=lambda detector: dete
 HERE = Path(__file__).parent
 MODULES = sorted(path.stem for path in Path(detectors.__file__).parent.glob("*.py"))
 NO_DETECTORS = (
-    *("__init__", "aims", "alike_units", "base", "goals", "hot", "learning", "life", "pace", "schedule", "uneven"),
-    "weak_signals",
+    *("__init__", "aims", "alike_units", "base", "behind", "faint", "goals", "hot", "learning", "life", "pace"),
+    *("schedule", "uneven", "weak_signals"),
 )
 MODULES = [name for name in MODULES if name not in NO_DETECTORS]
 
