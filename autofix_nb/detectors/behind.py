@@ -22,7 +22,7 @@ SHARE = 0.2
 SHORTEST = 150
 """Steps that a run must be planned with, unless it was mended: one of fewer is a trial, and gets nowhere anyway."""
 
-MARGIN = 0.2
+MARGIN = 0.3
 """Share of the way from a constant answer to the simple model that a run may end short of that one."""
 
 MARGIN_MENDED = 0.1
@@ -56,30 +56,37 @@ class Behind:
 
 def behind(history: History, *, margin: float = MARGIN) -> Behind | None:
     """Return what says that the run will end far above a simple model; None where nothing does."""
-    reference, planned = history.facts.get("reference"), float(history.facts.get("planned_steps") or 0)
+    planned = float(history.facts.get("planned_steps") or 0)
     losses = history.now("loss")
     losses = losses[np.isfinite(losses)]
     shortest = 1 if history.facts.get("mended") else SHORTEST
-    if not reference or planned < shortest or len(losses) < max(SOONEST, SHARE * planned):
+    limit = limit_of(history, margin=margin)
+    if limit is None or planned < shortest or len(losses) < max(SOONEST, SHARE * planned):
         return None
-    constant, chance = reference["constant"], history.last("chance")
-    explained = 1 - reference["loss"] / constant if constant > 0 else 0.0
-    if not explained > KNOWS:
-        return None
-    # A treated loss has other units: the share that is explained is the same.
-    level = chance if chance > 0 else constant
-    simple = (1 - explained) * level
-    limit = simple + margin * (level - simple)
     newest = median_of(losses[-max(10, int(0.05 * planned)) :])
     pace = pace_of(history)
     if not newest > limit or pace is None or not pace.share > limit or _validates(history, limit):
         return None
     return Behind(
-        says=f"the loss is {newest:.4g} and will be about {pace.share:.4g} after all {planned:.0f} steps, {simple:.4g} "
-        "is what a ridge regression comes to on the same rows, unseen",
+        says=f"the loss is {newest:.4g} and will be about {pace.share:.4g} after all {planned:.0f} steps, "
+        f"{limit_of(history, margin=0.0):.4g} is what a ridge regression comes to on the same rows, unseen",
         measured=pace.share,
         limit=limit,
     )
+
+
+def limit_of(history: History, *, margin: float) -> float | None:
+    """Return the loss that is short of the simple model's by a share of its way; None where that one tells nothing."""
+    reference, chance = history.facts.get("reference"), history.last("chance")
+    if not reference or not reference["constant"] > 0:
+        return None
+    explained = 1 - reference["loss"] / reference["constant"]
+    if not explained > KNOWS:
+        return None
+    # A treated loss has other units: the share that is explained is the same.
+    level = chance if chance > 0 else reference["constant"]
+    simple = (1 - explained) * level
+    return simple + margin * (level - simple)
 
 
 def _validates(history: History, limit: float) -> bool:

@@ -10,7 +10,7 @@ of a usual optimizer is found out on the side.
 
 import numpy as np
 
-from autofix_nb.detectors.behind import behind
+from autofix_nb.detectors.behind import MARGIN_MENDED, limit_of
 from autofix_nb.detectors.hot import TIMES, TIMES_SGD, UNITLESS, USUAL, USUAL_SGD, Suspicion
 from autofix_nb.detectors.life import median_of, rate_rises
 from autofix_nb.detectors.pace import pace_of
@@ -69,6 +69,9 @@ def suspected(history: History) -> Suspicion | None:
     dead = history.last("output_spread") < SAME_ANSWER  # another illness
     if dead or left < LEFT * planned or not level > HIGH * ceiling > 0:
         return None
+    limit, pace = limit_of(history, margin=MARGIN_MENDED), pace_of(history)
+    if limit is not None and pace is not None and not pace.share > limit:
+        return None  # it will come as far as a simple model: there is not much left to learn
     where = f"after {len(losses)} steps the loss is {level:.4g}"
     return _stays(history, planned, where) or _dies(history, left, where) or _ends_high(history, ceiling, where)
 
@@ -113,8 +116,6 @@ def _ends_high(history: History, ceiling: float, where: str) -> Suspicion | None
     pace = pace_of(history)
     if pace is None or not pace.falls or not pace.share > ENDS * ceiling:
         return None
-    if history.facts.get("reference") and behind(history) is None:
-        return None  # a simple model gets hardly farther: it is the task that is hard
     says = f"{where}, and at its pace it will be at {pace.share:.4g} in the end, {pace.share / ceiling:.0%} of"
     return Suspicion(
         says=f"{says} {ceiling:.4g} (limit {ENDS:.0%}), by {kind} at {height:.3g}",

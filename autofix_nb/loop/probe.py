@@ -17,6 +17,7 @@ from autofix_nb.checkpoints import BeforeStep
 from autofix_nb.data import Batch, structure
 from autofix_nb.errors import AutofixError, DataError, ModelError
 from autofix_nb.evidence.batches import first_batches
+from autofix_nb.evidence.chance import expectation
 from autofix_nb.loop.culprits import fill_up
 from autofix_nb.objective import (
     Task,
@@ -37,6 +38,9 @@ MOST_BATCHES = 5
 
 FEW_WRONG = 0.02
 """Share of labels out of range up to which they are slips, and no labels that count from 1."""
+
+OF_CLASSES = frozenset({"logits", "probabilities", "log-probabilities"})
+"""What a loss takes that wants one output for each class."""
 
 FEW_IN_A_BATCH = 0.2
 """The same of one batch, where they may come together."""
@@ -117,6 +121,11 @@ def _of_step(
         with suppress(DataError, ModelError), warnings.catch_warnings():
             warnings.simplefilter("ignore")  # what torch warns of is told by the look before training
             task = probe(model, train, seen, None, device, autocast).task
+            outputs, targets = sample_of(model, train, device, autocast)
+            told = task is not None and task.kind == "classification"
+            if told and expectation(seen, outputs, targets).takes not in OF_CLASSES:
+                # Labels may say what belongs together, as for triplets, and the outputs be places.
+                task = replace(task, kind="custom", classes=0)
     return Sample(task, "", name, seen=None if task is None else seen)
 
 
