@@ -22,7 +22,7 @@ SHARE = 0.2
 SHORTEST = 150
 """Steps that a run must be planned with, unless it was mended: one of fewer is a trial, and gets nowhere anyway."""
 
-MARGIN = 0.3
+MARGIN = 0.25
 """Share of the way from a constant answer to the simple model that a run may end short of that one."""
 
 MARGIN_MENDED = 0.1

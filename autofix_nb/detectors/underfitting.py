@@ -112,8 +112,8 @@ class Underfitting(Detector):
     def _behind(self, history: History) -> Finding | None:
         """Return the suspicion that much more is there to be learnt: looked into on the side, and else a note."""
         why = behind(history, margin=MARGIN_MENDED if history.facts.get("mended") else MARGIN)
-        if why is None:
-            return None
+        if why is None or int(history.facts.get("straight") or 0) > 1:
+            return None  # layers with nothing bent between them are told for certain, a little later
         return self.found(
             history,
             why.says,

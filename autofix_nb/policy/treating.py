@@ -79,6 +79,9 @@ SHARE_BEFORE = 0.6
 TRIES_BEFORE = 4
 """Candidates for which the steps of such a race are to be enough."""
 
+MOST_TRIED = 5
+"""Candidates that are tried where a simple model gets farther, and nothing says why."""
+
 OF_FAR_SCORES = ("reinitialise", "insert_norm")
 """The fixes that tell a first loss far from chance from a loss that does not fit, which comes of nothing else."""
 
@@ -147,8 +150,13 @@ def look_into(policy: "Policy", finding: Finding, run: Any) -> bool:
         tried = set(policy.races.tried)
         offers = Offers(run=run, may=policy.may, seen=tried, fresh=fresh, fresh_is_affordable=fresh)
         candidates = offers.against(finding, learnt=learnt)
-    else:
-        candidates = smaller_steps(policy, run, fresh=fresh)
+        if not learnt:
+            return _race(policy, finding, run, candidates, learnt=False)
+        # What ails it is not known yet: as many steps are left for when it is.
+        candidates = candidates[:MOST_TRIED]
+        longest = policy.races.left(run.history) // 2 // (len(candidates) + 1)
+        return _race(policy, finding, run, candidates, learnt=True, longest=longest)
+    candidates = smaller_steps(policy, run, fresh=fresh)
     return _race(policy, finding, run, candidates, learnt=learnt)
 
 
