@@ -33,9 +33,6 @@ SINGLES = 2
 FAR_BEHIND = 0.15
 """Share of the best one's loss by which another is far behind it after a third of the steps."""
 
-SETTLING = 1 / 3
-"""Share of its steps for which a candidate that is to settle does so."""
-
 FIRST_NORMS = 5
 """Steps whose gradient norms are looked at."""
 
@@ -247,12 +244,8 @@ class _Heat:
         try:
             candidate.apply(guard)
             guard.follow_controls()
-            rate = guard.controls.lr_scale
-            try:
-                with guard.at_once():
-                    score = self._train(pace)
-            finally:
-                guard.controls.lr_scale = rate
+            with guard.at_once():
+                score = self._train(pace)
             self.score = replace(score, first_norm=self._first_norm())
             self.after = TrainingState(guard) if self.score.is_sound else None
         except StoreError:  # another kernel has taken the run over
@@ -277,8 +270,6 @@ class _Heat:
                 self.early = self._judge()
                 if pace is not None and _is_far_behind(self.early, pace):
                     return Score(failed=f"far behind after {number} steps ({score_of(self.early)})")
-            if self._candidate is not None and number == steps - int(SETTLING * steps):
-                guard.controls.lr_scale *= self._candidate.settles
             parts = list(itertools.islice(waiting, stepper.accumulate))
             if not parts:
                 break

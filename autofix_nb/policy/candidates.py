@@ -92,10 +92,6 @@ class Candidate:
     best: bool = False
     """Whether it begins at the best weights so far: what came after them was thrown away."""
 
-    settles: float = 1.0
-    """What its rate is multiplied by for the last of its steps on the side. The noise of larger steps is gone as soon
-    as they are smaller, and hides what they have learnt (Wu et al. 2018, on short horizons)."""
-
     @property
     def says(self) -> str:
         """The changes in one sentence."""
@@ -239,9 +235,7 @@ class Offers:
         sort = any({"betas", "alpha"} & set(group) for group in self.run.optimizer.param_groups)
         factors = ([HIGHER] if sort or not found else []) + ([LOWER] if lower else [])
         if self.may("scale_lr"):
-            found += [
-                Candidate(fixes=[(fix, fix.by(factor, self.run))], settles=min(1.0, 1 / factor)) for factor in factors
-            ]
+            found += [Candidate(fixes=[(fix, fix.by(factor, self.run))]) for factor in factors]
         return found
 
     def _kept_down(self, one: Candidate, finding: Finding) -> Candidate:

@@ -16,10 +16,9 @@ QUICKER = 10.0
 """How many times as fast as the control a candidate must come down to win by its pace: a few steps show no more, where
 nothing was learnt yet."""
 
-PACE = 1.6
+PACE = 2.5
 """The same where a run is known to end too high as it is, mended or behind a simple model: one that would need its
-steps several times over is lost as surely as a sick one. A higher rate has settled by then, so that its noise is no
-reason to ask for more."""
+steps several times over is lost as surely as a sick one."""
 
 STANDS = 1e-4
 """Share of its loss by which a control has changed at least, where its steps do anything."""

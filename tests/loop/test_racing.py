@@ -2,7 +2,6 @@
 
 import random
 from contextlib import contextmanager
-from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -84,26 +83,6 @@ def test_a_race_that_nobody_wins_leaves_nothing_behind(fit, monkeypatch, kinds, 
     assert ["race"] * len(booked.scores) == [entry["kind"] for entry in run.journal.entries("race")]
     assert booked.scores
     assert [] == run.fixes
-
-
-def test_a_candidate_settles_for_the_last_third_and_goes_on_at_its_own_rate(fit, monkeypatch):
-    """The noise of larger steps is not what they are judged by."""
-
-    class Settling(Booked):
-        def of(self, run):
-            return [replace(one, settles=0.25) for one in super().of(run)]
-
-    Settling(("settings",), steps=21, winner=0).put(monkeypatch)
-    rates = []
-    hook = register_optimizer_step_pre_hook(lambda optimizer, *_: rates.append(optimizer.param_groups[0]["lr"]))
-    try:
-        trained(fit)
-    finally:
-        hook.remove()
-    begun = rates.index(0.5e-3)
-
-    assert [0.5e-3] * 14 + [0.125e-3] * 7 == rates[begun : begun + 21]
-    assert 0.5e-3 == rates[-1]
 
 
 def test_candidates_that_cannot_train_have_failed_and_say_why(fit, monkeypatch):
