@@ -244,10 +244,10 @@ def test_in_the_last_quarter_the_loss_may_come_to_a_stand_later_on(policy):
     assert 1 == len(policy.journal.entries("change"))
 
 
-@pytest.mark.parametrize(("loss", "won"), [(1.918, 1), (1.922, 0)], ids=["far-enough", "not-quite"])
+@pytest.mark.parametrize(("loss", "won"), [(1.948, 1), (1.952, 0)], ids=["far-enough", "not-quite"])
 def test_a_mended_run_may_be_raised_by_pace_alone(policy, loss, won):
     """A few steps do not make it decisively better, but all that are left do."""
-    run = Mended(control=1.95, loss=loss)
+    run = Mended(control=1.98, loss=loss)
     ask_again(policy, MENDED, run)
 
     assert won == policy.races.won
